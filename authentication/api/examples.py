@@ -1,0 +1,107 @@
+"""Worked requests and answers for the schema."""
+
+from drf_spectacular.utils import OpenApiExample
+
+USER = {
+    "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d3",
+    "email": "alice@example.com",
+    "first_name": "Alice",
+    "last_name": "Archer",
+}
+SESSION = {
+    "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d4",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "ip_address": "192.0.2.7",
+    "created_at": "2026-03-02T14:30:00Z",
+    "last_used_at": "2026-03-02T15:15:00Z",
+    "current": True,
+}
+TOKENS = {
+    "user": USER,
+    "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2ln",
+    "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2ln",
+    "token_type": "Bearer",
+    "expires_in": 900,
+}
+PASSWORD = "a horse, a staple"  # noqa: S105
+
+REGISTER = OpenApiExample(
+    "Alice registers",
+    value={
+        "email": USER["email"],
+        "password": PASSWORD,
+        "first_name": USER["first_name"],
+        "last_name": USER["last_name"],
+    },
+    request_only=True,
+)
+LOGIN = OpenApiExample(
+    "Alice signs in", value={"email": USER["email"], "password": PASSWORD}, request_only=True
+)
+REFRESH_TOKEN = OpenApiExample(
+    "The newest refresh token",
+    value={"refresh_token": TOKENS["refresh_token"]},
+    request_only=True,
+)
+PROFILE = OpenApiExample("A new last name", value={"last_name": "Baker"}, request_only=True)
+PASSWORD_CHANGE = OpenApiExample(
+    "A new password",
+    value={"current_password": PASSWORD, "new_password": "a battery, a window"},
+    request_only=True,
+)
+
+
+def tokens(status: str) -> OpenApiExample:
+    """The answer of register (201), login and refresh (200)."""
+    return OpenApiExample("Tokens", value=TOKENS, response_only=True, status_codes=[status])
+
+
+ME = OpenApiExample("Alice", value=USER, response_only=True, status_codes=["200"])
+SESSION_LISTED = OpenApiExample(
+    "This session", value=SESSION, response_only=True, status_codes=["200"]
+)
+
+
+def problem(status: int, code: str, title: str, detail: str) -> OpenApiExample:
+    """A problem document without input errors."""
+    return OpenApiExample(
+        code,
+        value={
+            "type": f"urn:brokerpro:problem:{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
+            "request_id": "5b0f6a0e9f5c4a4c8f1d2b3a4c5d6e7f",
+            "errors": [],
+        },
+        response_only=True,
+        status_codes=[str(status)],
+        media_type="application/problem+json",
+    )
+
+
+INVALID_CREDENTIALS = problem(
+    401,
+    "invalid_credentials",
+    "E-mail or password is wrong",
+    "No active account has this e-mail and password.",
+)
+INVALID_TOKEN = problem(
+    401,
+    "invalid_token",
+    "The token is not valid",
+    "The token is malformed, expired, already used or revoked; sign in again.",
+)
+REGISTRATION_REFUSED = problem(
+    422,
+    "registration_refused",
+    "Registration was refused",
+    "Could not register with these data; if you have an account, sign in or reset the password.",
+)
+TOO_MANY_ATTEMPTS = problem(
+    429,
+    "too_many_attempts",
+    "Too many wrong passwords",
+    "Too many wrong passwords for this account; wait, then try again.",
+)

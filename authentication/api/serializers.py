@@ -1,0 +1,98 @@
+"""The shapes of requests and answers. Fields that are not named here are ignored."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from authentication.models import Session, User
+from authentication.tokens import MAX_LENGTH as MAX_TOKEN_LENGTH
+
+MAX_PASSWORD_LENGTH = 128
+
+
+class TextField(serializers.CharField):
+    """A JSON string. DRF's CharField would take the number 7 for the name "7"."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if not (data is empty or data is None or isinstance(data, str)):
+            self.fail("invalid")
+        return super().run_validation(data)
+
+
+class EmailField(TextField, serializers.EmailField):
+    """An e-mail address as a JSON string."""
+
+
+def email_field() -> EmailField:
+    return EmailField(max_length=254)
+
+
+def name_field() -> TextField:
+    return TextField(max_length=150, allow_blank=True, required=False)
+
+
+def password_field() -> TextField:
+    """Blanks are part of a password."""
+    return TextField(
+        max_length=MAX_PASSWORD_LENGTH,
+        trim_whitespace=False,
+        write_only=True,
+        style={"input_type": "password"},
+    )
+
+
+class RegisterSerializer(serializers.Serializer[Any]):
+    email = email_field()
+    password = password_field()
+    first_name = name_field()
+    last_name = name_field()
+
+
+class LoginSerializer(serializers.Serializer[Any]):
+    email = email_field()
+    password = password_field()
+
+
+class RefreshTokenSerializer(serializers.Serializer[Any]):
+    refresh_token = TextField(max_length=MAX_TOKEN_LENGTH)
+
+
+class ProfileSerializer(serializers.Serializer[Any]):
+    first_name = name_field()
+    last_name = name_field()
+
+
+class PasswordChangeSerializer(serializers.Serializer[Any]):
+    current_password = password_field()
+    new_password = password_field()
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "email", "first_name", "last_name"]
+        read_only_fields = fields
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    """Field names of OAuth 2 (RFC 6749 section 5.1)."""
+
+    user = UserSerializer()
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField(help_text="Works once; the answer brings the next one.")
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    current = serializers.SerializerMethodField(help_text="The session that asks.")
+
+    class Meta:
+        model = Session
+        fields = ["id", "user_agent", "ip_address", "created_at", "last_used_at", "current"]
+        read_only_fields = fields
+        extra_kwargs = {"last_used_at": {"help_text": "When tokens were last handed out."}}
+
+    def get_current(self, session: Session) -> bool:
+        return bool(session.pk == self.context["request"].auth.session_id)

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from authentication.api import views
+
+urlpatterns = [
+    path("register/", views.RegisterView.as_view(), name="auth-register"),
+    path("login/", views.LoginView.as_view(), name="auth-login"),
+    path("refresh/", views.RefreshView.as_view(), name="auth-refresh"),
+    path("logout/", views.LogoutView.as_view(), name="auth-logout"),
+    path("me/", views.MeView.as_view(), name="auth-me"),
+    path("password/", views.PasswordView.as_view(), name="auth-password"),
+    path("sessions/", views.SessionsView.as_view(), name="auth-sessions"),
+    path("sessions/<uuid:session_id>/", views.SessionView.as_view(), name="auth-session"),
+]

@@ -1,0 +1,212 @@
+"""`/api/auth/`: each view reads the clock and the request, and makes one call into the domain."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from authentication import registration, sessions
+from authentication.api import examples, origin
+from authentication.api.serializers import (
+    LoginSerializer,
+    PasswordChangeSerializer,
+    ProfileSerializer,
+    RefreshTokenSerializer,
+    RegisterSerializer,
+    SessionSerializer,
+    TokensSerializer,
+    UserSerializer,
+)
+from authentication.models import Session
+from be.api.schema import problems
+
+TAGS = ["auth"]
+
+
+class PublicView(APIView):
+    """Open to all: an Authorization header, good or bad, is not looked at."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class RegisterView(PublicView):
+    @extend_schema(
+        operation_id="auth_register",
+        summary="Register and sign in",
+        tags=TAGS,
+        request=RegisterSerializer,
+        responses={201: TokensSerializer, **problems(400, 422)},
+        examples=[examples.REGISTER, examples.tokens("201"), examples.REGISTRATION_REFUSED],
+    )
+    def post(self, request: Request) -> Response:
+        tokens = registration.sign_up(
+            **{"first_name": "", "last_name": "", **_valid(RegisterSerializer, request)},
+            **origin.of(request),
+            now=timezone.now(),
+        )
+        return _handed_out(tokens, status=201)
+
+
+class LoginView(PublicView):
+    @extend_schema(
+        operation_id="auth_login",
+        summary="Sign in",
+        description=(
+            "Ten wrong passwords from one address within 15 minutes, or 19 from anywhere, close "
+            "the account to further tries for a while (429, `Retry-After`)."
+        ),
+        tags=TAGS,
+        request=LoginSerializer,
+        responses={200: TokensSerializer, **problems(400, 401, 429)},
+        examples=[
+            examples.LOGIN,
+            examples.tokens("200"),
+            examples.INVALID_CREDENTIALS,
+            examples.TOO_MANY_ATTEMPTS,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        tokens = sessions.log_in(
+            **_valid(LoginSerializer, request), **origin.of(request), now=timezone.now()
+        )
+        return _handed_out(tokens, status=200)
+
+
+class RefreshView(PublicView):
+    @extend_schema(
+        operation_id="auth_refresh",
+        summary="Exchange a refresh token for new tokens",
+        description=(
+            "A refresh token works once. Sending it again, or twice at the same time, ends the "
+            "session with all its tokens."
+        ),
+        tags=TAGS,
+        request=RefreshTokenSerializer,
+        responses={200: TokensSerializer, **problems(400, 401)},
+        examples=[examples.REFRESH_TOKEN, examples.tokens("200"), examples.INVALID_TOKEN],
+    )
+    def post(self, request: Request) -> Response:
+        tokens = sessions.refresh(**_valid(RefreshTokenSerializer, request), now=timezone.now())
+        return _handed_out(tokens, status=200)
+
+
+class LogoutView(PublicView):
+    @extend_schema(
+        operation_id="auth_logout",
+        summary="Sign out",
+        description="Ends the session of this refresh token. Signing out twice is no error.",
+        tags=TAGS,
+        request=RefreshTokenSerializer,
+        responses={204: None, **problems(400, 401)},
+        examples=[examples.REFRESH_TOKEN, examples.INVALID_TOKEN],
+    )
+    def post(self, request: Request) -> Response:
+        sessions.log_out(**_valid(RefreshTokenSerializer, request), now=timezone.now())
+        return Response(status=204)
+
+
+class MeView(APIView):
+    @extend_schema(
+        operation_id="auth_me",
+        summary="The signed-in user",
+        tags=TAGS,
+        responses={200: UserSerializer, **problems(401)},
+        examples=[examples.ME, examples.INVALID_TOKEN],
+    )
+    def get(self, request: Request) -> Response:
+        return Response(UserSerializer(_user(request)).data)
+
+    @extend_schema(
+        operation_id="auth_me_update",
+        summary="Change first and last name",
+        description="Only the names can be changed here; other fields change nothing.",
+        tags=TAGS,
+        request=ProfileSerializer,
+        responses={200: UserSerializer, **problems(400, 401)},
+        examples=[examples.PROFILE, examples.ME, examples.INVALID_TOKEN],
+    )
+    def patch(self, request: Request) -> Response:
+        user = registration.rename(user=_user(request), **_valid(ProfileSerializer, request))
+        return Response(UserSerializer(user).data)
+
+
+class PasswordView(APIView):
+    @extend_schema(
+        operation_id="auth_password_change",
+        summary="Change the password",
+        description="Ends every session of the user, this one included: sign in again.",
+        tags=TAGS,
+        request=PasswordChangeSerializer,
+        responses={204: None, **problems(400, 401, 422, 429)},
+        examples=[
+            examples.PASSWORD_CHANGE,
+            examples.INVALID_TOKEN,
+            examples.TOO_MANY_ATTEMPTS,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        sessions.change_password(
+            user=_user(request),
+            **_valid(PasswordChangeSerializer, request),
+            ip_address=origin.ip_address_of(request),
+            now=timezone.now(),
+        )
+        return Response(status=204)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="auth_sessions",
+        summary="Where am I signed in",
+        tags=TAGS,
+        responses={200: SessionSerializer, **problems(400, 401)},
+        examples=[examples.SESSION_LISTED, examples.INVALID_TOKEN],
+    )
+)
+class SessionsView(ListAPIView[Session]):
+    serializer_class = SessionSerializer
+    queryset = Session.objects.none()
+
+    def get_queryset(self) -> QuerySet[Session]:
+        if getattr(self, "swagger_fake_view", False):
+            return Session.objects.none()
+        return sessions.live_of(user=_user(self.request), now=timezone.now())
+
+
+class SessionView(APIView):
+    @extend_schema(
+        operation_id="auth_session_end",
+        summary="End one session",
+        tags=TAGS,
+        responses={204: None, **problems(401, 404)},
+        examples=[examples.INVALID_TOKEN],
+    )
+    def delete(self, request: Request, session_id: UUID) -> Response:
+        sessions.end_session(user=_user(request), session_id=session_id, now=timezone.now())
+        return Response(status=204)
+
+
+def _valid(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    serializer = kind(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _user(request: Request) -> Any:
+    """The authenticated user; IsAuthenticated has sent everybody else away."""
+    return request.user
+
+
+def _handed_out(tokens: sessions.Tokens, *, status: int) -> Response:
+    """Tokens stay out of every cache (RFC 6749 section 5.1)."""
+    return Response(
+        TokensSerializer(tokens).data, status=status, headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,79 @@
+"""Wrong passwords are counted, and too many of them are refused for a while.
+
+Counts hold for every server process, for e-mails that nobody has too, and only for failures: the
+right password costs nothing and clears its own address. Counting each address apart keeps a
+stranger's guesses from locking the owner out elsewhere; counting the account as a whole stops
+guesses spread over many addresses.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.utils.crypto import salted_hmac
+
+from authentication.models import LoginAttempt
+from be.api import transactions
+from be.api.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+
+WINDOW = timedelta(minutes=15)
+LIMIT_PER_ADDRESS = 10
+LIMIT_PER_ACCOUNT = 19
+
+
+class TooManyAttempts(Refusal):
+    """The account is closed to sign-ins, from this address at least, for `wait` more seconds."""
+
+    code = "too_many_attempts"
+    status = 429
+    title = "Too many wrong passwords"
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("Too many wrong passwords for this account; wait, then try again.")
+        self.wait = wait
+
+
+def check(*, email: str, ip_address: str | None, now: datetime) -> None:
+    """Raise TooManyAttempts if no further try may be made."""
+    _check(_digest(email), ip_address, now, already_made=0)
+
+
+@transactions.atomic
+def _record(account: str, ip_address: str | None, now: datetime) -> None:
+    LoginAttempt.objects.create(account=account, ip_address=ip_address, failed_at=now)
+    LoginAttempt.objects.filter(failed_at__lte=now - WINDOW).delete()
+
+
+def record_failure(*, email: str, ip_address: str | None, now: datetime) -> None:
+    """Count a wrong password; raise TooManyAttempts if others used up the tries meanwhile.
+
+    A burst of parallel guesses passes `check` before any of them has failed. Asking again here, and
+    after a right password, makes the answers of those beyond the limit say nothing.
+    """
+    account = _digest(email)
+    _record(account, ip_address, now)
+    _check(account, ip_address, now, already_made=1)
+
+
+def forget(*, email: str, ip_address: str | None) -> None:
+    """The right password came from this address: its earlier failures were slips."""
+    LoginAttempt.objects.filter(account=_digest(email), ip_address=ip_address).delete()
+
+
+def _check(account: str, ip_address: str | None, now: datetime, already_made: int) -> None:
+    failures = list(
+        LoginAttempt.objects.filter(account=account, failed_at__gt=now - WINDOW)
+        .order_by("-failed_at")
+        .values_list("ip_address", "failed_at")
+    )
+    everywhere = [failed_at for _, failed_at in failures]
+    here = [failed_at for address, failed_at in failures if address == ip_address]
+    for times, limit in ((here, LIMIT_PER_ADDRESS), (everywhere, LIMIT_PER_ACCOUNT)):
+        if len(times) >= limit + already_made:
+            logger.warning("too many wrong passwords, account digest %s", account[:12])
+            raise TooManyAttempts((times[limit - 1] + WINDOW - now).total_seconds())
+
+
+def _digest(email: str) -> str:
+    return salted_hmac("authentication.attempts", email, algorithm="sha256").hexdigest()

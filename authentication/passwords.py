@@ -1,0 +1,45 @@
+"""Passwords: which are accepted, and how they are compared without telling who exists."""
+
+import threading
+
+from django.contrib.auth import hashers, password_validation
+from django.core.exceptions import ValidationError
+
+from authentication.models import User
+from be.api.refusals import Invalid
+
+# Argon2 takes 100 MiB and several cores for each password. A burst of sign-ins waits its turn here
+# instead of taking both from everybody else.
+HASHES_AT_ONCE = 2
+
+_hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
+
+
+class UnacceptablePassword(Invalid):
+    """The password breaks one of AUTH_PASSWORD_VALIDATORS; `detail` says which and how."""
+
+    code = "unacceptable_password"
+    title = "Choose another password"
+
+
+def check_acceptable(password: str, *, user: User, field: str) -> None:
+    """Raise UnacceptablePassword, naming `field`, unless `user` may have this password."""
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise UnacceptablePassword(" ".join(error.messages), field=field) from error
+
+
+def hashed(password: str) -> str:
+    """The encoded hash that is stored."""
+    with _hashing:
+        return hashers.make_password(password)
+
+
+def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
+    """Whether `password` is the one of `encoded`, and whether `encoded` should be renewed.
+
+    None, for a user who does not exist, costs a hash like any other answer.
+    """
+    with _hashing:
+        return hashers.verify_password(password, encoded or hashers.UNUSABLE_PASSWORD_PREFIX)

@@ -1,0 +1,280 @@
+"""Sessions: opened by a sign-in, carried on by refresh tokens, ended by many hands.
+
+Every change of a session is one conditional UPDATE on its own columns, so that of any number of
+racing requests exactly one finds the row as it was.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from django.db.models import Exists, OuterRef, QuerySet
+from rest_framework_simplejwt.tokens import AccessToken
+
+from authentication import attempts, passwords, tokens
+from authentication.models import Session, User
+from authentication.tokens import InvalidToken
+from be.api import transactions
+from be.api.identifiers import uuid7
+from be.api.refusals import NotFound, Refusal
+
+logger = logging.getLogger(__name__)
+
+
+class EndReason(StrEnum):
+    """Why a session ended, as stored in `Session.end_reason`."""
+
+    LOGGED_OUT = "logged_out"
+    ENDED_BY_USER = "ended_by_user"
+    ENDED_BY_ADMIN = "ended_by_admin"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    DEACTIVATED = "deactivated"
+    REUSE = "reuse"
+
+
+class InvalidCredentials(Refusal):
+    """No active user has this e-mail and this password; which of them is wrong is not told."""
+
+    code = "invalid_credentials"
+    status = 401
+    title = "E-mail or password is wrong"
+    auth_header: ClassVar[str] = "Bearer"
+
+    def __init__(self) -> None:
+        super().__init__("No active account has this e-mail and password.")
+
+
+class WrongPassword(Refusal):
+    """The current password, asked for once more before a change, is not the right one."""
+
+    code = "wrong_password"
+    status = 422
+    title = "The current password is wrong"
+
+    def __init__(self) -> None:
+        super().__init__("This is not your current password.", field="current_password")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What a client gets to act for `user`. `expires_in`: seconds until the access token ends."""
+
+    user: User
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessGrant:
+    """The right to act as `user` until `expires_at`, as long as the session is live."""
+
+    user: User
+    session_id: uuid.UUID
+    expires_at: datetime
+
+
+def open_session(*, user: User, user_agent: str, ip_address: str | None, now: datetime) -> Tokens:
+    """Sign `user` in on one more device. The caller has made sure that it is them."""
+    session_id = uuid7(now)
+    pair = tokens.issue(user_id=user.pk, session_id=session_id, now=now)
+    Session.objects.create(
+        id=session_id,
+        user=user,
+        refresh_jti=pair.refresh_jti,
+        user_agent=user_agent,
+        ip_address=ip_address,
+        created_at=now,
+        last_used_at=now,
+        expires_at=pair.refresh_expires_at,
+    )
+    return _handed_out(user, pair)
+
+
+def log_in(
+    *, email: str, password: str, user_agent: str, ip_address: str | None, now: datetime
+) -> Tokens:
+    """Open a session for whoever has this e-mail and password.
+
+    Unknown e-mails, inactive users and wrong passwords get the same answer after the same work.
+    Raises InvalidCredentials, and TooManyAttempts after too many of them.
+    """
+    email = email.strip().lower()
+    attempts.check(email=email, ip_address=ip_address, now=now)
+    user = User.objects.filter(email=email, is_active=True).first()
+    correct, outdated = passwords.verify(password, user.password if user else None)
+    if user is None or not correct:
+        attempts.record_failure(email=email, ip_address=ip_address, now=now)
+        raise InvalidCredentials
+    attempts.check(email=email, ip_address=ip_address, now=now)
+    result = _open_unless_changed(
+        user=user,
+        new_hash=passwords.hashed(password) if outdated else user.password,
+        user_agent=user_agent,
+        ip_address=ip_address,
+        now=now,
+    )
+    attempts.forget(email=email, ip_address=ip_address)
+    return result
+
+
+@transactions.atomic
+def _open_unless_changed(
+    *, user: User, new_hash: str, user_agent: str, ip_address: str | None, now: datetime
+) -> Tokens:
+    """Open a session if the password that was verified is still the user's.
+
+    The UPDATE locks the user against `change_password`, which ends all sessions: a session opened
+    with the old password is either seen by it or not opened.
+    """
+    unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+    if not unchanged.update(last_login=now, password=new_hash):
+        raise InvalidCredentials
+    return open_session(user=user, user_agent=user_agent, ip_address=ip_address, now=now)
+
+
+def refresh(*, refresh_token: str, now: datetime) -> Tokens:
+    """Exchange a refresh token for new tokens; it works once.
+
+    Of racing requests one wins. A token that was used before is in two hands, and it cannot be told
+    whose: the session ends, with the winner's tokens too, and the user signs in again. Raises
+    InvalidToken.
+    """
+    claims = tokens.read_refresh(refresh_token, now=now)
+    result = _rotate(claims, now)
+    if result is None:
+        # Committed on its own, before the refusal: a rollback would revive the stolen session.
+        _end_if_reused(claims, now)
+        raise InvalidToken
+    return result
+
+
+@transactions.atomic
+def _rotate(claims: tokens.Claims, now: datetime) -> Tokens | None:
+    pair = tokens.issue(user_id=claims.user_id, session_id=claims.session_id, now=now)
+    # EXISTS and not a join: Django would turn a join into `id IN (SELECT …)`, which PostgreSQL does
+    # not look at again after waiting for a racing UPDATE, and both would win.
+    active = User.objects.filter(pk=OuterRef("user_id"), is_active=True)
+    rotated = (
+        Session.objects.filter(
+            Exists(active), pk=claims.session_id, refresh_jti=claims.jti, user_id=claims.user_id
+        )
+        .filter(ended_at=None, expires_at__gt=now)
+        .update(refresh_jti=pair.refresh_jti, last_used_at=now, expires_at=pair.refresh_expires_at)
+    )
+    if not rotated:
+        return None
+    return _handed_out(User.objects.get(pk=claims.user_id), pair)
+
+
+@transactions.atomic
+def _end_if_reused(claims: tokens.Claims, now: datetime) -> None:
+    family = Session.objects.filter(pk=claims.session_id).exclude(refresh_jti=claims.jti)
+    if _end(family, EndReason.REUSE, now):
+        logger.warning("refresh token used twice; session %s ended", claims.session_id)
+
+
+def log_out(*, refresh_token: str, now: datetime) -> None:
+    """End the session of this refresh token, with all its tokens; again is no error.
+
+    Raises InvalidToken for what is not a refresh token in time, lest a client that sends the wrong
+    one believes it has signed out.
+    """
+    claims = tokens.read_refresh(refresh_token, now=now)
+    _end(Session.objects.filter(pk=claims.session_id), EndReason.LOGGED_OUT, now)
+
+
+def end_session(
+    *,
+    user: User,
+    session_id: uuid.UUID,
+    now: datetime,
+    reason: EndReason = EndReason.ENDED_BY_USER,
+) -> None:
+    """End one live session of `user`. Raises NotFound for a foreign, ended or missing one."""
+    if not _end(live_of(user=user, now=now).filter(pk=session_id), reason, now):
+        raise NotFound("You have no such session.")
+
+
+def end_all(*, user: User, now: datetime, reason: EndReason) -> int:
+    """End every session of `user`; how many there were."""
+    return _end(Session.objects.filter(user=user), reason, now)
+
+
+def change_password(
+    *,
+    user: User,
+    current_password: str,
+    new_password: str,
+    ip_address: str | None,
+    now: datetime,
+) -> None:
+    """Set a new password and end every session, the one that asks included.
+
+    Wrong current passwords count as wrong sign-ins. Raises WrongPassword, UnacceptablePassword or
+    TooManyAttempts.
+    """
+    attempts.check(email=user.email, ip_address=ip_address, now=now)
+    correct, _ = passwords.verify(current_password, user.password)
+    if not correct:
+        attempts.record_failure(email=user.email, ip_address=ip_address, now=now)
+        raise WrongPassword
+    attempts.check(email=user.email, ip_address=ip_address, now=now)
+    passwords.check_acceptable(new_password, user=user, field="new_password")
+    _replace_password(user=user, new_hash=passwords.hashed(new_password), now=now)
+
+
+@transactions.atomic
+def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
+    """Replace the hash that was verified, unless it has been replaced meanwhile."""
+    if not User.objects.filter(pk=user.pk, password=user.password).update(password=new_hash):
+        raise WrongPassword
+    end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED)
+
+
+def authenticate_access(token: str, now: datetime) -> AccessGrant:
+    """Whom an access token stands for, in one query. Raises InvalidToken.
+
+    The session must be live and the user active: a token falls at once with either of them.
+    """
+    claims = tokens.read_access(token, now=now)
+    session = (
+        _live(now)
+        .select_related("user")
+        .filter(pk=claims.session_id, user_id=claims.user_id)
+        .first()
+    )
+    if session is None:
+        raise InvalidToken
+    return AccessGrant(user=session.user, session_id=session.pk, expires_at=claims.expires_at)
+
+
+def is_live(*, session_id: uuid.UUID, now: datetime) -> bool:
+    """Whether the session still stands and its user is active."""
+    return _live(now).filter(pk=session_id).exists()
+
+
+def live_of(*, user: User, now: datetime) -> QuerySet[Session]:
+    """The sessions in which `user` is signed in."""
+    return Session.objects.filter(user=user, ended_at=None, expires_at__gt=now)
+
+
+def _live(now: datetime) -> QuerySet[Session]:
+    return Session.objects.filter(ended_at=None, expires_at__gt=now, user__is_active=True)
+
+
+def _end(family: QuerySet[Session], reason: EndReason, now: datetime) -> int:
+    return family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
+
+
+def _handed_out(user: User, pair: tokens.Pair) -> Tokens:
+    return Tokens(
+        user=user,
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+        expires_in=int(AccessToken.lifetime.total_seconds()),
+    )

@@ -1,0 +1,102 @@
+"""The signed tokens (JWT, HS256): made in pairs, and read back into claims.
+
+A token names its session (`sid`), its user and itself (`jti`). That a token reads well says only
+that it is ours and in time; whether its session still lives is asked of `authentication.sessions`.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, cast
+
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+from be.api.refusals import Refusal
+
+# Ours are about 400 characters. A longer one is not ours, and its JSON is not worth parsing.
+MAX_LENGTH = 1000
+
+
+class InvalidToken(Refusal):
+    """The token is malformed, forged, of the wrong type, expired, spent, or its session ended."""
+
+    code = "invalid_token"
+    status = 401
+    title = "The token is not valid"
+    auth_header: ClassVar[str] = 'Bearer error="invalid_token"'
+
+    def __init__(self) -> None:
+        super().__init__("The token is malformed, expired, already used or revoked; sign in again.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An access and a refresh token, encoded, and what the session remembers of the latter."""
+
+    access_token: str
+    refresh_token: str
+    refresh_jti: str
+    refresh_expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What a token says, once its signature, type and expiry are found good."""
+
+    session_id: uuid.UUID
+    user_id: uuid.UUID
+    jti: str
+    expires_at: datetime
+
+
+def issue(*, user_id: uuid.UUID, session_id: uuid.UUID, now: datetime) -> Pair:
+    """New tokens for a session. Storing `refresh_jti` is what makes the refresh token work."""
+    access: AccessToken = _new(AccessToken, user_id, session_id, now)
+    refresh: RefreshToken = _new(RefreshToken, user_id, session_id, now)
+    return Pair(
+        access_token=str(access),
+        refresh_token=str(refresh),
+        refresh_jti=refresh["jti"],
+        refresh_expires_at=_expiry(refresh),
+    )
+
+
+def read_access(text: str, *, now: datetime) -> Claims:
+    """The claims of an access token. Raises InvalidToken."""
+    return _read(AccessToken, text, now)
+
+
+def read_refresh(text: str, *, now: datetime) -> Claims:
+    """The claims of a refresh token. Raises InvalidToken."""
+    return _read(RefreshToken, text, now)
+
+
+def _new(kind: type[Any], user_id: uuid.UUID, session_id: uuid.UUID, now: datetime) -> Any:
+    token = kind()
+    token.set_iat(at_time=now)
+    token.set_exp(from_time=now)
+    token["user_id"] = str(user_id)
+    token["sid"] = str(session_id)
+    return token
+
+
+def _read(kind: type[Token], text: str, now: datetime) -> Claims:
+    if len(text) > MAX_LENGTH or not text.isascii():
+        raise InvalidToken
+    try:
+        token = kind(cast(Any, text))
+        token.check_exp(current_time=now)
+        return Claims(
+            session_id=uuid.UUID(token["sid"]),
+            user_id=uuid.UUID(token["user_id"]),
+            jti=token["jti"],
+            expires_at=_expiry(token),
+        )
+    # RecursionError: a header that is nested JSON. The rest: signed by us, but not made here.
+    except (TokenError, RecursionError, LookupError, TypeError, ValueError) as error:
+        raise InvalidToken from error
+
+
+def _expiry(token: Token) -> datetime:
+    return datetime.fromtimestamp(token["exp"], UTC)

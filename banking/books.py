@@ -1,0 +1,64 @@
+"""Proof of the books: what must be true of the whole ledger at any time."""
+
+from collections.abc import Iterator
+
+from django.db.models import F, Q, Sum
+
+from banking.models import BankTransaction, Bucket, Hold, LedgerAccount, Posting, TransactionStatus
+
+
+def check() -> Iterator[str]:
+    """One sentence for each thing that is wrong; nothing when the books are right."""
+    yield from _entries_sum_to_zero()
+    yield from _balances_equal_postings()
+    yield from _held_equals_live_holds()
+    yield from _pending_withdrawals_are_held()
+
+
+def _entries_sum_to_zero() -> Iterator[str]:
+    sums = (
+        Posting.objects.values("entry_id", "account__asset")
+        .annotate(total=Sum("units"))
+        .exclude(total=0)
+        .order_by("entry_id")
+    )
+    for row in sums:
+        yield f"Entry {row['entry_id']} is off by {row['total']} units of {row['account__asset']}."
+
+
+def _balances_equal_postings() -> Iterator[str]:
+    accounts = LedgerAccount.objects.filter(owner__isnull=False).annotate(
+        posted_available=Sum("postings__units", filter=Q(postings__bucket=Bucket.AVAILABLE)),
+        posted_held=Sum("postings__units", filter=Q(postings__bucket=Bucket.HELD)),
+    )
+    for account in accounts:
+        if account.available != (account.posted_available or 0):
+            yield (
+                f"Account {account.pk} ({account.asset}) has {account.available} available; "
+                f"its postings say {account.posted_available or 0}."
+            )
+        if account.held != (account.posted_held or 0):
+            yield (
+                f"Account {account.pk} ({account.asset}) has {account.held} held; "
+                f"its postings say {account.posted_held or 0}."
+            )
+
+
+def _held_equals_live_holds() -> Iterator[str]:
+    accounts = LedgerAccount.objects.annotate(reserved=Sum("holds__remaining")).exclude(
+        Q(held=F("reserved")) | Q(held=0, reserved__isnull=True)
+    )
+    for account in accounts:
+        yield (
+            f"Account {account.pk} ({account.asset}) has {account.held} held; "
+            f"its holds reserve {account.reserved or 0}."
+        )
+
+
+def _pending_withdrawals_are_held() -> Iterator[str]:
+    live = set(Hold.objects.filter(ended_at__isnull=True).values_list("reference", flat=True))
+    withdrawals = BankTransaction.objects.filter(type="withdrawal").values_list("id", "status")
+    for reference, status in withdrawals:
+        pending = status == TransactionStatus.PENDING
+        if pending != (reference in live):
+            yield f"Withdrawal {reference} is {status}, but its hold says otherwise."

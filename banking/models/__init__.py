@@ -1,0 +1,27 @@
+from banking.models.bank_accounts import AccountType, BankAccount, BankAccountStatus
+from banking.models.ledger import (
+    Bucket,
+    EntryKind,
+    Hold,
+    HouseAccount,
+    JournalEntry,
+    LedgerAccount,
+    Posting,
+)
+from banking.models.transactions import BankTransaction, TransactionStatus, TransactionType
+
+__all__ = [
+    "AccountType",
+    "BankAccount",
+    "BankAccountStatus",
+    "BankTransaction",
+    "Bucket",
+    "EntryKind",
+    "Hold",
+    "HouseAccount",
+    "JournalEntry",
+    "LedgerAccount",
+    "Posting",
+    "TransactionStatus",
+    "TransactionType",
+]

@@ -1,0 +1,141 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class HouseAccount(models.TextChoices):
+    """The broker's side of every movement. Its balance is the sum of its postings."""
+
+    BANK_CLEARING = "bank_clearing", "money that came from or went to banks"
+    MARKET = "market", "the market outside: who sold to and bought from our customers"
+    FEES = "fees", "trading fees earned"
+    ROUNDING = "rounding", "fractions of a cent between buyer and seller"
+    RECEIVABLE = "receivable", "owed by customers after a returned deposit"
+
+
+class Bucket(models.TextChoices):
+    AVAILABLE = "available", "free to use"
+    HELD = "held", "reserved by a hold"
+
+
+class LedgerAccount(models.Model):
+    """What one owner has of one asset, in the asset's smallest unit.
+
+    A customer's account has an owner, and its two balances may never be negative. A house account
+    has a `house` role and no stored balance, so that nobody queues for its row.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    house = models.CharField(max_length=20, choices=HouseAccount, blank=True, default="")
+    asset = models.CharField(max_length=24)
+    scale = models.PositiveSmallIntegerField(help_text="Decimals of the asset's smallest unit.")
+    available = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "asset"],
+                condition=Q(owner__isnull=False),
+                name="ledger_account_of_owner_once",
+            ),
+            models.UniqueConstraint(
+                fields=["house", "asset"],
+                condition=Q(owner__isnull=True),
+                name="ledger_account_of_house_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(available__gte=0, held__gte=0), name="ledger_balance_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False, house="")
+                | Q(owner__isnull=True, available=0, held=0) & ~Q(house=""),
+                name="ledger_account_owned_or_house",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id or self.house}: {self.asset}"
+
+
+class EntryKind(models.TextChoices):
+    DEPOSIT = "deposit"
+    DEPOSIT_RETURN = "deposit_return"
+    WITHDRAWAL = "withdrawal"
+    HOLD = "hold"
+    RELEASE = "release"
+    TRADE = "trade"
+
+
+class JournalEntry(models.Model):
+    """One movement: two or more postings that sum to zero for each asset. Never changed.
+
+    `reference` is the bank transaction, order or execution that caused it. A mistake is corrected
+    by another entry.
+    """
+
+    kind = models.CharField(max_length=20, choices=EntryKind)
+    reference = models.UUIDField(db_index=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "journal entries"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Posting(models.Model):
+    """A signed number of units that one entry adds to one bucket of one account. Never changed."""
+
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="postings")
+    bucket = models.CharField(max_length=9, choices=Bucket)
+    units = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "-id"], name="posting_by_account")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(units=0), name="posting_moves_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units:+d} {self.bucket}"
+
+
+class Hold(models.Model):
+    """Units reserved for one purpose: pending, then settled in parts, and ended once.
+
+    `remaining` is what is still reserved; when the hold has ended it is zero for good.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
+    reference = models.UUIDField(unique=True, help_text="The order or withdrawal it is for.")
+    units = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(units__gt=0, remaining__gte=0, remaining__lte=F("units")),
+                name="hold_within_its_units",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(remaining=0), name="hold_ended_is_empty"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["account"], condition=Q(ended_at__isnull=True), name="hold_live_by_account"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} of {self.units} for {self.reference}"

@@ -1,0 +1,59 @@
+"""Serializer fields for exact numbers."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+
+
+def plain(value: Decimal) -> str:
+    """Plain notation without superfluous zeros: Decimal("1.50E+2") → "150"."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
+class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
+    """A positive number in plain notation, as a string ("1.5") or a JSON number (1.5).
+
+    Signs, exponents, separators, NaN and digits that are not ASCII are refused: what may be read
+    in two ways is not money.
+    """
+
+    default_error_messages = {
+        "invalid": 'Send a positive number in plain notation, such as "1.5".',
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, str | int | Decimal):
+            self.fail("invalid")
+        text = f"{data:f}" if isinstance(data, Decimal) else str(data)
+        if not PLAIN_NOTATION.fullmatch(text):
+            self.fail("invalid")
+        value = Decimal(text)
+        if value <= 0:
+            self.fail("invalid")
+        return value
+
+    def to_representation(self, value: Decimal) -> str:
+        return plain(value)
+
+
+@extend_schema_field(OpenApiTypes.DECIMAL)
+class PlainDecimalField(serializers.ReadOnlyField):
+    """A Decimal as a string in plain notation."""
+
+    def to_representation(self, value: Decimal | None) -> str | None:
+        return None if value is None else plain(value)
+
+
+def money(value: Decimal) -> str:
+    """Dollars with both cents: Decimal("10") → "10.00"."""
+    return f"{value:.2f}"

@@ -1,0 +1,48 @@
+"""Tables whose rows the database itself refuses to change or delete, for use in migrations."""
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import RunPython
+from django.db.migrations.state import StateApps
+
+
+def sqlite_create(table: str) -> list[str]:
+    return [
+        f"CREATE TRIGGER {table}_no_{event.lower()} BEFORE {event} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for event in ("UPDATE", "DELETE")
+    ]
+
+
+def sqlite_drop(table: str) -> list[str]:
+    return [f"DROP TRIGGER {table}_no_{event}" for event in ("update", "delete")]
+
+
+def postgresql_create(table: str) -> list[str]:
+    return [
+        f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        f"BEGIN RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23001'; END $$",
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse()",
+    ]
+
+
+def postgresql_drop(table: str) -> list[str]:
+    return [f"DROP TRIGGER {table}_append_only ON {table}", f"DROP FUNCTION {table}_refuse()"]
+
+
+CREATE = {"sqlite": sqlite_create, "postgresql": postgresql_create}
+DROP = {"sqlite": sqlite_drop, "postgresql": postgresql_drop}
+
+
+def append_only(table: str) -> RunPython:
+    """A reversible migration step that makes `table` append-only on either database."""
+
+    def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        for statement in CREATE[editor.connection.vendor](table):
+            editor.execute(statement)
+
+    def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        for statement in DROP[editor.connection.vendor](table):
+            editor.execute(statement)
+
+    return RunPython(forwards, backwards)

@@ -1,0 +1,179 @@
+"""Every error as a problem document (RFC 9457), rendered in this one place."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from be.api import request_id
+from be.api.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+Problem = dict[str, Any]
+
+
+def problem(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+) -> Problem:
+    """The document itself. `errors` has one `{field, code, detail}` for each input at fault."""
+    return {
+        "type": f"urn:brokerpro:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id.current(),
+        "errors": errors or [],
+    }
+
+
+def from_refusal(refusal: Refusal) -> Problem:
+    errors = (
+        [{"field": refusal.field, "code": refusal.code, "detail": refusal.detail}]
+        if refusal.field
+        else []
+    )
+    return problem(
+        status=refusal.status,
+        code=refusal.code,
+        title=refusal.title,
+        detail=refusal.detail,
+        errors=errors,
+    )
+
+
+def from_validation(error: exceptions.ValidationError) -> Problem:
+    errors = list(_flatten(error.get_full_details(), ""))
+    first = errors[0]
+    where = f"{first['field']}: " if first["field"] else ""
+    return problem(
+        status=400,
+        code="invalid",
+        title="Invalid input",
+        detail=f"{where}{first['detail']}",
+        errors=errors,
+    )
+
+
+def _flatten(details: Any, path: str) -> Iterator[dict[str, str]]:
+    """DRF's nested error details as a flat list, fields joined by dots."""
+    if isinstance(details, list):
+        for detail in details:
+            yield from _flatten(detail, path)
+    elif set(details) == {"message", "code"} and isinstance(details["message"], str):
+        field = path.removesuffix(".non_field_errors").removeprefix("non_field_errors")
+        yield {"field": field, "code": details["code"], "detail": details["message"]}
+    else:
+        for name, detail in details.items():
+            yield from _flatten(detail, f"{path}.{name}" if path else str(name))
+
+
+def from_api_exception(error: exceptions.APIException) -> Problem:
+    if isinstance(error, exceptions.ValidationError):
+        return from_validation(error)
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) else error.default_code
+    title = str(error.default_detail).rstrip(".")
+    return problem(status=error.status_code, code=code, title=title, detail=str(error.detail))
+
+
+def from_exception(error: Exception) -> Problem:
+    """Choose the document for any exception; what nobody foresaw is a 500 that tells nothing."""
+    if isinstance(error, Refusal):
+        return from_refusal(error)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.APIException):
+        return from_api_exception(error)
+    if isinstance(error, RequestDataTooBig):
+        return problem(
+            status=413, code="too_large", title="Body too large", detail="Send less than 1 MiB."
+        )
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.warning("database unavailable: %s", error)
+        return problem(
+            status=503,
+            code="unavailable",
+            title="Temporarily unavailable",
+            detail="The database did not answer in time. Nothing was changed; try again.",
+        )
+    logger.error("unhandled error", exc_info=error)
+    return problem(
+        status=500,
+        code="internal_error",
+        title="Internal error",
+        detail="Something went wrong on our side. Quote the request_id when you report it.",
+    )
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER."""
+    set_rollback()
+    document = from_exception(error)
+    response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
+    if auth_header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = auth_header
+    if (wait := getattr(error, "wait", None)) is not None:
+        response["Retry-After"] = str(int(wait) + 1)
+    elif document["status"] == 503:  # noqa: PLR2004
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+class ProblemRenderer(JSONRenderer):
+    """Documents the media type of errors in the schema."""
+
+    media_type = CONTENT_TYPE
+
+
+def _plain(document: Problem) -> HttpResponse:
+    return JsonResponse(document, status=document["status"], content_type=CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404 for paths that no view answers: a document under /api/, a page elsewhere."""
+    if not request.path.startswith("/api/"):
+        return defaults.page_not_found(request, exception or Http404())
+    return _plain(
+        problem(
+            status=404,
+            code="not_found",
+            title="Not found",
+            detail=f"Nothing answers at {request.path[:200]}. Paths end in a slash; see /api/docs/.",
+        )
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not request.path.startswith("/api/"):
+        return defaults.server_error(request)
+    return _plain(from_exception(RuntimeError("outside of a view")))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    return _plain(
+        problem(
+            status=400, code="bad_request", title="Bad request", detail=type(exception).__name__
+        )
+    )

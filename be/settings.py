@@ -1,0 +1,313 @@
+"""All settings, read from the environment (or a `.env` file beside manage.py).
+
+Every variable stands in `.env.example` with its default. With nothing set the project runs on
+SQLite and the embedded channel layer, for one machine; `DATABASE_URL` and `REDIS_URL` (or
+`REDIS_HOST`) turn the same code into one of many servers.
+"""
+
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+
+VERSION = "0.1.0"
+
+# Core -------------------------------------------------------------------------------------------
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-use-it-in-production"  # noqa: S105
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
+
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+INSTALLED_APPS = [
+    "daphne",  # first, so that runserver is the ASGI server
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "be",
+    "be.api",
+    "authentication",
+    "banking",
+    "exchange",
+    "portfolio",
+]
+
+MIDDLEWARE = [
+    "be.api.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "be.urls"
+ASGI_APPLICATION = "be.asgi.application"
+AUTH_USER_MODEL = "authentication.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "be" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# Database ---------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
+
+
+def sqlite_database(path: str) -> dict[str, Any]:
+    """SQLite for one machine: readers beside one writer, and writers that queue.
+
+    IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then
+    writes can neither deadlock nor act on what another has changed in between.
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
+            ),
+        },
+        # A file, not memory: the tests use real threads, and shared-cache memory locks tables.
+        "TEST": {"NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")},
+    }
+
+
+def postgresql_database(url: str) -> dict[str, Any]:
+    database: dict[str, Any] = env.db_url_config(url)
+    database["OPTIONS"] = {
+        **database.get("OPTIONS", {}),
+        # Without a pool every request under ASGI opens a connection of its own.
+        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+    }
+    return database
+
+
+if DATABASE_URL.startswith(("postgres://", "postgresql://")):
+    DATABASES = {"default": postgresql_database(DATABASE_URL)}
+elif DATABASE_URL.startswith("sqlite:///"):
+    DATABASES = {"default": sqlite_database(DATABASE_URL.removeprefix("sqlite:///"))}
+elif DATABASE_URL:
+    raise ImproperlyConfigured(
+        "DATABASE_URL must start with postgresql:// or sqlite:///; leave it empty for SQLite."
+    )
+else:
+    DATABASES = {"default": sqlite_database(str(VAR_DIR / "brokerpro.sqlite3"))}
+
+# Channel layer ----------------------------------------------------------------------------------
+REDIS_HOST = env.str("REDIS_HOST", default="")
+REDIS_PORT = env.int("REDIS_PORT", default=6379)
+REDIS_DB = env.int("REDIS_DB", default=0)
+REDIS_URL = env.str("REDIS_URL", default="") or (
+    f"redis://{REDIS_HOST}:{REDIS_PORT}/{REDIS_DB}" if REDIS_HOST else ""
+)
+CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default="brokerpro")
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
+
+if REDIS_URL:
+    CHANNEL_LAYERS: dict[str, Any] = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_PREFIX},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "be.channel_layer.EmbeddedChannelLayer",
+            "CONFIG": {"path": str(VAR_DIR / "channels.sqlite3")},
+        }
+    }
+
+# Users and tokens -------------------------------------------------------------------------------
+ACCESS_TOKEN_LIFETIME = timedelta(seconds=env.int("ACCESS_TOKEN_LIFETIME_SECONDS", default=900))
+REFRESH_TOKEN_LIFETIME = timedelta(
+    seconds=env.int("REFRESH_TOKEN_LIFETIME_SECONDS", default=14 * 24 * 3600)
+)
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "ISSUER": "brokerpro",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+}
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# HTTP API ---------------------------------------------------------------------------------------
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After"]
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["authentication.api.bearer.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["be.api.json_parser.ExactJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "be.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "BrokerPro",
+    "DESCRIPTION": (
+        "A brokerage backend: accounts, money, orders, live prices. Decimals are strings in plain "
+        "notation, times are RFC 3339 in UTC, errors are problem documents (RFC 9457). Live prices "
+        "and order updates come over the WebSocket at `/ws/market-data/`."
+    ),
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/",
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+}
+
+# Security headers, strict when not in development ------------------------------------------------
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+# Load balancers probe the status over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^api/exchange/api/v1/status/$"]
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+
+# Static files -----------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static_root"
+STATICFILES_DIRS = [BASE_DIR / "be" / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# Banking ----------------------------------------------------------------------------------------
+# A Fernet-sized key (32 bytes, url-safe base64); several, comma-separated, rotate: the first one
+# encrypts, all of them decrypt. In development it may be empty.
+BANKING_ENCRYPTION_KEY = env.str("BANKING_ENCRYPTION_KEY", default="")
+
+# Exchange ---------------------------------------------------------------------------------------
+SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
+SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42)
+SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
+# A quote older than this is not traded on: orders wait as `accepted` for the next one.
+QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
+# How far from the quote a market order may trade; what it can't get within that is canceled.
+MARKET_ORDER_COLLAR_PERCENT = env.int("MARKET_ORDER_COLLAR_PERCENT", default=5)
+WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
+WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
+
+# The demo that `make run` and `make seed` create, only while DEBUG is on -------------------------
+DEMO_EMAIL = "demo@brokerpro.example"
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="paper-money-2026")
+ADMIN_EMAIL = "admin@brokerpro.example"
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="paper-admin-2026")
+
+# Logging ----------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "be.api.request_id.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "daphne.http_protocol": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+
+def refuse_unsafe_production() -> None:
+    """Stop a misconfigured server before it serves, naming the variable to set."""
+    public = [host for host in ALLOWED_HOSTS if host not in LOCAL_HOSTS]
+    if DEBUG:
+        if public:
+            raise ImproperlyConfigured(
+                f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(public)}: set DEBUG=false."
+            )
+        return
+    if SECRET_KEY == DEVELOPMENT_SECRET_KEY or len(SECRET_KEY) < 50:  # noqa: PLR2004
+        raise ImproperlyConfigured("Set SECRET_KEY to a random string of 50 characters or more.")
+    if any(host in ("*", ".") for host in ALLOWED_HOSTS):
+        raise ImproperlyConfigured("ALLOWED_HOSTS must name hosts; a wildcard is not accepted.")
+    if not BANKING_ENCRYPTION_KEY:
+        raise ImproperlyConfigured("Set BANKING_ENCRYPTION_KEY (see .env.example for how).")
+    if WEB_CONCURRENCY > 1 and not REDIS_URL:
+        raise ImproperlyConfigured("Several workers share ticks over Redis: set REDIS_URL.")
+
+
+refuse_unsafe_production()

@@ -1,0 +1,46 @@
+"""Fixtures and safeguards for every test."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.db.backends.sqlite3.operations import DatabaseOperations
+
+from be.api import immutability
+
+APPEND_ONLY = ("banking_journalentry", "banking_posting", "exchange_execution")
+
+_sql_flush = DatabaseOperations.sql_flush
+
+
+def _flush_append_only(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+    """Between tests SQLite empties tables row by row, which append-only tables refuse."""
+    guarded = [table for table in APPEND_ONLY if table in tables]
+    drop = [sql for table in guarded for sql in immutability.sqlite_drop(table)]
+    create = [sql for table in guarded for sql in immutability.sqlite_create(table)]
+    return [*drop, *_sql_flush(self, style, tables, **options), *create]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _allow_flush_between_tests() -> Iterator[None]:
+    DatabaseOperations.sql_flush = _flush_append_only  # type: ignore[method-assign]
+    yield
+    DatabaseOperations.sql_flush = _sql_flush  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    """Argon2 is slow on purpose; tests of passwords that matter put it back."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"

@@ -1,0 +1,68 @@
+"""The street's side of the book: the displayed size at the best price, and the levels behind it.
+
+The feed gives the best level; the ones behind it follow from it by rule, so that everybody who
+looks at one quote sees, and trades with, the same depth, and nothing needs to be stored.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from exchange.market.levels import Level, without
+from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
+
+DEPTH = 10
+# Size behind the best level as a percentage of it; it grows, then thins out. Where a quote enters
+# the list depends on its sequence, so that the book is not the same each time.
+_SIZE_PERCENT = (100, 140, 90, 180, 120, 210, 160, 80, 130, 110)
+_LEVELS_PER_PRICE = 5000
+
+
+def street_levels(instrument: Instrument, quote: Quote, side: str) -> list[Level]:
+    """Levels that an order of `side` meets (asks for a buy), best first, less what was taken."""
+    buying = side == Side.BUY
+    best, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
+    step = level_step(best, instrument.price_increment) * (1 if buying else -1)
+    unit_step = instrument.asset.units(instrument.quantity_increment)
+    levels = [
+        Level(best + step * index, _size_at(quote.sequence, index, size, unit_step))
+        for index in range(DEPTH)
+        if best + step * index > 0
+    ]
+    return without(levels, quote.ask_taken if buying else quote.bid_taken)
+
+
+def _size_at(sequence: int, index: int, size: int, unit_step: int) -> int:
+    if index == 0:
+        return size
+    units = size * _SIZE_PERCENT[(sequence + index * 3) % len(_SIZE_PERCENT)] // 100
+    return max(units - units % unit_step, unit_step)
+
+
+def level_step(price: Decimal, increment: Decimal) -> Decimal:
+    """The distance between two levels: 0.02 % of the price, on the grid, at least one increment."""
+    increments = int(price / _LEVELS_PER_PRICE / increment)
+    return increment * max(increments, 1)
+
+
+def whole_book(instrument: Instrument, quote: Quote, depth: int) -> tuple[list[Level], list[Level]]:
+    """Bids and asks as matching sees them: the street and customers' resting orders together."""
+    return (
+        _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth),
+        _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth),
+    )
+
+
+def _side(
+    instrument: Instrument, quote: Quote, *, rests: Side, meets: Side, depth: int
+) -> list[Level]:
+    units: dict[Decimal, int] = defaultdict(int)
+    for level in street_levels(instrument, quote, meets):
+        units[level.price] += level.units
+    resting = Order.objects.filter(
+        instrument=instrument, side=rests, status__in=WORKING_STATUSES, limit_price__isnull=False
+    )
+    for order in resting.only("limit_price", "quantity", "filled_quantity"):
+        if order.limit_price is not None:
+            units[order.limit_price] += order.remaining_quantity
+    best_first = sorted(units, reverse=rests == Side.BUY)
+    return [Level(price, units[price]) for price in best_first[:depth]]

@@ -1,0 +1,92 @@
+"""Candles: folding ticks into them, and reading them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from exchange.models import Candle, Instrument, Interval
+
+LENGTH = {
+    Interval.ONE_MINUTE: timedelta(minutes=1),
+    Interval.FIVE_MINUTES: timedelta(minutes=5),
+    Interval.FIFTEEN_MINUTES: timedelta(minutes=15),
+    Interval.ONE_HOUR: timedelta(hours=1),
+    Interval.ONE_DAY: timedelta(days=1),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A price at a time, and the units that traded up to it."""
+
+    instrument_id: UUID
+    at: datetime
+    price: Decimal
+    units: int
+
+
+def start_of(at: datetime, interval: Interval) -> datetime:
+    """The time at which the candle that holds `at` begins (UTC)."""
+    return at - (at - _EPOCH) % LENGTH[interval]
+
+
+def record(trades: Sequence[Trade]) -> None:
+    """Fold trades of one moment into the candles of every interval. One writer at a time."""
+    for_each = [(trade, interval) for trade in trades for interval in Interval]
+    keys = {
+        (trade.instrument_id, interval.value, start_of(trade.at, interval)): trade
+        for trade, interval in for_each
+    }
+    stored = {
+        (candle.instrument_id, candle.interval, candle.time): candle
+        for candle in Candle.objects.filter(
+            time__in={time for _, _, time in keys},
+            instrument_id__in={trade.instrument_id for trade in trades},
+        )
+    }
+    Candle.objects.bulk_create(
+        [_folded(stored.get(key), key, trade) for key, trade in keys.items()],
+        update_conflicts=True,
+        unique_fields=["instrument", "interval", "time"],
+        update_fields=["high", "low", "close", "volume"],
+    )
+
+
+def _folded(candle: Candle | None, key: tuple[UUID, str, datetime], trade: Trade) -> Candle:
+    instrument_id, interval, time = key
+    before = candle or Candle(open=trade.price, high=trade.price, low=trade.price, volume=0)
+    return Candle(
+        instrument_id=instrument_id,
+        interval=interval,
+        time=time,
+        open=before.open,
+        high=max(before.high, trade.price),
+        low=min(before.low, trade.price),
+        close=trade.price,
+        volume=before.volume + trade.units,
+    )
+
+
+def read(
+    instrument: Instrument,
+    interval: Interval,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+) -> list[Candle]:
+    """Up to `limit` candles, oldest first: from `start` on, or else the newest before `end`."""
+    candles = Candle.objects.filter(instrument=instrument, interval=interval)
+    if end is not None:
+        candles = candles.filter(time__lt=end)
+    if start is not None:
+        return list(candles.filter(time__gte=start).order_by("time")[:limit])
+    return list(candles.order_by("-time")[:limit])[::-1]
+
+
+def backfill(candles: Iterable[Candle]) -> None:
+    """Store whole candles that are known to be new, for seeding history."""
+    Candle.objects.bulk_create(candles, batch_size=2000, ignore_conflicts=True)

@@ -1,0 +1,148 @@
+"""Quotes as readers see them, and whether they may be traded on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from be.api.fields import plain
+from be.api.refusals import Invalid
+from exchange.market import bonds, calendar
+from exchange.market.book import street_levels
+from exchange.models import DayCount, Instrument, Quote, Side
+
+Document = dict[str, Any]
+
+# As many as an execution keeps, so that what was traded on can be read back exactly.
+ACCRUED_PLACES = Decimal("1e-8")
+
+
+class UnknownSymbol(Invalid):
+    code = "unknown_symbol"
+    title = "Unknown symbol"
+
+
+def is_fresh(quote: Quote, now: datetime) -> bool:
+    """Whether a customer may trade on the quote, or has to wait for the next one."""
+    age = (now - quote.timestamp).total_seconds()
+    return bool(age <= settings.QUOTE_MAX_AGE_SECONDS)
+
+
+def current(symbols: Sequence[str] | None = None) -> list[Quote]:
+    """The newest quotes by symbol, all of them or those asked for.
+
+    Raises UnknownSymbol that names every symbol for which there is none.
+    """
+    quotes: QuerySet[Quote] = Quote.objects.select_related(
+        "instrument", "instrument__bond"
+    ).order_by("instrument__symbol")
+    if symbols is None:
+        return list(quotes)
+    found = list(quotes.filter(instrument__symbol__in=symbols))
+    missing = set(symbols) - {quote.instrument.symbol for quote in found}
+    if missing:
+        raise UnknownSymbol(
+            f"There is no {', '.join(sorted(missing))}. See supported_symbols/.", field="symbols"
+        )
+    return found
+
+
+def price_text(price: Decimal, increment: Decimal) -> str:
+    """A price with at least the decimals of its increment: 191.5 at a cent is "191.50"."""
+    places = max(_decimals(increment), _decimals(price))
+    return f"{price:.{places}f}"
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def time_text(at: datetime) -> str:
+    """RFC 3339 in UTC with Z, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def document(quote: Quote) -> Document:
+    """The quote of the public contract. Sizes are what is left at the best price."""
+    instrument = quote.instrument
+    asset, increment = instrument.asset, instrument.price_increment
+    bid, bid_size = _best(instrument, quote, Side.SELL)
+    ask, ask_size = _best(instrument, quote, Side.BUY)
+    change = quote.price - quote.previous_close
+    answer = {
+        "symbol": instrument.symbol,
+        "price": price_text(quote.price, increment),
+        "bid": price_text(bid, increment),
+        "ask": price_text(ask, increment),
+        "bid_size": plain(asset.amount(bid_size)),
+        "ask_size": plain(asset.amount(ask_size)),
+        "previous_close": price_text(quote.previous_close, increment),
+        "change": price_text(change, increment),
+        "change_percent": f"{change / quote.previous_close * 100:.4f}",
+        "open": price_text(quote.open, increment),
+        "high": price_text(quote.high, increment),
+        "low": price_text(quote.low, increment),
+        "volume": plain(asset.amount(quote.volume)),
+        "timestamp": time_text(quote.timestamp),
+        "sequence": quote.sequence,
+    }
+    if instrument.is_bond:
+        answer |= _bond_figures(quote)
+    return answer
+
+
+def _best(instrument: Instrument, quote: Quote, side: Side) -> tuple[Decimal, int]:
+    """Best price and what is left there; the last level's price and zero when all was taken."""
+    taken, price, size = (
+        (quote.ask_taken, quote.ask, quote.ask_size)
+        if side == Side.BUY
+        else (quote.bid_taken, quote.bid, quote.bid_size)
+    )
+    if not taken:
+        return price, size
+    levels = street_levels(instrument, quote, side)
+    return (levels[0].price, levels[0].units) if levels else (price, 0)
+
+
+def _bond_figures(quote: Quote) -> Document:
+    terms = terms_of(quote.instrument)
+    settlement = calendar.settlement_date(quote.timestamp)
+    accrued = accrued_interest(quote.instrument, quote.timestamp)
+    try:
+        fraction = bonds.yield_from_price(terms, settlement=settlement, clean_price=quote.price)
+    except ValueError:  # no yield is defined at or after maturity
+        return {"yield_to_maturity": None, "accrued_interest": plain(accrued)}
+    return {"yield_to_maturity": f"{fraction:.6f}", "accrued_interest": plain(accrued)}
+
+
+def terms_of(instrument: Instrument) -> bonds.BondTerms:
+    """The pure description of a bond instrument."""
+    bond = instrument.bond
+    return bonds.BondTerms(
+        coupon_rate=bond.coupon_rate,
+        issue_date=bond.issue_date,
+        maturity_date=bond.maturity_date,
+        frequency=bond.frequency,
+        day_count="ActAct" if bond.day_count == DayCount.ACT_ACT else "30/360",
+        face_value=bond.face_value,
+    )
+
+
+def accrued_interest(instrument: Instrument, at: datetime) -> Decimal:
+    """Accrued interest per 100 of face value for a trade made at `at`; zero for all but bonds."""
+    if not instrument.is_bond:
+        return Decimal(0)
+    settlement = calendar.settlement_date(at)
+    exact = bonds.accrued_interest(terms_of(instrument), settlement=settlement)
+    return exact.quantize(ACCRUED_PLACES)
+
+
+def most_accrued_interest(instrument: Instrument) -> Decimal:
+    """The most interest that can have accrued at any time: one whole coupon, per 100 of face."""
+    if not instrument.is_bond or not instrument.bond.frequency:
+        return Decimal(0)
+    return instrument.bond.coupon_rate * 100 / instrument.bond.frequency

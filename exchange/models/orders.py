@@ -1,0 +1,182 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from exchange.models.instruments import Instrument
+
+
+class Side(models.TextChoices):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(models.TextChoices):
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(models.TextChoices):
+    DAY = "day"
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderStatus(models.TextChoices):
+    """The table of legal moves between them is in `exchange.trading.states`."""
+
+    ACCEPTED = "accepted", "waits for a fresh quote or for the market to open"
+    NEW = "new", "working"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    REPLACED = "replaced"
+    HELD = "held", "a leg that waits for its entry"
+
+
+OPEN_STATUSES: tuple[str, ...] = (
+    OrderStatus.ACCEPTED,
+    OrderStatus.NEW,
+    OrderStatus.PARTIALLY_FILLED,
+    OrderStatus.HELD,
+)
+
+# The ones that rest in the book and can be met.
+WORKING_STATUSES: tuple[str, ...] = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+class Order(models.Model):
+    """An instruction to buy or sell.
+
+    `quantity` and `filled_quantity` are units of the instrument; `notional_cents` is set instead
+    of a quantity given by the customer, for market orders sized at the quote. `collar_price` is
+    the worst price that a market order may trade at. Fee rates are frozen when it is placed.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders"
+    )
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="orders")
+    client_order_id = models.CharField(max_length=128, null=True)  # noqa: DJ001 - unique if given
+    side = models.CharField(max_length=4, choices=Side)
+    order_type = models.CharField(max_length=16, choices=OrderType)
+    time_in_force = models.CharField(max_length=3, choices=TimeInForce)
+    quantity = models.BigIntegerField(null=True, help_text="Units; null until a notional is sized.")
+    notional_cents = models.BigIntegerField(null=True)
+    limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    collar_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    maker_fee_bps = models.PositiveSmallIntegerField(default=0)
+    taker_fee_bps = models.PositiveSmallIntegerField(default=0)
+    status = models.CharField(max_length=16, choices=OrderStatus)
+    filled_quantity = models.BigIntegerField(default=0)
+    reject_reason = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    filled_at = models.DateTimeField(null=True)
+    canceled_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "client_order_id"], name="client_order_id_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__isnull=True) | Q(quantity__gt=0), name="order_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(filled_quantity=0)
+                | Q(filled_quantity__gt=0, filled_quantity__lte=F("quantity")),
+                name="order_never_overfilled",
+            ),
+            models.CheckConstraint(
+                condition=Q(order_type="limit", limit_price__gt=0)
+                | Q(order_type="market", limit_price__isnull=True),
+                name="order_limit_price_iff_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__isnull=False) | Q(notional_cents__gt=0),
+                name="order_quantity_or_notional",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["instrument", "side", "limit_price", "id"],
+                condition=Q(status__in=["accepted", "new", "partially_filled"]),
+                name="order_book",
+            ),
+            models.Index(fields=["owner", "-id"], name="order_by_owner"),
+            models.Index(fields=["owner", "updated_at"], name="order_by_update"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(
+                    status__in=["accepted", "new", "partially_filled"], expires_at__isnull=False
+                ),
+                name="order_expiry",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.instrument_id} {self.status}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+    @property
+    def remaining_quantity(self) -> int:
+        """Units not filled yet; zero for a notional that was never sized."""
+        return (self.quantity or 0) - self.filled_quantity
+
+
+class Liquidity(models.TextChoices):
+    MAKER = "maker", "it rested and was met"
+    TAKER = "taker", "it met what rested"
+
+
+class Execution(models.Model):
+    """One fill of one order. Never changed.
+
+    `cents` is the money that moved for the securities: paid by a buyer, received by a seller,
+    accrued interest included; the fee comes on top (or off). `accrued_interest` is per 100 of a
+    bond's face value. Two customers who trade with each other share a `trade_id`.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="executions")
+    trade_id = models.UUIDField()
+    price = models.DecimalField(max_digits=18, decimal_places=8)
+    accrued_interest = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    quantity = models.BigIntegerField()
+    cents = models.BigIntegerField()
+    fee_cents = models.BigIntegerField()
+    liquidity = models.CharField(max_length=5, choices=Liquidity)
+    executed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0, price__gt=0, cents__gte=0, fee_cents__gte=0),
+                name="execution_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} @ {self.price}"
+
+
+class OrderFeed(models.Model):
+    """Numbers the order updates of one user, so that a client sees when it missed one."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    sequence = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.sequence)

@@ -1,0 +1,86 @@
+from django.db import models
+from django.db.models import Q
+
+from exchange.models.instruments import Instrument
+
+
+class Quote(models.Model):
+    """The newest quote of an instrument, one row each.
+
+    Sizes and volume are units. `bid_size` and `ask_size` are what the feed displayed at the best
+    level; `bid_taken` and `ask_taken` count what customers have since taken from that side, over
+    all levels, so that nothing is offered twice. A new round resets them.
+    """
+
+    instrument = models.OneToOneField(
+        Instrument, primary_key=True, on_delete=models.CASCADE, related_name="quote"
+    )
+    price = models.DecimalField(max_digits=18, decimal_places=8)
+    bid = models.DecimalField(max_digits=18, decimal_places=8)
+    ask = models.DecimalField(max_digits=18, decimal_places=8)
+    bid_size = models.BigIntegerField()
+    ask_size = models.BigIntegerField()
+    bid_taken = models.BigIntegerField(default=0)
+    ask_taken = models.BigIntegerField(default=0)
+    previous_close = models.DecimalField(max_digits=18, decimal_places=8)
+    open = models.DecimalField(max_digits=18, decimal_places=8)
+    high = models.DecimalField(max_digits=18, decimal_places=8)
+    low = models.DecimalField(max_digits=18, decimal_places=8)
+    volume = models.BigIntegerField(help_text="Traded in this session, in units.")
+    session_date = models.DateField()
+    timestamp = models.DateTimeField()
+    sequence = models.BigIntegerField(help_text="Counts the quotes of this instrument.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(bid__gt=0, ask__gt=0), name="quote_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.price} #{self.sequence}"
+
+
+class Interval(models.TextChoices):
+    ONE_MINUTE = "1m"
+    FIVE_MINUTES = "5m"
+    FIFTEEN_MINUTES = "15m"
+    ONE_HOUR = "1h"
+    ONE_DAY = "1d"
+
+
+class Candle(models.Model):
+    """Open, high, low, close and volume (units) of one interval, which begins at `time`."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="candles")
+    interval = models.CharField(max_length=3, choices=Interval)
+    time = models.DateTimeField()
+    open = models.DecimalField(max_digits=18, decimal_places=8)
+    high = models.DecimalField(max_digits=18, decimal_places=8)
+    low = models.DecimalField(max_digits=18, decimal_places=8)
+    close = models.DecimalField(max_digits=18, decimal_places=8)
+    volume = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "interval", "time"], name="candle_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.interval} {self.time:%Y-%m-%d %H:%M}"
+
+
+class Simulator(models.Model):
+    """The one writer of prices: who it is, until when, and what it needs to go on later.
+
+    There is a single row, `name` "default". A simulator renews `lease_until` with every round;
+    once that has passed, another may take over.
+    """
+
+    name = models.CharField(max_length=20, primary_key=True)
+    holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    rounds = models.BigIntegerField(default=0, help_text="Numbers the rounds ever recorded.")
+    state = models.JSONField(null=True, help_text="The model's own state, to continue from.")
+
+    def __str__(self) -> str:
+        return self.name

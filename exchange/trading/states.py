@@ -1,0 +1,49 @@
+"""The states of an order and the moves between them: the whole truth is the table below."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Same values as `exchange.models.OrderStatus`, free of Django."""
+
+    ACCEPTED = "accepted"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    REPLACED = "replaced"
+    HELD = "held"
+
+
+class IllegalMove(RuntimeError):
+    """A defect: the caller did not check the state under the order's lock."""
+
+
+_ENDS = frozenset({Status.CANCELED, Status.EXPIRED, Status.REPLACED})
+_FILLS = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
+
+LEGAL_MOVES: dict[Status, frozenset[Status]] = {
+    # Waits for a fresh quote or an open market; it may fill at once when that comes.
+    Status.ACCEPTED: frozenset({Status.NEW, Status.REJECTED}) | _FILLS | _ENDS,
+    Status.NEW: _FILLS | _ENDS,
+    # A further partial fill is a move from the state to itself.
+    Status.PARTIALLY_FILLED: _FILLS | _ENDS,
+    Status.HELD: frozenset({Status.ACCEPTED, Status.NEW}) | _FILLS | _ENDS,
+    Status.FILLED: frozenset(),
+    Status.CANCELED: frozenset(),
+    Status.EXPIRED: frozenset(),
+    Status.REJECTED: frozenset(),
+    Status.REPLACED: frozenset(),
+}
+
+OPEN = frozenset(status for status, moves in LEGAL_MOVES.items() if moves)
+# Working orders are the ones that rest in the book.
+WORKING = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
+
+
+def require_legal(current: str, following: str) -> None:
+    """Raise IllegalMove unless the table has the move."""
+    if Status(following) not in LEGAL_MOVES[Status(current)]:
+        raise IllegalMove(f"an order cannot go from {current} to {following}")

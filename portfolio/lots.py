@@ -1,0 +1,310 @@
+"""Tax lots: which purchase each sold share came from, what it had cost, and what it gained.
+
+A *lot* is what is left of one purchase. A sale takes from the open lots, in the order of the lot
+method, and realizes a gain on each part it takes. All money is in whole cents: what is split over
+several parts is rounded cumulatively, so that the parts always sum to the whole.
+
+The rules are those of IRS Publication 550, "Investment Income and Expenses", chapter 4: "Basis of
+Investment Property" for the identification of shares and for average basis, and "Holding Period".
+Wash sales, splits and other adjustments of basis are not made here.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Side = Literal["buy", "sell"]
+Term = Literal["short", "long"]
+
+TAX_ZONE = ZoneInfo("America/New_York")
+"""Where a moment becomes a trade date: holding periods are counted in dates, not in hours."""
+
+_CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
+
+
+class LotMethod(StrEnum):
+    """Which of the open lots a sale takes from first.
+
+    `FIFO` the oldest, `LIFO` the newest, `HIFO` the one with the highest cost a share (among equals
+    the oldest). `AVERAGE` gives every share held the same cost, and takes the oldest first where
+    the holding period is concerned, as Publication 550 has it.
+    """
+
+    FIFO = "fifo"
+    LIFO = "lifo"
+    HIFO = "hifo"
+    AVERAGE = "average"
+
+
+class OversoldPosition(ValueError):
+    """The history sells more than it has bought, so that a trade is missing or out of order.
+
+    Not a refusal: nobody asked for anything wrong. The books are incomplete.
+    """
+
+    def __init__(self, *, sale_id: str, quantity: Decimal, held: Decimal) -> None:
+        super().__init__(f"Sale {sale_id} is of {quantity}, but only {held} are held by then.")
+        self.sale_id = sale_id
+        self.quantity = quantity
+        self.held = held
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One purchase or sale of one instrument.
+
+    `quantity` in shares (coins, face value), above zero. `amount` in dollars and whole cents: the
+    cash that moved, fees included (a purchase: paid; a sale: received), never negative. `at` is
+    timezone-aware. Raises `ValueError` for anything else.
+    """
+
+    id: str
+    side: Side
+    quantity: Decimal
+    amount: Decimal
+    at: datetime
+
+    def __post_init__(self) -> None:
+        if not (self.quantity.is_finite() and self.quantity > 0):
+            raise ValueError(f"Trade {self.id}: a quantity is above zero, not {self.quantity}.")
+        if not (self.amount.is_finite() and self.amount >= 0):
+            raise ValueError(f"Trade {self.id}: an amount is not negative, as {self.amount} is.")
+        if self.amount != self.amount.quantize(_CENT):
+            raise ValueError(f"Trade {self.id}: {self.amount} is not in whole cents.")
+        if self.at.tzinfo is None:
+            raise ValueError(f"Trade {self.id}: its time needs a timezone.")
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What is still held of one purchase, and what that part cost (dollars, fees included)."""
+
+    trade_id: str
+    quantity: Decimal
+    cost_basis: Decimal
+    acquired_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RealizedGain:
+    """The part of a sale that came out of one lot.
+
+    `proceeds` and `cost_basis` in dollars, net of the fees of the sale and with those of the
+    purchase. With average basis the cost is the pool's, and the lot tells the holding period only.
+    """
+
+    sale_id: str
+    lot_trade_id: str
+    quantity: Decimal
+    proceeds: Decimal
+    cost_basis: Decimal
+    acquired_at: datetime
+    sold_at: datetime
+
+    @property
+    def gain(self) -> Decimal:
+        """What was made (negative: lost), in dollars."""
+        return self.proceeds - self.cost_basis
+
+    @property
+    def term(self) -> Term:
+        """Whether the gain is short-term or long-term."""
+        return holding_term(acquired_at=self.acquired_at, sold_at=self.sold_at)
+
+
+@dataclass(frozen=True, slots=True)
+class LotBook:
+    """The outcome of a history: open lots, oldest first, and realized gains, in order of sale."""
+
+    open: tuple[Lot, ...]
+    realized: tuple[RealizedGain, ...]
+
+    @property
+    def quantity(self) -> Decimal:
+        """What is still held."""
+        return sum((lot.quantity for lot in self.open), _NOTHING)
+
+    @property
+    def cost_basis(self) -> Decimal:
+        """What the quantity still held cost, in dollars."""
+        return sum((lot.cost_basis for lot in self.open), _NOTHING)
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """The sum of all realized gains and losses, in dollars."""
+        return sum((part.gain for part in self.realized), _NOTHING)
+
+
+def match_lots(trades: Iterable[Trade], *, method: LotMethod) -> LotBook:
+    """Tell which lots are open and what was gained, after these trades in one instrument.
+
+    Trades are taken in order of time; those of the same instant in the order given. For every
+    method, `cost_basis` plus the cost of everything sold is all that was ever paid, exactly.
+
+    Raises `OversoldPosition` when a sale is of more than is held by then.
+    """
+    position = _Position(method)
+    for trade in sorted(trades, key=lambda trade: trade.at):
+        if trade.side == "buy":
+            position.buy(trade)
+        else:
+            position.sell(trade)
+    return position.book()
+
+
+def holding_term(*, acquired_at: datetime, sold_at: datetime) -> Term:
+    """Tell whether what was acquired and sold at these times was held for a short or a long term.
+
+    "If you hold investment property more than 1 year, any capital gain or loss is a long-term
+    capital gain or loss. [...] To determine how long you held the investment property, begin
+    counting on the date after the day you acquired the property" (Publication 550, "Holding
+    Period"). Dates are those of New York.
+    """
+    first_day = acquired_at.astimezone(TAX_ZONE).date() + timedelta(days=1)
+    sale_day = sold_at.astimezone(TAX_ZONE).date()
+    return "long" if sale_day >= _same_day_next_year(first_day) else "short"
+
+
+def split_amount(amount: Decimal, *, by: Sequence[Decimal]) -> list[Decimal]:
+    """Split an amount of dollars in proportion, in cents that sum to the whole.
+
+    Each running total is rounded (half to even), not each part: no part is off by a cent or more,
+    and the last takes what is left. `by` are weights above zero; the result has one part for each.
+    """
+    reached = list(accumulate(by, initial=_NOTHING))
+    totals = [_share(amount, part=total, of=reached[-1]) for total in reached]
+    return [after - before for before, after in pairwise(totals)]
+
+
+class _OpenLot:
+    """A purchase, and how much of it has been sold."""
+
+    __slots__ = ("cost_left", "quantity_left", "trade")
+
+    def __init__(self, trade: Trade) -> None:
+        self.trade = trade
+        self.quantity_left = trade.quantity
+        self.cost_left = trade.amount
+
+    def take(self, quantity: Decimal) -> Decimal:
+        """Take shares out of the lot, and answer with their cost."""
+        self.quantity_left -= quantity
+        # Rounded from the whole purchase each time, so that many small sales do not drift.
+        trade = self.trade
+        cost_left = _share(trade.amount, part=self.quantity_left, of=trade.quantity)
+        cost = self.cost_left - cost_left
+        self.cost_left = cost_left
+        return cost
+
+
+class _Position:
+    """The open lots of one instrument, while its trades are gone through."""
+
+    def __init__(self, method: LotMethod) -> None:
+        self._method = method
+        # The next lot to sell from is on top. The number of the purchase settles every tie, so
+        # that lots themselves are never compared.
+        self._queue: list[tuple[Fraction, int, _OpenLot]] = []
+        self._purchases = 0
+        self._quantity = _NOTHING
+        self._cost = _NOTHING
+        self._realized: list[RealizedGain] = []
+
+    def buy(self, trade: Trade) -> None:
+        """Open a lot."""
+        self._purchases += 1
+        number = -self._purchases if self._method is LotMethod.LIFO else self._purchases
+        heapq.heappush(self._queue, (self._rank(trade), number, _OpenLot(trade)))
+        self._quantity += trade.quantity
+        self._cost += trade.amount
+
+    def sell(self, sale: Trade) -> None:
+        """Take a sale out of the lots that come first, and realize the gain on each part."""
+        if sale.quantity > self._quantity:
+            raise OversoldPosition(sale_id=sale.id, quantity=sale.quantity, held=self._quantity)
+        parts = self._take(sale.quantity)
+        quantities = [quantity for _, quantity, _ in parts]
+        proceeds = split_amount(sale.amount, by=quantities)
+        costs = self._costs(parts)
+        for (lot, quantity, _), received, cost in zip(parts, proceeds, costs, strict=True):
+            self._realized.append(
+                RealizedGain(
+                    sale_id=sale.id,
+                    lot_trade_id=lot.id,
+                    quantity=quantity,
+                    proceeds=received,
+                    cost_basis=cost,
+                    acquired_at=lot.at,
+                    sold_at=sale.at,
+                )
+            )
+        self._quantity -= sale.quantity
+        self._cost -= sum(costs, _NOTHING)
+
+    def book(self) -> LotBook:
+        """Close the books as they stand."""
+        lots = [lot for _, _, lot in sorted(self._queue, key=lambda entry: abs(entry[1]))]
+        costs = [lot.cost_left for lot in lots]
+        if self._method is LotMethod.AVERAGE:
+            costs = split_amount(self._cost, by=[lot.quantity_left for lot in lots])
+        return LotBook(
+            open=tuple(
+                Lot(lot.trade.id, lot.quantity_left, cost, lot.trade.at)
+                for lot, cost in zip(lots, costs, strict=True)
+            ),
+            realized=tuple(self._realized),
+        )
+
+    def _rank(self, trade: Trade) -> Fraction:
+        """What decides before age does: under HIFO the cost a share, else nothing."""
+        if self._method is LotMethod.HIFO:
+            return -Fraction(trade.amount) / Fraction(trade.quantity)
+        return Fraction(0)
+
+    def _take(self, quantity: Decimal) -> list[tuple[Trade, Decimal, Decimal]]:
+        """Take a quantity out of the lots: (purchase, quantity, own cost) for each that gave."""
+        parts = []
+        wanted = quantity
+        while wanted > 0:
+            lot = self._queue[0][2]
+            taken = min(wanted, lot.quantity_left)
+            parts.append((lot.trade, taken, lot.take(taken)))
+            if not lot.quantity_left:
+                heapq.heappop(self._queue)
+            wanted -= taken
+        return parts
+
+    def _costs(self, parts: Sequence[tuple[Trade, Decimal, Decimal]]) -> list[Decimal]:
+        """The cost of each part: its lot's own, or its share of the pool under average basis."""
+        if self._method is not LotMethod.AVERAGE:
+            return [cost for _, _, cost in parts]
+        quantities = [quantity for _, quantity, _ in parts]
+        sold = sum(quantities, _NOTHING)
+        cost = self._cost - _share(self._cost, part=self._quantity - sold, of=self._quantity)
+        return split_amount(cost, by=quantities)
+
+
+def _share(amount: Decimal, *, part: Decimal, of: Decimal) -> Decimal:
+    """The share of an amount that a part of a quantity has, to the nearest cent, half to even.
+
+    In fractions, because a product of two Decimals is cut at 28 digits before it is divided.
+    """
+    if part == of:
+        return amount
+    cents = round(Fraction(amount) * 100 * Fraction(part) / Fraction(of))
+    return cents * _CENT
+
+
+def _same_day_next_year(day: date) -> date:
+    try:
+        return day.replace(year=day.year + 1)
+    except ValueError:  # 29 February: the year that began with it ends on 28 February
+        return date(day.year + 1, 3, 1)

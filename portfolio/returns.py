@@ -1,0 +1,236 @@
+"""Returns of an account that money flows into and out of.
+
+Two questions, two answers. The *time-weighted* return takes the owner's deposits and withdrawals
+out: how well was the money managed? The *money-weighted* return leaves them in: how well did the
+owner's money do, given when it came and went?
+
+Money is Decimal, returns are floats: 0.05 is 5 %. A return that cannot be had is None, never a
+number without meaning.
+
+Sources: CFA Institute, Global Investment Performance Standards (GIPS) for Firms, 2020, section 2;
+Carl Bacon, Practical Portfolio Performance Measurement and Attribution, 2nd ed. 2008, chapter 2.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+YEAR = timedelta(days=365)
+"""A year as returns are annualized by: actual days over 365, as Excel's XIRR counts."""
+
+LOWEST_RATE, HIGHEST_RATE = -0.999999, 1e6
+"""Money-weighted rates outside of this are not answered: they tell nothing but a short period."""
+
+# Present value, as a list of (when, as a share of the period; dollars into the account).
+_Cash = list[tuple[float, float]]
+
+_SCAN_STEPS = 128
+_MAX_ITERATIONS = 200
+_PRECISION = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What an account was worth at one time.
+
+    `equity` in dollars, after `flow`: the net external deposit (deposits less withdrawals, in
+    dollars) that came since the point before. The flow of a first point is not looked at.
+    """
+
+    at: datetime
+    equity: Decimal
+    flow: Decimal
+
+
+def time_weighted_return(points: Sequence[Point]) -> float | None:
+    """Link the returns of the intervals between points, which are in order of time.
+
+    Over each interval r = (equity - flow) / equity before - 1, and 1 + R = (1 + r1)(1 + r2)...
+    (Bacon, "True time-weighted"). A flow counts as coming at the end of its interval: it earned
+    nothing in it. That is exact if there is a point at every flow, and good enough if points are
+    close together. An interval that starts with nothing in the account contributes nothing.
+
+    None if no interval starts with money in it, or if one starts or ends below zero, for then
+    there is no return to link. Not annualized. Raises `ValueError` if points are out of order.
+    """
+    if not any(point.equity > 0 for point in points[:-1]):
+        return None
+    return twr_series(points)[-1]
+
+
+def twr_series(points: Sequence[Point]) -> list[float | None]:
+    """The time-weighted return from the first point up to each point; the first is 0.
+
+    As `time_weighted_return`, except that it stays 0 while nothing has been in the account. From
+    an interval that has no return on, everything is None.
+    """
+    if not points:
+        return []
+    growth: float | None = 1.0
+    series: list[float | None] = [0.0]
+    for before, after in pairwise(points):
+        interval = _growth(before, after)
+        growth = None if growth is None or interval is None else growth * interval
+        if growth is not None and not math.isfinite(growth):
+            growth = None
+        series.append(None if growth is None else growth - 1)
+    return series
+
+
+def money_weighted_return(
+    flows: Sequence[tuple[datetime, Decimal]],
+    *,
+    start: datetime,
+    start_equity: Decimal,
+    end: datetime,
+    end_equity: Decimal,
+) -> float | None:
+    """The annual rate at which the money that came in would have grown to what came out.
+
+    `flows` are (time, net deposit in dollars), withdrawals negative, between start and end and not
+    in `start_equity`, but in `end_equity`. The rate r is the root of
+
+        start_equity + sum of flow / (1 + r)^t = end_equity / (1 + r)^T,    t in years of 365 days,
+
+    which is Excel's XIRR (Microsoft, "XIRR function") seen from the account. Where several rates
+    fit, which takes large withdrawals that alternate with deposits, the one nearest to zero growth
+    is given.
+
+    None if all of it moves in one direction, or no root is between -0.999999 and 1e6. For periods
+    of less than a year, see `money_weighted_period_return`. Raises `ValueError` for a flow
+    outside of the period.
+    """
+    if end <= start:
+        return None
+    cash = _cash_into_account(
+        flows, start=start, start_equity=start_equity, end=end, end_equity=end_equity
+    )
+    years = (end - start) / YEAR
+    log_growth = _log_growth(
+        cash, low=math.log1p(LOWEST_RATE) * years, high=math.log1p(HIGHEST_RATE) * years
+    )
+    return None if log_growth is None else math.expm1(log_growth / years)
+
+
+def money_weighted_period_return(
+    flows: Sequence[tuple[datetime, Decimal]],
+    *,
+    start: datetime,
+    start_equity: Decimal,
+    end: datetime,
+    end_equity: Decimal,
+) -> float | None:
+    """The money-weighted return over the whole period, not annualized.
+
+    (1 + r)^T - 1, where r is the rate of `money_weighted_return` and T the period in years. This is
+    the one to show for less than a year (GIPS 2020, 2.A.12): 2 % in a day stay 2 %.
+    None as there, the bounds being on the return of the period.
+    """
+    if end <= start:
+        return None
+    cash = _cash_into_account(
+        flows, start=start, start_equity=start_equity, end=end, end_equity=end_equity
+    )
+    log_growth = _log_growth(cash, low=math.log1p(LOWEST_RATE), high=math.log1p(HIGHEST_RATE))
+    return None if log_growth is None else math.expm1(log_growth)
+
+
+def annualized(total_return: float, *, start: datetime, end: datetime) -> float | None:
+    """Turn a return over a period into one a year: (1 + R)^(365 / days) - 1.
+
+    None for a period under 365 days ("Returns for periods of less than one year must not be
+    annualized", GIPS 2020, 2.A.12), and for a return that is not finite or below -1.
+    """
+    if end - start < YEAR or not math.isfinite(total_return) or total_return < -1:
+        return None
+    # At most the first power, so it cannot overflow.
+    return math.pow(1 + total_return, YEAR / (end - start)) - 1
+
+
+def _growth(before: Point, after: Point) -> float | None:
+    """What one dollar became between two points; None if there is no such figure."""
+    if after.at < before.at:
+        raise ValueError(f"Points are in order of time: {after.at} comes after {before.at}.")
+    if before.equity == 0:
+        return 1.0
+    growth = float((after.equity - after.flow) / before.equity)
+    return growth if before.equity > 0 and growth >= 0 else None
+
+
+def _cash_into_account(
+    flows: Sequence[tuple[datetime, Decimal]],
+    *,
+    start: datetime,
+    start_equity: Decimal,
+    end: datetime,
+    end_equity: Decimal,
+) -> _Cash:
+    """All that went in (the equity at the start too) and came out (the equity at the end too)."""
+    net: dict[datetime, Decimal] = {}
+    for at, amount in [(start, start_equity), *flows, (end, -end_equity)]:
+        if not start <= at <= end:
+            raise ValueError(f"The flow at {at} is outside of the period, {start} to {end}.")
+        # Netted first: money that comes and goes in the same instant has no return.
+        net[at] = net.get(at, Decimal(0)) + amount
+    period = end - start
+    return [((at - start) / period, float(amount)) for at, amount in net.items() if amount]
+
+
+def _log_growth(cash: _Cash, *, low: float, high: float) -> float | None:
+    """The logarithm of the growth over the period at which all cash has a present value of zero.
+
+    The root nearest to zero in (low, high), low < 0 < high: both sides are searched outwards, in
+    steps that widen, for a change of sign, within which the root is then found.
+    """
+    amounts = [amount for _, amount in cash]
+    if not amounts or min(amounts) > 0 or max(amounts) < 0:
+        return None
+    scale = [(step / _SCAN_STEPS) ** 2 for step in range(_SCAN_STEPS + 1)]
+    for near, far in pairwise(scale):
+        for bound in (high, low):
+            ends = near * bound, far * bound
+            values = [_value_and_slope(cash, end)[0] for end in ends]
+            if values[0] == 0:
+                return ends[0]
+            if values[0] * math.copysign(1, values[1]) < 0:
+                return _root_between(cash, *ends)
+    return None
+
+
+def _value_and_slope(cash: _Cash, log_growth: float) -> tuple[float, float]:
+    """The net value of all cash at a growth, and its derivative by the logarithm of the growth.
+
+    As a value at the start if the growth is positive and at the end if it is negative, which have
+    the same sign, so that no exponent is above zero and nothing overflows.
+    """
+    base = 1.0 if log_growth < 0 else 0.0
+    terms = [(base - when, amount * math.exp(log_growth * (base - when))) for when, amount in cash]
+    return math.fsum(term for _, term in terms), math.fsum(lead * term for lead, term in terms)
+
+
+def _root_between(cash: _Cash, near: float, far: float) -> float:
+    """The root between two points of different sign: Newton's method, kept in by bisection.
+
+    After Press et al., Numerical Recipes, 3rd ed. 2007, section 9.4 (rtsafe): a step that leaves
+    the bracket, or that does not halve the one before, is replaced by one to the middle.
+    """
+    sign_near = math.copysign(1, _value_and_slope(cash, near)[0])
+    guess, last_step = (near + far) / 2, abs(far - near)
+    for _ in range(_MAX_ITERATIONS):
+        value, slope = _value_and_slope(cash, guess)
+        if math.copysign(1, value) == sign_near:
+            near = guess
+        else:
+            far = guess
+        target = guess - value / slope if slope else math.inf
+        outside = not min(near, far) <= target <= max(near, far)
+        if outside or abs(target - guess) > last_step / 2:
+            target = (near + far) / 2
+        last_step = abs(target - guess)
+        guess = target
+        if last_step <= _PRECISION * (1 + abs(guess)):
+            break
+    return guess
