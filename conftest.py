@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseOperations
 
 from be.api import immutability
 

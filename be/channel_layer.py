@@ -19,7 +19,8 @@ What it promises is what `channels_redis.pubsub` promises, so that one can repla
 * a channel lives in the event loop that made it, until its `receive()` is cancelled, its loop is
   closed, or it is full and nobody has received from it for `expiry` seconds;
 * a channel that several processes receive from by name delivers to each of them;
-* messages hold what MessagePack has natively (no Decimal, no datetime).
+* messages hold what MessagePack has natively: a Decimal would arrive as text here, and be refused
+  by Redis.
 
 It needs POSIX file locks and a local file system.
 """
@@ -35,7 +36,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -309,7 +310,7 @@ class _Outgoing:
     created: float
     address: str
     payload: bytes
-    error: Exception | None = field(default=None)
+    error: Exception | None = None
 
 
 class _MessageFile:
@@ -438,9 +439,11 @@ class _Tail:
         Of a file that was replaced the last messages are read before its successor's.
         """
         try:
+            # Asked before reading: what is written to a file before it is replaced is then read.
+            is_replaced = self._identity != self._file.identity()
             if self._db is not None:
                 yield from self._read(self._db)
-            if self._identity != self._file.identity():
+            if is_replaced:
                 yield from self._read(self._reopen())
         except sqlite3.Error as error:
             inode, *_ = self._identity or self._file.identity()

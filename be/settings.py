@@ -112,7 +112,9 @@ def sqlite_database(path: str) -> dict[str, Any]:
             ),
         },
         # A file, not memory: the tests use real threads, and shared-cache memory locks tables.
-        "TEST": {"NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")},
+        "TEST": {
+            "NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")
+        },
     }
 
 
@@ -224,7 +226,17 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "exchange.models.OrderStatus",
+        "InstrumentStatusEnum": "exchange.models.InstrumentStatus",
+        "BankTransactionStatusEnum": "banking.models.TransactionStatus",
+        "BankTransactionTypeEnum": "banking.models.TransactionType",
+        "BankAccountStatusEnum": "banking.models.BankAccountStatus",
+        "OrderStatusFilterEnum": "exchange.api.serializers.ORDER_FILTERS",
+        "ServerStatusEnum": "exchange.api.serializers.SERVER_STATUSES",
+        "CheckEnum": "exchange.api.serializers.CHECKS",
+        "FreshnessEnum": "exchange.api.serializers.FRESHNESS",
+    },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
 }
 

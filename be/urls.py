@@ -1,7 +1,24 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from be import pages
+from be.api import problems
 
 urlpatterns = [
+    path("", pages.first_page, name="first_page"),
     path("admin/", admin.site.urls),
     path("api/auth/", include("authentication.api.urls")),
+    path("api/banking/", include("banking.api.urls")),
+    path("api/exchange/api/v1/", include("exchange.api.urls")),
+    path("api/portfolio/", include("portfolio.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    # Also while DEBUG is on, what is missing under /api/ is a problem document and not a page.
+    re_path(r"^api/", problems.not_found),
 ]
+
+handler400 = "be.api.problems.bad_request"
+handler404 = "be.api.problems.not_found"
+handler500 = "be.api.problems.server_error"

@@ -9,11 +9,9 @@ from banking import transactions as bank_transactions
 from be.api import transactions
 from exchange.market import feed, quotes
 from exchange.market.ticks import Round
-from exchange.models import Quote, Simulator
+from exchange.models import SIMULATOR, Quote, Simulator
 from exchange.streaming import publish
 from exchange.trading import orders, updates, working
-
-SIMULATOR = "default"
 
 
 def advance(round_: Round) -> int:

@@ -43,7 +43,7 @@ class RegisterView(PublicView):
         summary="Register and sign in",
         tags=TAGS,
         request=RegisterSerializer,
-        responses={201: TokensSerializer, **problems(400, 422)},
+        responses={201: TokensSerializer, **problems(400, 422, 503)},
         examples=[examples.REGISTER, examples.tokens("201"), examples.REGISTRATION_REFUSED],
     )
     def post(self, request: Request) -> Response:
@@ -65,7 +65,7 @@ class LoginView(PublicView):
         ),
         tags=TAGS,
         request=LoginSerializer,
-        responses={200: TokensSerializer, **problems(400, 401, 429)},
+        responses={200: TokensSerializer, **problems(400, 401, 429, 503)},
         examples=[
             examples.LOGIN,
             examples.tokens("200"),
@@ -90,7 +90,7 @@ class RefreshView(PublicView):
         ),
         tags=TAGS,
         request=RefreshTokenSerializer,
-        responses={200: TokensSerializer, **problems(400, 401)},
+        responses={200: TokensSerializer, **problems(400, 401, 503)},
         examples=[examples.REFRESH_TOKEN, examples.tokens("200"), examples.INVALID_TOKEN],
     )
     def post(self, request: Request) -> Response:
@@ -105,7 +105,7 @@ class LogoutView(PublicView):
         description="Ends the session of this refresh token. Signing out twice is no error.",
         tags=TAGS,
         request=RefreshTokenSerializer,
-        responses={204: None, **problems(400, 401)},
+        responses={204: None, **problems(400, 401, 503)},
         examples=[examples.REFRESH_TOKEN, examples.INVALID_TOKEN],
     )
     def post(self, request: Request) -> Response:
@@ -118,7 +118,7 @@ class MeView(APIView):
         operation_id="auth_me",
         summary="The signed-in user",
         tags=TAGS,
-        responses={200: UserSerializer, **problems(401)},
+        responses={200: UserSerializer, **problems(401, 503)},
         examples=[examples.ME, examples.INVALID_TOKEN],
     )
     def get(self, request: Request) -> Response:
@@ -130,7 +130,7 @@ class MeView(APIView):
         description="Only the names can be changed here; other fields change nothing.",
         tags=TAGS,
         request=ProfileSerializer,
-        responses={200: UserSerializer, **problems(400, 401)},
+        responses={200: UserSerializer, **problems(400, 401, 503)},
         examples=[examples.PROFILE, examples.ME, examples.INVALID_TOKEN],
     )
     def patch(self, request: Request) -> Response:
@@ -145,7 +145,7 @@ class PasswordView(APIView):
         description="Ends every session of the user, this one included: sign in again.",
         tags=TAGS,
         request=PasswordChangeSerializer,
-        responses={204: None, **problems(400, 401, 422, 429)},
+        responses={204: None, **problems(400, 401, 422, 429, 503)},
         examples=[
             examples.PASSWORD_CHANGE,
             examples.INVALID_TOKEN,
@@ -167,7 +167,7 @@ class PasswordView(APIView):
         operation_id="auth_sessions",
         summary="Where am I signed in",
         tags=TAGS,
-        responses={200: SessionSerializer, **problems(400, 401)},
+        responses={200: SessionSerializer, **problems(400, 401, 503)},
         examples=[examples.SESSION_LISTED, examples.INVALID_TOKEN],
     )
 )
@@ -186,11 +186,11 @@ class SessionView(APIView):
         operation_id="auth_session_end",
         summary="End one session",
         tags=TAGS,
-        responses={204: None, **problems(401, 404)},
+        responses={204: None, **problems(401, 404, 503)},
         examples=[examples.INVALID_TOKEN],
     )
-    def delete(self, request: Request, session_id: UUID) -> Response:
-        sessions.end_session(user=_user(request), session_id=session_id, now=timezone.now())
+    def delete(self, request: Request, id: UUID) -> Response:
+        sessions.end_session(user=_user(request), session_id=id, now=timezone.now())
         return Response(status=204)
 
 

@@ -8,15 +8,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from be.api.formats import money, plain
+
+__all__ = ["PlainDecimalField", "PositiveDecimalField", "money", "plain"]
+
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
-
-
-def plain(value: Decimal) -> str:
-    """Plain notation without superfluous zeros: Decimal("1.50E+2") → "150"."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
@@ -52,8 +48,3 @@ class PlainDecimalField(serializers.ReadOnlyField):
 
     def to_representation(self, value: Decimal | None) -> str | None:
         return None if value is None else plain(value)
-
-
-def money(value: Decimal) -> str:
-    """Dollars with both cents: Decimal("10") → "10.00"."""
-    return f"{value:.2f}"

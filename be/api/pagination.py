@@ -22,10 +22,14 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
 
+    _key: Any
+
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        self._key = queryset.model._meta.pk
+        name = self.ordering.removeprefix("-")
+        model = queryset.model._meta
+        self._key = model.pk if name == "pk" else model.get_field(name)
         return super().paginate_queryset(queryset, request, view)
 
     def get_page_size(self, request: Request) -> int:

@@ -158,7 +158,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
             status=404,
             code="not_found",
             title="Not found",
-            detail=f"Nothing answers at {request.path[:200]}. Paths end in a slash; see /api/docs/.",
+            detail=f"Nothing answers at {request.path[:200]}. Paths end with '/'. See /api/docs/.",
         )
     )
 

@@ -25,16 +25,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = ProblemErrorSerializer(many=True)  # type: ignore[assignment]  # a field, as DRF has it
 
 
-PROBLEMS = {
-    400: "The input is malformed.",
-    401: "No valid access token.",
-    404: "No such thing, or not yours.",
-    409: "In conflict with the present state.",
-    422: "Understood and refused; nothing moved.",
-    429: "Too many requests; see Retry-After.",
-    503: "Overloaded or a server is away; see Retry-After.",
-}
-
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -52,16 +42,23 @@ def problems(*statuses: int) -> dict[tuple[int, str], Any]:
 
 
 class ProblemAutoSchema(AutoSchema):
-    """Adds the problems that every operation can answer with."""
+    """Adds to every operation the problems that any operation can answer with."""
 
-    def get_response_serializers(self) -> Any:
-        declared: Any = super().get_response_serializers()
-        if not isinstance(declared, dict):
-            success = "201" if self.method == "POST" else "200"
-            declared = {success: declared}
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._common_problems():
+            if str(status) not in bodies:
+                bodies[str(status)] = self._get_response_for_code(
+                    ProblemSerializer, str(status), ["application/problem+json"], direction
+                )
+        return dict(sorted(bodies.items()))
+
+    def _common_problems(self) -> list[int]:
         common = [503]
         if self.get_auth():
             common.append(401)
-        if self.method in ("POST", "PATCH", "PUT") or self._is_list_view():
+        if self.method in ("POST", "PATCH", "PUT"):
+            common += [400, 415]
+        elif self._is_list_view():
             common.append(400)
-        return {**problems(*common), **declared}
+        return common

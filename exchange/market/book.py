@@ -6,7 +6,9 @@ looks at one quote sees, and trades with, the same depth, and nothing needs to b
 
 from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
+from be.api.formats import plain, price_text
 from exchange.market.levels import Level, without
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
 
@@ -50,6 +52,25 @@ def whole_book(instrument: Instrument, quote: Quote, depth: int) -> tuple[list[L
         _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth),
         _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth),
     )
+
+
+def document(instrument: Instrument, depth: int) -> dict[str, Any]:
+    """The book of the public contract; empty while the instrument has no quote."""
+    quote = Quote.objects.filter(pk=instrument.pk).first()
+    if quote is None:
+        return {"symbol": instrument.symbol, "sequence": 0, "bids": [], "asks": []}
+    bids, asks = whole_book(instrument, quote, depth)
+    return {
+        "symbol": instrument.symbol,
+        "sequence": quote.sequence,
+        "bids": [_row(instrument, level) for level in bids],
+        "asks": [_row(instrument, level) for level in asks],
+    }
+
+
+def _row(instrument: Instrument, level: Level) -> list[str]:
+    price = price_text(level.price, instrument.price_increment)
+    return [price, plain(instrument.asset.amount(level.units))]
 
 
 def _side(

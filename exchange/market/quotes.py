@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from be.api.fields import plain
+from be.api.formats import plain, price_text, time_text
 from be.api.refusals import Invalid
 from exchange.market import bonds, calendar
 from exchange.market.book import street_levels
@@ -48,22 +48,6 @@ def current(symbols: Sequence[str] | None = None) -> list[Quote]:
             f"There is no {', '.join(sorted(missing))}. See supported_symbols/.", field="symbols"
         )
     return found
-
-
-def price_text(price: Decimal, increment: Decimal) -> str:
-    """A price with at least the decimals of its increment: 191.5 at a cent is "191.50"."""
-    places = max(_decimals(increment), _decimals(price))
-    return f"{price:.{places}f}"
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = value.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
-
-
-def time_text(at: datetime) -> str:
-    """RFC 3339 in UTC with Z, to the millisecond."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def document(quote: Quote) -> Document:

@@ -54,7 +54,7 @@ def increment_at(price: float | Decimal, increment: Decimal, asset_class: str) -
 def on_grid(price: float | Decimal, increment: Decimal, rounding: str) -> Decimal:
     """`price` as a whole number of increments; `rounding` is one of `decimal`'s constants.
 
-    The result carries the increment's decimals ("191.20", not "191.2") and is exact: a float is
-    read at its full binary value before it is rounded once.
+    The result carries the increment's decimals ("191.20", not "191.2"). A float is read at its
+    binary value, so that 0.1 is a little more than a tenth.
     """
-    return (Decimal(price) / increment).to_integral_value(rounding) * increment
+    return int((Decimal(price) / increment).to_integral_value(rounding)) * increment

@@ -11,10 +11,11 @@ from exchange.models.orders import (
     Side,
     TimeInForce,
 )
-from exchange.models.prices import Candle, Interval, Quote, Simulator
+from exchange.models.prices import SIMULATOR, Candle, Interval, Quote, Simulator
 
 __all__ = [
     "OPEN_STATUSES",
+    "SIMULATOR",
     "WORKING_STATUSES",
     "AssetClass",
     "Bond",

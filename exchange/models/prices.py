@@ -69,6 +69,10 @@ class Candle(models.Model):
         return f"{self.interval} {self.time:%Y-%m-%d %H:%M}"
 
 
+# The name of the one row of Simulator.
+SIMULATOR = "default"
+
+
 class Simulator(models.Model):
     """The one writer of prices: who it is, until when, and what it needs to go on later.
 

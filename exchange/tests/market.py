@@ -17,7 +17,9 @@ from exchange.trading.requests import OrderRequest
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # a Monday
 
 
-def make_instrument(symbol: str = "AAPL", asset_class: str = "stock", **fields: object) -> Instrument:
+def make_instrument(
+    symbol: str = "AAPL", asset_class: str = "stock", **fields: object
+) -> Instrument:
     """An instrument with the rules of its asset class."""
     scale, increment, least = {
         "stock": (6, "0.000001", "0.000001"),
@@ -79,11 +81,15 @@ def set_quote(
     )
 
 
-def tick(
-    symbol: str, bid: str, ask: str, *, size: str = "1000", volume: str = "0"
-) -> Tick:
+def tick(symbol: str, bid: str, ask: str, *, size: str = "1000", volume: str = "0") -> Tick:
     return Tick(
-        symbol, Decimal(bid), Decimal(bid), Decimal(ask), Decimal(size), Decimal(size), Decimal(volume)
+        symbol,
+        Decimal(bid),
+        Decimal(bid),
+        Decimal(ask),
+        Decimal(size),
+        Decimal(size),
+        Decimal(volume),
     )
 
 

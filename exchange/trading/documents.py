@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from banking.assets import EXACT, USD
-from be.api.fields import money, plain
-from exchange.market.quotes import price_text, time_text
+from be.api.formats import money, plain, price_text, time_text
 from exchange.models import Execution, Instrument, Order
 
 Document = dict[str, Any]
@@ -22,6 +21,17 @@ def execution(execution: Execution, instrument: Instrument) -> Document:
         "fee": money(USD.amount(execution.fee_cents)),
         "liquidity": execution.liquidity,
         "executed_at": time_text(execution.executed_at),
+    }
+
+
+def fill(execution_: Execution) -> Document:
+    """An execution on its own, with the order that it belongs to."""
+    order = execution_.order
+    return {
+        **execution(execution_, order.instrument),
+        "order_id": str(order.pk),
+        "symbol": order.instrument.symbol,
+        "side": order.side,
     }
 
 

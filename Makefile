@@ -1,0 +1,94 @@
+# Everything a developer types. `make` alone explains itself.
+
+PORT ?= 8000
+HOST ?= 127.0.0.1
+PYTHON ?= python3.11
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen
+MANAGE := $(RUN) python manage.py
+# The tests bring their own settings: what is set for a real server must not reach them.
+CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev/null
+
+.DEFAULT_GOAL := help
+.PHONY: help install run runserver run-simulator prepare test test-fast test-servers lint format \
+	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
+
+install: .venv/installed ## get uv if it is missing, and the locked packages
+
+.venv/installed: pyproject.toml uv.lock
+	@command -v $(UV) >/dev/null 2>&1 || { echo "Getting uv into .uv/ ..."; \
+		$(PYTHON) -m venv .uv || python3 -m venv .uv; .uv/bin/pip install --quiet 'uv>=0.9'; }
+	@$(UV) sync --frozen --quiet
+	@touch $@
+
+run: install ## the whole broker: server and simulator on PORT (8000)
+	@$(MANAGE) run_broker --host $(HOST) --port $(PORT)
+
+prepare: install
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) seed_market
+
+runserver: prepare ## only the server, on PORT (8000), reloading on changes
+	@$(MANAGE) runserver $(HOST):$(PORT)
+
+run-simulator: prepare ## only the exchange simulator; DURATION=60 to end it after a minute
+	@$(MANAGE) run_exchange_simulator $(if $(DURATION),--duration $(DURATION))
+
+test: install ## all tests on embedded defaults, with coverage
+	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 --cov --cov-report=term:skip-covered
+
+test-fast: install ## the tests without coverage, stopping at the first failure
+	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 -x -q
+
+test-servers: install ## the same and the many-process tests, on TEST_DATABASE_URL and TEST_REDIS_URL
+	@test -n "$(TEST_DATABASE_URL)" -a -n "$(TEST_REDIS_URL)" || { \
+		echo "Name the servers: make test-servers TEST_DATABASE_URL=postgresql://... TEST_REDIS_URL=redis://..."; exit 2; }
+	@$(CLEAN) DATABASE_URL="$(TEST_DATABASE_URL)" REDIS_URL="$(TEST_REDIS_URL)" \
+		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
+		DATABASE_POOL_SIZE=20 $(RUN) pytest -n 2
+
+lint: install ## style and layers
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(CLEAN) $(RUN) lint-imports
+
+format: install ## put the code into its format
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+typecheck: install ## mypy, strict
+	@$(CLEAN) $(RUN) mypy .
+
+check: lint typecheck ## everything that can be said without running the tests
+	@$(CLEAN) $(MANAGE) check
+	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
+	@$(CLEAN) $(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+	@$(CLEAN) DEBUG=false SECRET_KEY=$$(printf 'aB3x%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16) \
+		ALLOWED_HOSTS=broker.example BANKING_ENCRYPTION_KEY=$$(printf 'A%.0s' $$(seq 43))= \
+		$(MANAGE) check --deploy --fail-level WARNING
+
+migrate: install ## bring the database up to date
+	@$(MANAGE) migrate
+
+makemigrations: install ## write migrations for changed models; ARGS="banking --name why"
+	@$(MANAGE) makemigrations $(ARGS)
+
+createsuperuser: install ## an administrator of your own
+	@$(MANAGE) createsuperuser
+
+shell: install ## a Python shell with the project loaded
+	@$(MANAGE) shell
+
+seed: prepare ## migrate, and fill an empty market
+
+bench: install ## measure speed, as ratios against a limit taken in the same run
+	@$(CLEAN) $(RUN) python -m bench
+
+docker-build: ## build the image
+	@docker build --tag brokerpro .
+
+docker-run: ## run the image, settings from .env
+	@docker run --rm --env-file .env --publish $(PORT):8000 brokerpro

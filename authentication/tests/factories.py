@@ -1,0 +1,21 @@
+"""Users for the tests of this app and of those above it."""
+
+from factory.declarations import Sequence
+from factory.django import DjangoModelFactory, Password
+
+from authentication.models import User
+
+PASSWORD = "a horse, a staple"
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """An active user whose password is PASSWORD."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = Sequence(lambda n: f"trader{n}@example.com")
+    first_name = "Alice"
+    last_name = "Archer"
+    password = Password(PASSWORD)

@@ -1,0 +1,192 @@
+"""The shapes of requests and answers; no rule of banking is here."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from banking.api import identifiers
+from banking.assets import USD, Asset
+from banking.models import (
+    AccountType,
+    BankAccount,
+    BankTransaction,
+    Bucket,
+    EntryKind,
+    LedgerAccount,
+    Posting,
+    TransactionStatus,
+    TransactionType,
+)
+from be.api import fields, formats
+
+MAX_DECIMALS = 18
+DECIMAL_SCHEMA = {"type": "string", "format": "decimal", "example": "250.00"}
+
+
+def amount_text(asset: Asset, units: int) -> str:
+    """Units as a decimal in plain notation; dollars with both cents."""
+    amount = asset.amount(units)
+    return formats.money(amount) if asset.code == USD.code else formats.plain(amount)
+
+
+def asset_of(account: LedgerAccount) -> Asset:
+    return Asset(account.asset, account.scale)
+
+
+@extend_schema_field(DECIMAL_SCHEMA)
+class AmountField(fields.PositiveDecimalField):
+    """Dollars that come in. `1e2` is refused as a JSON number too, before it is spelled out."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, Decimal):
+            exponent = data.as_tuple().exponent
+            if not isinstance(exponent, int) or not -MAX_DECIMALS <= exponent <= 0:
+                self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field(OpenApiTypes.UUID)
+class IdField(serializers.CharField):
+    """The id of something: any string, so that a malformed one is as missing as a foreign one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return identifiers.parse(super().to_internal_value(data))
+
+
+class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
+    account_number_last4 = serializers.CharField(
+        read_only=True, help_text="The last four digits; the number itself is never shown again."
+    )
+
+    class Meta:
+        model = BankAccount
+        fields = (
+            "id",
+            "account_holder",
+            "bank_name",
+            "account_type",
+            "account_number_last4",
+            "status",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class LinkBankAccountSerializer(serializers.Serializer[Any]):
+    account_holder = serializers.CharField(max_length=150)
+    bank_name = serializers.CharField(max_length=150)
+    account_type = serializers.ChoiceField(choices=AccountType.choices)
+    account_number = serializers.CharField(max_length=17, help_text="4 to 17 digits.")
+    routing_number = serializers.CharField(
+        max_length=9, help_text="The 9 digits of an ABA routing number, check digit included."
+    )
+
+
+class VerifyBankAccountSerializer(serializers.Serializer[Any]):
+    amounts = serializers.ListField(
+        child=AmountField(),
+        max_length=2,
+        default=list,
+        help_text="The dollar amounts of the micro-deposits. A verified account needs none.",
+    )
+
+
+class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
+    account = serializers.UUIDField(source="account_id", read_only=True)
+    amount = serializers.SerializerMethodField()
+    currency = serializers.SerializerMethodField()
+    failure_reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BankTransaction
+        fields = (
+            "id",
+            "account",
+            "type",
+            "amount",
+            "currency",
+            "status",
+            "failure_reason",
+            "created_at",
+            "completed_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(DECIMAL_SCHEMA)
+    def get_amount(self, row: BankTransaction) -> str:
+        return amount_text(USD, row.cents)
+
+    def get_currency(self, row: BankTransaction) -> str:
+        return USD.code
+
+    def get_failure_reason(self, row: BankTransaction) -> str | None:
+        return row.failure_reason or None
+
+
+class NewBankTransactionSerializer(serializers.Serializer[Any]):
+    account = IdField(help_text="A verified bank account.")
+    type = serializers.ChoiceField(choices=TransactionType.choices)
+    amount = AmountField(help_text="US dollars: positive, at most two decimals and 1,000,000.00.")
+
+
+class TransactionFilterSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(choices=TransactionType.choices, required=False)
+    status = serializers.ChoiceField(choices=TransactionStatus.choices, required=False)
+    account = IdField(required=False, help_text="The id of a bank account.")
+
+
+class BalanceSerializer(serializers.Serializer[LedgerAccount]):
+    asset = serializers.CharField(help_text="`USD`, or the symbol of an instrument.")
+    total = serializers.SerializerMethodField(help_text="Available and held together.")
+    available = serializers.SerializerMethodField(help_text="Free to spend, sell or withdraw.")
+    held = serializers.SerializerMethodField(
+        help_text="Reserved for open orders and pending withdrawals."
+    )
+
+    @extend_schema_field(DECIMAL_SCHEMA)
+    def get_total(self, account: LedgerAccount) -> str:
+        return amount_text(asset_of(account), account.available + account.held)
+
+    @extend_schema_field(DECIMAL_SCHEMA)
+    def get_available(self, account: LedgerAccount) -> str:
+        return amount_text(asset_of(account), account.available)
+
+    @extend_schema_field(DECIMAL_SCHEMA)
+    def get_held(self, account: LedgerAccount) -> str:
+        return amount_text(asset_of(account), account.held)
+
+
+class BalancesSerializer(serializers.Serializer[Any]):
+    results = BalanceSerializer(many=True)
+
+
+class StatementFilterSerializer(serializers.Serializer[Any]):
+    asset = serializers.CharField(max_length=24, required=False, help_text="For example `USD`.")
+    start = serializers.DateTimeField(required=False, help_text="From this time on.")
+    end = serializers.DateTimeField(required=False, help_text="Before this time.")
+
+
+class StatementLineSerializer(serializers.ModelSerializer[Posting]):
+    id = serializers.CharField()
+    asset = serializers.CharField(source="account.asset")
+    bucket = serializers.ChoiceField(
+        choices=Bucket.choices,
+        help_text="A hold and its release move money between the buckets: two lines, one each.",
+    )
+    amount = serializers.SerializerMethodField(help_text="What the bucket gained or, signed, lost.")
+    kind = serializers.ChoiceField(source="entry.kind", choices=EntryKind.choices)
+    reference = serializers.UUIDField(
+        source="entry.reference", help_text="The bank transaction, order or execution behind it."
+    )
+    created_at = serializers.DateTimeField(source="entry.created_at")
+
+    class Meta:
+        model = Posting
+        fields = ("id", "asset", "bucket", "amount", "kind", "reference", "created_at")
+
+    @extend_schema_field({**DECIMAL_SCHEMA, "example": "-250.00"})
+    def get_amount(self, posting: Posting) -> str:
+        return amount_text(asset_of(posting.account), posting.units)

@@ -1,0 +1,68 @@
+"""A statement as CSV, sent while it is read."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
+
+from banking import statement
+from banking.api.serializers import StatementLineSerializer
+from banking.models import Posting
+
+CONTENT_TYPE = "text/csv"
+COLUMNS = ("id", "created_at", "kind", "asset", "bucket", "amount", "reference")
+# The amount stays a number, also a negative one.
+TEXT_COLUMNS = frozenset(COLUMNS) - {"amount"}
+# What a spreadsheet takes for the start of a formula (OWASP, CSV Injection).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CSVRenderer(JSONRenderer):
+    """Lets a client ask for CSV. It renders only what goes wrong: a problem document."""
+
+    media_type = CONTENT_TYPE
+    format = "csv"
+
+
+def response(request: HttpRequest, found: QuerySet[Posting]) -> StreamingHttpResponse:
+    """Stream all lines, in the way that the server under us can send them."""
+    chunks = _chunks(found)
+    streamed = StreamingHttpResponse(
+        _from_threads(chunks) if isinstance(request, ASGIRequest) else chunks,
+        content_type=f"{CONTENT_TYPE}; charset=utf-8",
+    )
+    streamed["Content-Disposition"] = 'attachment; filename="statement.csv"'
+    return streamed
+
+
+def neutralised(text: str) -> str:
+    """Text that no spreadsheet runs: a formula's first character is quoted."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _chunks(found: QuerySet[Posting]) -> Iterator[str]:
+    yield _rows([list(COLUMNS)])
+    for batch in statement.batches(found):
+        lines = StatementLineSerializer(batch, many=True).data
+        yield _rows([[_cell(column, line[column]) for column in COLUMNS] for line in lines])
+
+
+def _cell(column: str, value: object) -> str:
+    return neutralised(str(value)) if column in TEXT_COLUMNS else str(value)
+
+
+def _rows(rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()
+
+
+async def _from_threads(chunks: Iterator[str]) -> AsyncIterator[str]:
+    following = sync_to_async(lambda: next(chunks, None))
+    while (chunk := await following()) is not None:
+        yield chunk

@@ -1,0 +1,322 @@
+"""Each view reads the clock, makes one call into the domain and shows what came of it."""
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from authentication.models import User
+from banking import bank_accounts, rails, statement, transactions
+from banking.api import identifiers, statement_csv
+from banking.api.serializers import (
+    BalancesSerializer,
+    BankAccountSerializer,
+    BankTransactionSerializer,
+    LinkBankAccountSerializer,
+    NewBankTransactionSerializer,
+    StatementFilterSerializer,
+    StatementLineSerializer,
+    TransactionFilterSerializer,
+    VerifyBankAccountSerializer,
+)
+from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
+from be.api.idempotency import idempotent
+from be.api.schema import IDEMPOTENCY_KEY, problems
+
+TAGS = ["banking"]
+ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+REPLAYED = OpenApiParameter(
+    "Idempotency-Replayed",
+    str,
+    OpenApiParameter.HEADER,
+    response=[201],
+    description="`true` when this answer was given before, to the same Idempotency-Key.",
+)
+
+ACCOUNT_EXAMPLE = {
+    "id": "01936f5c-7b20-7c31-9d0e-2f6f5c1f0a11",
+    "account_holder": "Ada Lovelace",
+    "bank_name": "First Example Bank",
+    "account_type": "checking",
+    "account_number_last4": "6789",
+    "status": "verified",
+    "created_at": "2026-03-02T14:30:00Z",
+}
+LINK_EXAMPLE = {
+    "account_holder": "Ada Lovelace",
+    "bank_name": "First Example Bank",
+    "account_type": "checking",
+    "account_number": "123456789",
+    "routing_number": "021000021",
+}
+TRANSACTION_EXAMPLE = {
+    "id": "01936f5d-02a8-7d55-8f60-6f1f9f1f7c42",
+    "account": ACCOUNT_EXAMPLE["id"],
+    "type": "deposit",
+    "amount": "250.00",
+    "currency": "USD",
+    "status": "completed",
+    "failure_reason": None,
+    "created_at": "2026-03-02T14:31:00Z",
+    "completed_at": "2026-03-02T14:31:00Z",
+}
+DEPOSIT_EXAMPLE = {"account": ACCOUNT_EXAMPLE["id"], "type": "deposit", "amount": "250.00"}
+BALANCES_EXAMPLE = {
+    "results": [
+        {"asset": "USD", "total": "250.00", "available": "200.00", "held": "50.00"},
+        {"asset": "AAPL", "total": "1.5", "available": "1.5", "held": "0"},
+    ]
+}
+LINE_EXAMPLE = {
+    "id": "1042",
+    "asset": "USD",
+    "bucket": "available",
+    "amount": "250.00",
+    "kind": "deposit",
+    "reference": TRANSACTION_EXAMPLE["id"],
+    "created_at": "2026-03-02T14:31:00Z",
+}
+
+
+def example(name: str, value: object, *, request: bool = False) -> OpenApiExample:
+    return OpenApiExample(name, value, request_only=request, response_only=not request)
+
+
+def signed_in(request: Request) -> User:
+    """The user; every view here requires one."""
+    return cast(User, request.user)
+
+
+def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return cast(dict[str, Any], serializer.validated_data)
+
+
+class BankAccountViewSet(GenericViewSet[BankAccount]):
+    queryset = BankAccount.objects.none()
+    serializer_class = BankAccountSerializer
+
+    @extend_schema(
+        operation_id="banking_accounts_list",
+        summary="List linked bank accounts",
+        tags=TAGS,
+        responses={200: BankAccountSerializer(many=True), **problems(400, 401, 503)},
+        examples=[example("Bank account", ACCOUNT_EXAMPLE)],
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(bank_accounts.linked(signed_in(request)))
+        return self.get_paginated_response(BankAccountSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="banking_accounts_create",
+        summary="Link a bank account",
+        description=(
+            "The sandbox verifies an account at once. These account numbers force an outcome:\n"
+            + rails.SANDBOX_GUIDE
+        ),
+        tags=TAGS,
+        request=LinkBankAccountSerializer,
+        responses={201: BankAccountSerializer, **problems(400, 401, 409, 503)},
+        examples=[
+            example("Link", LINK_EXAMPLE, request=True),
+            example("Bank account", ACCOUNT_EXAMPLE),
+        ],
+    )
+    def create(self, request: Request) -> Response:
+        wanted = checked(LinkBankAccountSerializer(data=request.data))
+        account = bank_accounts.link(owner=signed_in(request), now=timezone.now(), **wanted)
+        return Response(BankAccountSerializer(account).data, status=201)
+
+    @extend_schema(
+        operation_id="banking_accounts_retrieve",
+        summary="Show a linked bank account",
+        tags=TAGS,
+        parameters=[ID],
+        responses={200: BankAccountSerializer, **problems(401, 404, 503)},
+        examples=[example("Bank account", ACCOUNT_EXAMPLE)],
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        account = bank_accounts.get(owner=signed_in(request), account_id=identifiers.parse(id))
+        return Response(BankAccountSerializer(account).data)
+
+    @extend_schema(
+        operation_id="banking_accounts_destroy",
+        summary="Unlink a bank account",
+        description="Its transactions stay. Refused with 409 while one of them is pending.",
+        tags=TAGS,
+        parameters=[ID],
+        responses={204: None, **problems(401, 404, 409, 503)},
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        bank_accounts.unlink(
+            owner=signed_in(request), account_id=identifiers.parse(id), now=timezone.now()
+        )
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="banking_accounts_verify",
+        summary="Verify a bank account by its micro-deposits",
+        description="An account that is verified already stays so; amounts are not needed then.",
+        tags=TAGS,
+        parameters=[ID],
+        request=VerifyBankAccountSerializer,
+        responses={200: BankAccountSerializer, **problems(400, 401, 404, 422, 503)},
+        examples=[
+            example(
+                "Amounts", {"amounts": [str(one) for one in rails.MICRO_DEPOSITS]}, request=True
+            ),
+            example("Bank account", ACCOUNT_EXAMPLE),
+        ],
+    )
+    @action(detail=True, methods=["post"])
+    def verify(self, request: Request, id: str) -> Response:
+        wanted = checked(VerifyBankAccountSerializer(data=request.data))
+        account = bank_accounts.verify(
+            owner=signed_in(request),
+            account_id=identifiers.parse(id),
+            amounts=wanted["amounts"],
+            now=timezone.now(),
+        )
+        return Response(BankAccountSerializer(account).data)
+
+
+class BankTransactionViewSet(GenericViewSet[BankTransaction]):
+    queryset = BankTransaction.objects.none()
+    serializer_class = BankTransactionSerializer
+
+    @extend_schema(
+        operation_id="banking_transactions_list",
+        summary="List deposits and withdrawals",
+        tags=TAGS,
+        parameters=[TransactionFilterSerializer],
+        responses={200: BankTransactionSerializer(many=True), **problems(400, 401, 503)},
+        examples=[example("Deposit", TRANSACTION_EXAMPLE)],
+    )
+    def list(self, request: Request) -> Response:
+        filters = checked(TransactionFilterSerializer(data=request.query_params.dict()))
+        page = self.paginate_queryset(transactions.of(signed_in(request)).filter(**filters))
+        return self.get_paginated_response(BankTransactionSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="banking_transactions_create",
+        summary="Deposit or withdraw money",
+        description=(
+            "The sandbox settles at once: look at `status` and `failure_reason` of the answer. "
+            "A withdrawal reserves its money until it has settled."
+        ),
+        tags=TAGS,
+        parameters=[IDEMPOTENCY_KEY, REPLAYED],
+        request=NewBankTransactionSerializer,
+        responses={201: BankTransactionSerializer, **problems(400, 401, 404, 409, 422, 503)},
+        examples=[
+            example("New deposit", DEPOSIT_EXAMPLE, request=True),
+            example("Deposit", TRANSACTION_EXAMPLE),
+        ],
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        wanted = checked(NewBankTransactionSerializer(data=request.data))
+        deposits = wanted["type"] == TransactionType.DEPOSIT
+        move = transactions.deposit if deposits else transactions.withdraw
+        row = move(
+            owner=signed_in(request),
+            account_id=wanted["account"],
+            amount=wanted["amount"],
+            now=timezone.now(),
+        )
+        return Response(BankTransactionSerializer(row).data, status=201)
+
+    @extend_schema(
+        operation_id="banking_transactions_retrieve",
+        summary="Show a deposit or withdrawal",
+        tags=TAGS,
+        parameters=[ID],
+        responses={200: BankTransactionSerializer, **problems(401, 404, 503)},
+        examples=[example("Deposit", TRANSACTION_EXAMPLE)],
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        row = transactions.get(owner=signed_in(request), transaction_id=identifiers.parse(id))
+        return Response(BankTransactionSerializer(row).data)
+
+    @extend_schema(
+        operation_id="banking_transactions_cancel",
+        summary="Cancel a pending deposit or withdrawal",
+        tags=TAGS,
+        parameters=[ID],
+        request=None,
+        responses={200: BankTransactionSerializer, **problems(401, 404, 409, 503)},
+        examples=[
+            example(
+                "Canceled deposit",
+                {**TRANSACTION_EXAMPLE, "status": "canceled", "completed_at": None},
+            )
+        ],
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, id: str) -> Response:
+        row = transactions.cancel(
+            owner=signed_in(request), transaction_id=identifiers.parse(id), now=timezone.now()
+        )
+        return Response(BankTransactionSerializer(row).data)
+
+
+class BalanceViewSet(GenericViewSet[LedgerAccount]):
+    queryset = LedgerAccount.objects.none()
+    serializer_class = BalancesSerializer
+    pagination_class = None
+
+    @extend_schema(
+        operation_id="banking_balances_list",
+        summary="Show what you own",
+        description="Dollars always, then each security of which there is some.",
+        tags=TAGS,
+        responses={200: BalancesSerializer, **problems(401, 503)},
+        examples=[example("Balances", BALANCES_EXAMPLE)],
+    )
+    def list(self, request: Request) -> Response:
+        owned = statement.balances(owner=signed_in(request))
+        return Response(BalancesSerializer({"results": owned}).data)
+
+
+class StatementViewSet(GenericViewSet[Posting]):
+    queryset = Posting.objects.none()
+    serializer_class = StatementLineSerializer
+    renderer_classes = [JSONRenderer, statement_csv.CSVRenderer]
+
+    @extend_schema(
+        operation_id="banking_statement_list",
+        summary="List the lines of the ledger, newest first",
+        description=(
+            "With `Accept: text/csv` (or `?format=csv`) all lines come as one CSV file. "
+            "A hold and its release are two lines each: out of one bucket, into the other."
+        ),
+        tags=TAGS,
+        parameters=[StatementFilterSerializer],
+        responses={
+            (200, "application/json"): StatementLineSerializer(many=True),
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(400, 401, 503),
+        },
+        examples=[
+            OpenApiExample("Line", LINE_EXAMPLE, response_only=True, media_type="application/json")
+        ],
+    )
+    def list(self, request: Request) -> HttpResponseBase:
+        found = self._found(request)
+        if request.accepted_renderer.format == statement_csv.CSVRenderer.format:
+            return statement_csv.response(request._request, found)
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response(StatementLineSerializer(page, many=True).data)
+
+    def _found(self, request: Request) -> QuerySet[Posting]:
+        filters = checked(StatementFilterSerializer(data=request.query_params.dict()))
+        return statement.lines(owner=signed_in(request), **filters)

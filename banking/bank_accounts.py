@@ -1,0 +1,216 @@
+"""A customer's links to accounts at banks: link, verify, unlink, and nothing of others."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from authentication.models import User
+from banking import encryption, rails
+from banking.models import BankAccount, BankAccountStatus, TransactionStatus
+from be.api.identifiers import uuid7
+from be.api.refusals import Invalid, NotFound, Refusal
+from be.api.transactions import atomic
+
+NO_SUCH_ACCOUNT = "There is no bank account with this id."
+
+ROUTING_NUMBER = re.compile(r"[0-9]{9}")
+ROUTING_WEIGHTS = (3, 7, 1) * 3
+ACCOUNT_NUMBER = re.compile(r"[0-9]{4,17}")
+
+
+class BankAccountExists(Refusal):
+    code = "bank_account_exists"
+    status = 409
+    title = "The bank account is linked already"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This account number is linked already; use that link, or unlink it first.",
+            field="account_number",
+        )
+
+
+class BankAccountInUse(Refusal):
+    code = "bank_account_in_use"
+    status = 409
+    title = "The bank account has pending transactions"
+
+
+class MicroDepositsMismatch(Refusal):
+    code = "micro_deposits_mismatch"
+    title = "The amounts are not those that were sent"
+
+
+def link(
+    *,
+    owner: User,
+    account_holder: str,
+    bank_name: str,
+    account_type: str,
+    account_number: str,
+    routing_number: str,
+    now: datetime,
+) -> BankAccount:
+    """Link an account: verified at once, or pending where the bank wants micro-deposits first.
+
+    `account_type` is one of AccountType. Raises Invalid for a number that cannot be one, and
+    BankAccountExists for an account that the owner has linked already.
+    """
+    _require_routing_number(routing_number)
+    if not ACCOUNT_NUMBER.fullmatch(account_number):
+        raise Invalid("Send the 4 to 17 digits of the account number.", field="account_number")
+    bank = rails.BankDetails(routing_number, account_number)
+    proof = rails.current.micro_deposits(bank)
+    ring = key_ring()
+    row_id = uuid7(now)
+    account = BankAccount(
+        id=row_id,
+        owner=owner,
+        account_holder=account_holder,
+        bank_name=bank_name,
+        account_type=account_type,
+        account_number_encrypted=encryption.seal(ring, account_number, row_id=row_id),
+        account_number_fingerprint=encryption.fingerprint(ring, _identity(bank)),
+        account_number_last4=account_number[-4:],
+        routing_number=routing_number,
+        status=BankAccountStatus.PENDING if proof else BankAccountStatus.VERIFIED,
+        created_at=now,
+    )
+    _insert_once(account, encryption.fingerprints(ring, _identity(bank)))
+    return account
+
+
+@atomic
+def verify(
+    *, owner: User, account_id: UUID, amounts: Sequence[Decimal], now: datetime
+) -> BankAccount:
+    """Prove ownership by the dollar amounts of the micro-deposits, in any order.
+
+    A verified account stays so, whatever the amounts. Raises NotFound, Invalid without amounts,
+    and MicroDepositsMismatch.
+    """
+    account = _locked(owner, account_id)
+    if account.status == BankAccountStatus.VERIFIED:
+        return account
+    if not amounts:
+        raise Invalid("Send the amounts of the micro-deposits.", field="amounts")
+    if sorted(amounts) != sorted(rails.current.micro_deposits(details(account))):
+        raise MicroDepositsMismatch(
+            "These are not the amounts that were sent; look at the bank statement.",
+            field="amounts",
+        )
+    account.status = BankAccountStatus.VERIFIED
+    account.save(update_fields=["status"])
+    return account
+
+
+@atomic
+def unlink(*, owner: User, account_id: UUID, now: datetime) -> None:
+    """Take the account off the customer's list; its transactions stay.
+
+    Raises NotFound, and BankAccountInUse while money is on its way.
+    """
+    account = _locked(owner, account_id)
+    if account.transactions.filter(status=TransactionStatus.PENDING).exists():
+        raise BankAccountInUse("A transaction is pending; cancel it or let it settle first.")
+    account.status = BankAccountStatus.UNLINKED
+    account.unlinked_at = now
+    account.save(update_fields=["status", "unlinked_at"])
+
+
+def linked(owner: User) -> QuerySet[BankAccount]:
+    """The accounts that the owner has linked and not unlinked."""
+    return BankAccount.objects.filter(owner=owner).exclude(status=BankAccountStatus.UNLINKED)
+
+
+def get(*, owner: User, account_id: UUID) -> BankAccount:
+    """One linked account of the owner. Raises NotFound."""
+    account = linked(owner).filter(pk=account_id).first()
+    if account is None:
+        raise NotFound(NO_SUCH_ACCOUNT)
+    return account
+
+
+def details(account: BankAccount) -> rails.BankDetails:
+    """The full numbers, for the rail only. Raises encryption.Unreadable."""
+    return _details(key_ring(), account)
+
+
+@atomic
+def rotate_key(account_id: UUID) -> bool:
+    """Bring one account's ciphertext and fingerprint under the newest key; whether it was not yet.
+
+    Raises encryption.Unreadable when no key of the ring opens it.
+    """
+    ring = key_ring()
+    account = BankAccount.objects.select_for_update().get(pk=account_id)
+    if encryption.is_sealed_with_newest(ring, bytes(account.account_number_encrypted)):
+        return False
+    bank = _details(ring, account)
+    account.account_number_encrypted = encryption.seal(ring, bank.account_number, row_id=account.pk)
+    account.account_number_fingerprint = encryption.fingerprint(ring, _identity(bank))
+    account.save(update_fields=["account_number_encrypted", "account_number_fingerprint"])
+    return True
+
+
+def key_ring() -> encryption.KeyRing:
+    """The configured keys; with none, which the settings allow in development only, a derived one.
+
+    Raises encryption.InvalidKeyRing.
+    """
+    if settings.BANKING_ENCRYPTION_KEY:
+        return encryption.parse_key_ring(settings.BANKING_ENCRYPTION_KEY)
+    return encryption.development_key_ring(settings.SECRET_KEY)
+
+
+def _require_routing_number(number: str) -> None:
+    """The check digit of an ABA routing number: 3(d1+d4+d7) + 7(d2+d5+d8) + (d3+d6+d9) ≡ 0 mod 10.
+
+    Source: American Bankers Association, Routing Number Policy, and
+    https://en.wikipedia.org/wiki/ABA_routing_transit_number#Check_digit.
+    """
+    if not ROUTING_NUMBER.fullmatch(number):
+        raise Invalid("Send the 9 digits of the routing number.", field="routing_number")
+    weighted = sum(
+        weight * int(digit) for weight, digit in zip(ROUTING_WEIGHTS, number, strict=True)
+    )
+    # Nine zeros satisfy the formula and name no bank.
+    if weighted % 10 or not weighted:
+        raise Invalid(
+            "The check digit does not fit; compare the number with a check or bank statement.",
+            field="routing_number",
+        )
+
+
+@atomic
+def _insert_once(account: BankAccount, fingerprints: list[str]) -> None:
+    """The look-up knows the older keys of the ring; the constraint decides between racing links."""
+    if linked(account.owner).filter(account_number_fingerprint__in=fingerprints).exists():
+        raise BankAccountExists
+    try:
+        with transaction.atomic():
+            account.save(force_insert=True)
+    except IntegrityError as error:
+        raise BankAccountExists from error
+
+
+def _locked(owner: User, account_id: UUID) -> BankAccount:
+    account = linked(owner).select_for_update().filter(pk=account_id).first()
+    if account is None:
+        raise NotFound(NO_SUCH_ACCOUNT)
+    return account
+
+
+def _details(ring: encryption.KeyRing, account: BankAccount) -> rails.BankDetails:
+    number = encryption.unseal(ring, bytes(account.account_number_encrypted), row_id=account.pk)
+    return rails.BankDetails(account.routing_number, number)
+
+
+def _identity(bank: rails.BankDetails) -> tuple[str, str]:
+    return bank.routing_number, bank.account_number

@@ -1,0 +1,126 @@
+"""The bank side of a deposit or withdrawal: a port, and the sandbox that stands in for banks.
+
+A rail decides what becomes of a payment; `banking.transactions` moves the money. It is asked inside
+a database transaction that may be run again, so an answer must depend on the payment alone and
+come without waiting. A rail to real banks answers Pending, talks to them elsewhere, and tells what
+it has learned when it is asked again.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal, Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class BankDetails:
+    """Where the customer's money is at home."""
+
+    routing_number: str
+    account_number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a rail is asked to carry out. `reference` is the id of the bank transaction."""
+
+    reference: UUID
+    direction: Literal["deposit", "withdrawal"]
+    cents: int
+    bank: BankDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Not known yet."""
+
+    ask_again_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The money has moved at the bank. With `ask_again_after` it may still be returned."""
+
+    ask_again_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The bank has said no; nothing moved there."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The bank has taken a completed payment back."""
+
+    reason: str
+
+
+class Rail(Protocol):
+    """What the domain needs of banks."""
+
+    def micro_deposits(self, bank: BankDetails) -> tuple[Decimal, ...]:
+        """Dollars sent to prove who owns the account; empty when no proof is needed."""
+
+    def submit(self, payment: Payment) -> Pending | Completed | Refused:
+        """Take a new payment."""
+
+    def settle(self, payment: Payment) -> Pending | Completed | Refused:
+        """Asked when `Pending.ask_again_after` has passed."""
+
+    def confirm(self, payment: Payment) -> Completed | Returned:
+        """Asked when `Completed.ask_again_after` has passed."""
+
+
+# The account numbers that force an outcome; every other one is verified and settled at once.
+DELAYED = "1000000001"
+REFUSED = "1000000002"
+RETURNED_LATER = "1000000003"
+NEEDS_MICRO_DEPOSITS = "1000000004"
+
+MICRO_DEPOSITS = (Decimal("0.32"), Decimal("0.45"))
+SETTLES_AFTER = timedelta(seconds=5)
+RETURNED_AFTER = timedelta(seconds=10)
+
+SANDBOX_GUIDE = f"""
+| `account_number` | what happens |
+|---|---|
+| `{DELAYED}` | transactions stay `pending` for {SETTLES_AFTER.seconds} s, then complete |
+| `{REFUSED}` | transactions fail with `failure_reason: account_closed` |
+| `{RETURNED_LATER}` | transactions complete and are returned {RETURNED_AFTER.seconds} s later \
+with `failure_reason: returned_by_bank` |
+| `{NEEDS_MICRO_DEPOSITS}` | the account stays `pending` until it is verified with the amounts \
+`"{MICRO_DEPOSITS[0]}"` and `"{MICRO_DEPOSITS[1]}"` |
+| any other | verified at once; transactions complete at once |
+"""
+
+
+class SandboxRail:
+    """Banks that do what the account number says; see SANDBOX_GUIDE."""
+
+    def micro_deposits(self, bank: BankDetails) -> tuple[Decimal, ...]:
+        return MICRO_DEPOSITS if bank.account_number == NEEDS_MICRO_DEPOSITS else ()
+
+    def submit(self, payment: Payment) -> Pending | Completed | Refused:
+        number = payment.bank.account_number
+        if number == DELAYED:
+            return Pending(SETTLES_AFTER)
+        if number == REFUSED:
+            return Refused("account_closed")
+        if number == RETURNED_LATER:
+            return Completed(RETURNED_AFTER)
+        return Completed()
+
+    def settle(self, payment: Payment) -> Pending | Completed | Refused:
+        return Completed()
+
+    def confirm(self, payment: Payment) -> Completed | Returned:
+        if payment.bank.account_number == RETURNED_LATER:
+            return Returned("returned_by_bank")
+        return Completed()
+
+
+current: Rail = SandboxRail()

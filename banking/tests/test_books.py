@@ -1,0 +1,58 @@
+"""The proof of the books finds each kind of error."""
+
+import uuid
+
+from banking import books, holds
+from banking.models import BankTransaction, EntryKind, Hold, JournalEntry, LedgerAccount, Posting
+from banking.tests.factories import NOW, BankAccountFactory, give
+from banking.tests.money import assert_books_are_right
+
+
+def test_books_in_order_are_passed_in_silence(alice):
+    holds.hold(account=give(alice, "10.00"), units=400, reference=uuid.uuid4(), at=NOW)
+
+    assert_books_are_right()
+
+
+def test_an_entry_that_does_not_sum_to_zero_is_found(alice):
+    account = give(alice, "10.00")
+    entry = JournalEntry.objects.create(
+        kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
+    )
+    Posting.objects.create(entry=entry, account=account, bucket="available", units=7)
+    LedgerAccount.objects.filter(pk=account.pk).update(available=1007)
+
+    assert list(books.check()) == [f"Entry {entry.pk} is off by 7 units of USD."]
+
+
+def test_a_balance_that_its_postings_do_not_make_is_found(alice):
+    account = give(alice, "10.00")
+    LedgerAccount.objects.filter(pk=account.pk).update(available=999)
+
+    assert list(books.check()) == [
+        f"Account {account.pk} (USD) has 999 available; its postings say 1000."
+    ]
+
+
+def test_a_held_balance_without_a_hold_is_found(alice):
+    account = give(alice, "10.00")
+    held = holds.hold(account=account, units=400, reference=uuid.uuid4(), at=NOW)
+    Hold.objects.filter(pk=held.pk).update(remaining=300)
+
+    assert list(books.check()) == [
+        f"Account {account.pk} (USD) has 400 held; its holds reserve 300."
+    ]
+
+
+def test_a_pending_withdrawal_without_a_hold_is_found(alice):
+    row = BankTransaction.objects.create(
+        id=uuid.uuid4(),
+        owner=alice,
+        account=BankAccountFactory.create(owner=alice),
+        type="withdrawal",
+        cents=100,
+        status="pending",
+        created_at=NOW,
+    )
+
+    assert list(books.check()) == [f"Withdrawal {row.pk} is pending, but its hold says otherwise."]

@@ -1,0 +1,80 @@
+"""Changing the key under which account numbers are stored, while customers go on."""
+
+import base64
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from banking import bank_accounts
+from banking.bank_accounts import BankAccountExists
+from banking.encryption import Unreadable
+from banking.tests.factories import BankAccountFactory
+
+OLD = base64.urlsafe_b64encode(b"o" * 32).decode()
+NEW = base64.urlsafe_b64encode(b"n" * 32).decode()
+NUMBER = "123456789"
+
+
+@pytest.fixture
+def account(alice, settings):
+    """An account that was linked while the old key was the only one."""
+    settings.BANKING_ENCRYPTION_KEY = OLD
+    return BankAccountFactory.create(owner=alice, account_number=NUMBER)
+
+
+def test_rotation_makes_the_old_key_superfluous(account, settings, capsys):
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+
+    call_command("rotate_banking_key")
+
+    assert "1 of 1" in capsys.readouterr().out
+    settings.BANKING_ENCRYPTION_KEY = NEW
+    account.refresh_from_db()
+    assert bank_accounts.details(account).account_number == NUMBER
+
+
+@pytest.mark.parametrize("ring", [OLD, f"{NEW},{OLD}"])
+def test_a_duplicate_is_recognised_before_rotation(account, settings, ring):
+    settings.BANKING_ENCRYPTION_KEY = ring
+
+    with pytest.raises(BankAccountExists):
+        BankAccountFactory.create(owner=account.owner, account_number=NUMBER)
+
+
+@pytest.mark.parametrize("ring", [f"{NEW},{OLD}", NEW])
+def test_a_duplicate_is_recognised_after_rotation(account, settings, ring):
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    call_command("rotate_banking_key")
+    settings.BANKING_ENCRYPTION_KEY = ring
+
+    with pytest.raises(BankAccountExists):
+        BankAccountFactory.create(owner=account.owner, account_number=NUMBER)
+
+
+def test_rotating_again_does_nothing(account, settings, capsys):
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    call_command("rotate_banking_key")
+    account.refresh_from_db()
+    sealed = bytes(account.account_number_encrypted)
+
+    call_command("rotate_banking_key")
+
+    assert "0 of 1" in capsys.readouterr().out
+    account.refresh_from_db()
+    assert bytes(account.account_number_encrypted) == sealed
+
+
+def test_an_account_that_no_key_opens_is_named_and_the_others_are_rotated(
+    account, bob, settings, capsys
+):
+    settings.BANKING_ENCRYPTION_KEY = base64.urlsafe_b64encode(b"x" * 32).decode()
+    lost = BankAccountFactory.create(owner=bob, account_number=NUMBER)
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+
+    with pytest.raises(CommandError, match=str(lost.pk)) as refusal:
+        call_command("rotate_banking_key")
+
+    assert NUMBER not in str(refusal.value)
+    assert "1 of 2" in capsys.readouterr().out
+    with pytest.raises(Unreadable):
+        bank_accounts.details(lost)

@@ -1,0 +1,287 @@
+"""Deposits and withdrawals: money between a customer's bank and the ledger.
+
+A deposit is posted from bank clearing to `available` when the bank has settled it. A withdrawal
+reserves its money first, so that it cannot be spent meanwhile, and gives it to bank clearing when
+the bank has settled it; refused or canceled, the hold is released. What the bank returns is
+reversed by another entry.
+
+Locks, in this order: the bank account, the bank transaction, then ledger accounts.
+"""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from authentication.models import User
+from banking import bank_accounts, encryption, holds, ledger, rails
+from banking.assets import USD, InexactAmount
+from banking.ledger import Line
+from banking.models import (
+    BankAccount,
+    BankAccountStatus,
+    BankTransaction,
+    Bucket,
+    EntryKind,
+    Hold,
+    HouseAccount,
+    TransactionStatus,
+    TransactionType,
+)
+from be.api.identifiers import uuid7
+from be.api.refusals import Invalid, NotFound, Refusal
+from be.api.transactions import atomic
+
+logger = logging.getLogger(__name__)
+
+MAX_AMOUNT = Decimal("1000000.00")
+# One call of settle_due stays short, whatever has piled up.
+SETTLE_AT_MOST = 500
+
+NO_SUCH_TRANSACTION = "There is no bank transaction with this id."
+
+
+class BankAccountNotVerified(Refusal):
+    code = "bank_account_not_verified"
+    title = "The bank account is not verified"
+
+
+class AmountTooLarge(Refusal):
+    code = "amount_too_large"
+    title = "The amount is too large"
+
+
+class TransactionNotCancelable(Refusal):
+    code = "transaction_not_cancelable"
+    status = 409
+    title = "The transaction cannot be canceled any more"
+
+
+@atomic
+def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -> BankTransaction:
+    """Fetch `amount` dollars from the bank account; they are available once it has settled.
+
+    Raises Invalid (amount), NotFound (account), BankAccountNotVerified and AmountTooLarge.
+    """
+    row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
+    _follow(row, rails.current.submit(_payment(row)), now)
+    return row
+
+
+@atomic
+def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -> BankTransaction:
+    """Send `amount` dollars to the bank account; they are reserved until it has settled.
+
+    Raises what `deposit` raises, and ledger.InsufficientFunds.
+    """
+    row = _begin(TransactionType.WITHDRAWAL, owner, account_id, amount, now)
+    wallet = ledger.account_of(owner.pk, USD)
+    holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
+    _follow(row, rails.current.submit(_payment(row)), now)
+    return row
+
+
+@atomic
+def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransaction:
+    """Call a pending transaction off. Raises NotFound, and TransactionNotCancelable afterwards."""
+    row = of(owner).select_for_update().filter(pk=transaction_id).first()
+    if row is None:
+        raise NotFound(NO_SUCH_TRANSACTION)
+    if row.status != TransactionStatus.PENDING:
+        raise TransactionNotCancelable(f"It is {row.status}; only a pending one can be canceled.")
+    _end_without_payment(row, TransactionStatus.CANCELED, "", now)
+    return row
+
+
+def settle_due(*, now: datetime) -> int:
+    """Ask the bank about every transaction whose time has come; returns how many were answered.
+
+    Several callers may run at once: each transaction is taken by one of them.
+    """
+    due = BankTransaction.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    ids = list(due.values_list("pk", flat=True)[:SETTLE_AT_MOST])
+    return sum(_settle(transaction_id, now) for transaction_id in ids)
+
+
+def of(owner: User) -> QuerySet[BankTransaction]:
+    """All bank transactions of the owner."""
+    return BankTransaction.objects.filter(owner=owner)
+
+
+def get(*, owner: User, transaction_id: UUID) -> BankTransaction:
+    """One transaction of the owner. Raises NotFound."""
+    row = of(owner).filter(pk=transaction_id).first()
+    if row is None:
+        raise NotFound(NO_SUCH_TRANSACTION)
+    return row
+
+
+def _begin(
+    type_: TransactionType, owner: User, account_id: UUID, amount: Decimal, now: datetime
+) -> BankTransaction:
+    cents = _cents(amount)
+    account = _verified_account(owner, account_id)
+    return BankTransaction.objects.create(
+        id=uuid7(now),
+        owner=owner,
+        account=account,
+        type=type_,
+        cents=cents,
+        status=TransactionStatus.PENDING,
+        created_at=now,
+    )
+
+
+def _cents(amount: Decimal) -> int:
+    if not amount.is_finite() or amount <= 0:
+        raise Invalid("Send a positive amount.", field="amount")
+    if amount > MAX_AMOUNT:
+        raise AmountTooLarge(
+            f"One transaction moves at most {MAX_AMOUNT} USD; send several.", field="amount"
+        )
+    try:
+        return USD.units(amount)
+    except InexactAmount as error:
+        raise Invalid("Send at most two decimals.", field="amount") from error
+
+
+def _verified_account(owner: User, account_id: UUID) -> BankAccount:
+    """Locked, so that it cannot be unlinked while a transaction on it begins."""
+    account = bank_accounts.linked(owner).select_for_update().filter(pk=account_id).first()
+    if account is None:
+        raise NotFound(bank_accounts.NO_SUCH_ACCOUNT, field="account")
+    if account.status != BankAccountStatus.VERIFIED:
+        raise BankAccountNotVerified(
+            "Verify the account with its micro-deposit amounts first.", field="account"
+        )
+    return account
+
+
+def _payment(row: BankTransaction) -> rails.Payment:
+    return rails.Payment(
+        reference=row.pk,
+        direction="deposit" if row.type == TransactionType.DEPOSIT else "withdrawal",
+        cents=row.cents,
+        bank=bank_accounts.details(row.account),
+    )
+
+
+def _settle(transaction_id: UUID, now: datetime) -> bool:
+    """Settle one; a row that cannot be read must not keep the others waiting."""
+    try:
+        return _settle_if_due(transaction_id, now)
+    except encryption.Unreadable:
+        logger.exception("bank transaction %s: its account number is unreadable", transaction_id)
+        return False
+
+
+@atomic
+def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
+    row = (
+        BankTransaction.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("account")
+        .filter(pk=transaction_id, due_at__lte=now)
+        .first()
+    )
+    if row is None:  # another caller has it, or it was canceled
+        return False
+    if row.status == TransactionStatus.PENDING:
+        _follow(row, rails.current.settle(_payment(row)), now)
+    else:
+        _confirm(row, rails.current.confirm(_payment(row)), now)
+    return True
+
+
+def _follow(
+    row: BankTransaction, answer: rails.Pending | rails.Completed | rails.Refused, now: datetime
+) -> None:
+    """Do what the bank has answered about a pending transaction."""
+    match answer:
+        case rails.Pending(ask_again_after=wait):
+            row.due_at = now + wait
+            row.save(update_fields=["due_at"])
+        case rails.Completed(ask_again_after=wait):
+            _complete(row, now)
+            row.due_at = None if wait is None else now + wait
+            row.save(update_fields=["status", "completed_at", "due_at"])
+        case rails.Refused(reason=reason):
+            _end_without_payment(row, TransactionStatus.FAILED, reason, now)
+
+
+def _complete(row: BankTransaction, now: datetime) -> None:
+    clearing = ledger.house_account(HouseAccount.BANK_CLEARING, USD)
+    wallet = ledger.account_of(row.owner_id, USD)
+    if row.type == TransactionType.DEPOSIT:
+        kind = EntryKind.DEPOSIT
+        lines = [Line(clearing, -row.cents), Line(wallet, row.cents)]
+    else:
+        kind = EntryKind.WITHDRAWAL
+        units = holds.settle(_hold_of(row), remaining=0, at=now)
+        lines = [Line(wallet, -units, Bucket.HELD), Line(clearing, units)]
+    ledger.post(kind=kind, reference=row.pk, lines=lines, at=now)
+    row.status = TransactionStatus.COMPLETED
+    row.completed_at = now
+
+
+def _end_without_payment(
+    row: BankTransaction, status: TransactionStatus, reason: str, now: datetime
+) -> None:
+    """Fail or cancel a pending transaction; a withdrawal gives its money back."""
+    if row.type == TransactionType.WITHDRAWAL:
+        holds.release(_hold_of(row), at=now)
+    row.status = status
+    row.failure_reason = reason
+    row.due_at = None
+    row.save(update_fields=["status", "failure_reason", "due_at"])
+
+
+def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now: datetime) -> None:
+    """Do what the bank has answered about a completed transaction."""
+    match answer:
+        case rails.Completed(ask_again_after=wait):
+            row.due_at = None if wait is None else now + wait
+        case rails.Returned(reason=reason):
+            if row.type == TransactionType.DEPOSIT:
+                _return_deposit(row, now)
+            else:
+                _return_withdrawal(row, now)
+            row.status = TransactionStatus.RETURNED
+            row.failure_reason = reason
+            row.due_at = None
+    row.save(update_fields=["status", "failure_reason", "due_at"])
+
+
+def _return_deposit(row: BankTransaction, now: datetime) -> None:
+    """Take the money back as far as it is available; what was spent, the customer owes."""
+    wallet = ledger.account_of(row.owner_id, USD)
+    wallet = ledger.lock([wallet])[wallet.pk]
+    taken = min(wallet.available, row.cents)
+    ledger.post(
+        kind=EntryKind.DEPOSIT_RETURN,
+        reference=row.pk,
+        lines=[
+            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), row.cents),
+            Line(wallet, -taken),
+            Line(ledger.house_account(HouseAccount.RECEIVABLE, USD), taken - row.cents),
+        ],
+        at=now,
+    )
+
+
+def _return_withdrawal(row: BankTransaction, now: datetime) -> None:
+    """The withdrawal's entry with its signs turned: the money is back, and free to use."""
+    ledger.post(
+        kind=EntryKind.WITHDRAWAL,
+        reference=row.pk,
+        lines=[
+            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), -row.cents),
+            Line(ledger.account_of(row.owner_id, USD), row.cents),
+        ],
+        at=now,
+    )
+
+
+def _hold_of(row: BankTransaction) -> Hold:
+    return Hold.objects.select_related("account").get(reference=row.pk)

@@ -1,0 +1,33 @@
+"""How numbers and times are written in answers, on REST and on the WebSocket alike."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+
+def plain(value: Decimal) -> str:
+    """Plain notation without superfluous zeros: Decimal("1.50E+2") → "150"."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def money(value: Decimal) -> str:
+    """Dollars with both cents: Decimal("10") → "10.00"."""
+    return f"{value:.2f}"
+
+
+def price_text(price: Decimal, increment: Decimal) -> str:
+    """A price with at least the decimals of its increment: 191.5 at a cent is "191.50"."""
+    places = max(_decimals(increment), _decimals(price))
+    return f"{price:.{places}f}"
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def time_text(at: datetime) -> str:
+    """RFC 3339 in UTC with Z, to the microsecond that is stored."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

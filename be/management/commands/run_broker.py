@@ -1,0 +1,145 @@
+"""manage.py run_broker: the whole broker in one command."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+SECONDS_TO_START = 60
+SECONDS_TO_STOP = 10
+
+
+class Command(BaseCommand):
+    help = "Prepare the database, then run the server and the exchange simulator until Ctrl+C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        require_free_port(host, port)
+        call_command("migrate", verbosity=0)
+        self.stdout.write("Database ready.")
+        call_command("seed_market", stdout=self.stdout)
+        stop = StopSignal()
+        processes = {
+            "server": start("-m", "daphne", "-b", host, "-p", str(port), "be.asgi:application"),
+            "simulator": start("manage.py", "run_exchange_simulator"),
+        }
+        try:
+            self._wait_until_served(host, port, processes, stop)
+            if not stop.received:
+                self._tell_where_to_go(port)
+            failed = watch(processes, stop)
+        finally:
+            end(processes)
+        if failed:
+            raise CommandError(f"The {failed} ended by itself; see its messages above.")
+        self.stdout.write("Stopped.")
+
+    def _wait_until_served(
+        self,
+        host: str,
+        port: int,
+        processes: dict[str, "subprocess.Popen[bytes]"],
+        stop: "StopSignal",
+    ) -> None:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline and not stop.received:
+            if any(process.poll() is not None for process in processes.values()):
+                return
+            if answers(f"http://{host}:{port}/api/exchange/api/v1/status/"):
+                return
+            time.sleep(0.2)
+
+    def _tell_where_to_go(self, port: int) -> None:
+        lines = [
+            "",
+            f"  BrokerPro runs at   http://localhost:{port}/",
+            f"  API documentation   http://localhost:{port}/api/docs/",
+            f"  Admin               http://localhost:{port}/admin/",
+        ]
+        if settings.DEBUG:
+            lines += [
+                "",
+                f"  Demo customer       {settings.DEMO_EMAIL}  {settings.DEMO_PASSWORD}",
+                f"  Administrator       {settings.ADMIN_EMAIL}  {settings.ADMIN_PASSWORD}",
+            ]
+        self.stdout.write("\n".join([*lines, "", "  Ctrl+C stops everything.", ""]))
+        self.stdout.flush()
+
+
+class StopSignal:
+    """Remembers that Ctrl+C or a SIGTERM came."""
+
+    def __init__(self) -> None:
+        self.received = False
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        self.received = True
+
+
+def require_free_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} on {host} is taken ({error.strerror}). Stop what uses it, or choose "
+                f"another: make run PORT={port + 1}"
+            ) from error
+
+
+def start(*arguments: str) -> "subprocess.Popen[bytes]":
+    """A child in a session of its own, so that Ctrl+C reaches it through us, once and in order."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
+        [sys.executable, *arguments], cwd=settings.BASE_DIR, env=os.environ, start_new_session=True
+    )
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http:// address
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def watch(processes: dict[str, "subprocess.Popen[bytes]"], stop: StopSignal) -> str | None:
+    """Wait for a signal; returns the name of a process that ended before one came."""
+    while not stop.received:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                return name
+        time.sleep(0.2)
+    return None
+
+
+def end(processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+    """Ask all to stop, the simulator first, and insist after a while."""
+    for process in reversed(processes.values()):
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    for process in processes.values():
+        try:
+            process.wait(timeout=max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,125 @@
+// Who is signed in, and calls to the API in that name. Tokens are in memory and, for a reload, in
+// sessionStorage; they are renewed before they end.
+
+const KEY = "brokerpro.tokens";
+const RENEW_BEFORE = 60_000; // milliseconds
+const RETRY_RENEWAL_AFTER = 5_000;
+
+/** "ended" with a reason in `detail`, and "renewed". */
+export const events = new EventTarget();
+
+/** A refused or failed call: `message` is for people, `status` is 0 when no answer came. */
+export class Problem extends Error {
+  constructor({ status, detail, title }) {
+    super(detail || title || `The server answered with ${status}.`);
+    this.status = status;
+  }
+}
+
+let tokens = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+let timer = 0;
+let renewal = null;
+
+// A duplicated tab starts with the same refresh token, which works only once: they share the next.
+const tabs = new BroadcastChannel(KEY);
+tabs.onmessage = ({ data }) => {
+  if (tokens?.refresh_token === data.spent) keep(data.fresh);
+};
+
+export const user = () => tokens?.user ?? null;
+
+export const logIn = async (fields) => keep(await enter("login", fields));
+export const register = async (fields) => keep(await enter("register", fields));
+
+const enter = async (path, body) => dated(await send("POST", `/api/auth/${path}/`, { body }));
+
+export async function logOut() {
+  await renewal?.catch(() => {});
+  const refresh_token = tokens?.refresh_token;
+  forget();
+  if (refresh_token) await send("POST", "/api/auth/logout/", { body: { refresh_token } });
+}
+
+/** Call the API as the user; a 401 is tried once more with new tokens. Throws Problem. */
+export async function call(method, path, options = {}) {
+  try {
+    return await send(method, path, { ...options, token: await accessToken() });
+  } catch (problem) {
+    if (problem.status !== 401 || !tokens) throw problem;
+    await renew();
+    return send(method, path, { ...options, token: tokens.access_token });
+  }
+}
+
+/** A token that is good for a while yet. */
+export async function accessToken() {
+  if (!tokens) throw new Problem({ status: 401, detail: "Sign in first." });
+  if (Date.now() > tokens.ends_at - 5_000) await renew();
+  return tokens.access_token;
+}
+
+/** Get new tokens; calls at the same time share one renewal. */
+export function renew() {
+  renewal ??= exchange().finally(() => (renewal = null));
+  return renewal;
+}
+
+async function exchange() {
+  const spent = tokens.refresh_token;
+  try {
+    const answer = await send("POST", "/api/auth/refresh/", { body: { refresh_token: spent } });
+    const fresh = dated(answer);
+    tabs.postMessage({ spent, fresh });
+    keep(fresh);
+    events.dispatchEvent(new Event("renewed"));
+  } catch (problem) {
+    const isRefused = problem.status === 400 || problem.status === 401;
+    if (isRefused && tokens?.refresh_token === spent) {
+      forget();
+      const detail = "Your session has ended. Please sign in again.";
+      events.dispatchEvent(new CustomEvent("ended", { detail }));
+    } else {
+      renewLater(RETRY_RENEWAL_AFTER);
+    }
+    throw problem;
+  }
+}
+
+const dated = (answer) => ({ ...answer, ends_at: Date.now() + answer.expires_in * 1000 });
+
+function keep(fresh) {
+  tokens = fresh;
+  sessionStorage.setItem(KEY, JSON.stringify(tokens));
+  const jitter = Math.random() * 20_000; // so that duplicated tabs do not renew at the same time
+  renewLater(tokens.ends_at - Date.now() - RENEW_BEFORE + jitter);
+}
+
+function forget() {
+  tokens = null;
+  clearTimeout(timer);
+  sessionStorage.removeItem(KEY);
+}
+
+function renewLater(milliseconds) {
+  clearTimeout(timer);
+  timer = setTimeout(() => renew().catch(() => {}), Math.max(milliseconds, 1000));
+}
+
+if (tokens) keep(tokens);
+
+async function send(method, path, { body, headers = {}, token } = {}) {
+  const all = { Accept: "application/json", ...headers };
+  if (token) all.Authorization = `Bearer ${token}`;
+  if (body) all["Content-Type"] = "application/json";
+  let response, text;
+  try {
+    response = await fetch(path, { method, headers: all, body: body && JSON.stringify(body) });
+    text = await response.text();
+  } catch {
+    throw new Problem({ status: 0, detail: "The server cannot be reached. Please try again." });
+  }
+  const isJson = response.headers.get("Content-Type")?.includes("json");
+  const answer = isJson && text ? JSON.parse(text) : null;
+  if (!response.ok) throw new Problem({ ...answer, status: response.status });
+  return answer;
+}

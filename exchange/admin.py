@@ -1,0 +1,124 @@
+"""The market and its orders for administrators. Only instruments can be changed."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from banking.admin import LookOnly, LookOnlyAdmin
+from exchange.models import Bond, Execution, Instrument, InstrumentStatus, Order, Quote, Simulator
+from exchange.trading import halts
+
+if TYPE_CHECKING:  # generic for the type checker only
+    InstrumentModelAdmin = admin.ModelAdmin[Instrument]
+    BondStackedInline = admin.StackedInline[Bond, Instrument]
+    ExecutionTabularInline = admin.TabularInline[Execution, Order]
+else:
+    InstrumentModelAdmin = admin.ModelAdmin
+    BondStackedInline = admin.StackedInline
+    ExecutionTabularInline = admin.TabularInline
+
+
+class BondInline(LookOnly, BondStackedInline):
+    model = Bond
+    extra = 0
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(InstrumentModelAdmin):
+    list_display = ("symbol", "name", "asset_class", "status", "tradable", "price")
+    list_filter = ("asset_class", "status", "tradable")
+    search_fields = ("symbol", "name")
+    list_select_related = ("quote",)
+    # Scale and increments are what balances and orders are counted in.
+    readonly_fields = (
+        "id",
+        "symbol",
+        "asset_class",
+        "currency",
+        "scale",
+        "price_increment",
+        "quantity_increment",
+        "min_quantity",
+        "status",
+    )
+    inlines = (BondInline,)
+    actions = ("halt", "resume")
+
+    @admin.display(description="price")
+    def price(self, instrument: Instrument) -> str:
+        quote = getattr(instrument, "quote", None)
+        return "-" if quote is None else f"{quote.price.normalize():f}"
+
+    @admin.action(description="Halt trading")
+    def halt(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> None:
+        self._change(request, chosen, InstrumentStatus.HALTED)
+
+    @admin.action(description="Resume trading")
+    def resume(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> None:
+        self._change(request, chosen, InstrumentStatus.ACTIVE)
+
+    def _change(
+        self, request: HttpRequest, chosen: QuerySet[Instrument], status: InstrumentStatus
+    ) -> None:
+        for instrument in chosen:
+            if halts.set_status(symbol=instrument.symbol, status=status, now=timezone.now()):
+                self.log_change(request, instrument, f"Trading {status}.")
+        self.message_user(request, f"{len(chosen)} instruments are now {status}.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Quote)
+class QuoteAdmin(LookOnlyAdmin):
+    list_display = ("instrument", "price", "bid", "ask", "timestamp", "sequence")
+    list_select_related = ("instrument",)
+
+
+class ExecutionInline(LookOnly, ExecutionTabularInline):
+    model = Execution
+    extra = 0
+
+
+@admin.register(Order)
+class OrderAdmin(LookOnlyAdmin):
+    list_display = (
+        "created_at",
+        "owner",
+        "instrument",
+        "side",
+        "order_type",
+        "amount",
+        "limit_price",
+        "status",
+    )
+    list_filter = ("status", "order_type", "side", "instrument__asset_class")
+    search_fields = ("id", "owner__email", "instrument__symbol", "client_order_id")
+    list_select_related = ("owner", "instrument")
+    ordering = ("-id",)
+    inlines = (ExecutionInline,)
+
+    @admin.display(description="quantity")
+    def amount(self, order: Order) -> str:
+        if order.quantity is None:
+            return "-"
+        return f"{order.instrument.asset.amount(order.quantity).normalize():f}"
+
+
+@admin.register(Execution)
+class ExecutionAdmin(LookOnlyAdmin):
+    list_display = ("executed_at", "order", "price", "quantity", "cents", "fee_cents", "liquidity")
+    list_select_related = ("order",)
+    ordering = ("-id",)
+
+
+@admin.register(Simulator)
+class SimulatorAdmin(LookOnlyAdmin):
+    list_display = ("name", "holder", "lease_until", "rounds")
+    exclude = ("state",)

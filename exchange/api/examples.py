@@ -1,0 +1,89 @@
+"""Examples for the schema, the same throughout."""
+
+from drf_spectacular.utils import OpenApiExample
+
+QUOTE = {
+    "symbol": "AAPL",
+    "price": "191.25",
+    "bid": "191.24",
+    "ask": "191.26",
+    "bid_size": "420",
+    "ask_size": "310",
+    "previous_close": "190.10",
+    "change": "1.15",
+    "change_percent": "0.6049",
+    "open": "190.20",
+    "high": "191.90",
+    "low": "189.85",
+    "volume": "48210345",
+    "timestamp": "2026-03-02T15:00:02.000Z",
+    "sequence": 4711,
+}
+
+EXECUTION = {
+    "id": "0195575a-2b4c-7d3e-8f10-1a2b3c4d5e6f",
+    "price": "191.26",
+    "quantity": "1.5",
+    "amount": "286.89",
+    "accrued_interest": "0",
+    "fee": "0.00",
+    "liquidity": "taker",
+    "executed_at": "2026-03-02T15:00:03.120Z",
+}
+
+ORDER = {
+    "id": "0195575a-2b4c-7a00-9c11-aabbccddeeff",
+    "client_order_id": "my-first-order",
+    "symbol": "AAPL",
+    "asset_class": "stock",
+    "side": "buy",
+    "order_type": "market",
+    "time_in_force": "day",
+    "quantity": "1.5",
+    "notional": None,
+    "limit_price": None,
+    "stop_price": None,
+    "trail_amount": None,
+    "trail_percent": None,
+    "status": "filled",
+    "filled_quantity": "1.5",
+    "remaining_quantity": "0",
+    "average_fill_price": "191.26",
+    "fees": "0.00",
+    "reject_reason": None,
+    "replaces": None,
+    "replaced_by": None,
+    "created_at": "2026-03-02T15:00:03.120Z",
+    "updated_at": "2026-03-02T15:00:03.120Z",
+    "filled_at": "2026-03-02T15:00:03.120Z",
+    "canceled_at": None,
+    "expires_at": "2026-03-03T00:00:00.000Z",
+    "executions": [EXECUTION],
+}
+
+ORDER_EXAMPLES = [
+    OpenApiExample(
+        "Market order",
+        value={"symbol": "AAPL", "side": "buy", "order_type": "market", "quantity": "1.5"},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Dollars instead of a quantity",
+        value={"symbol": "BTC-USD", "side": "buy", "order_type": "market", "notional": "250.00"},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Limit order",
+        value={
+            "symbol": "AAPL",
+            "side": "buy",
+            "order_type": "limit",
+            "quantity": "2",
+            "limit_price": "180.00",
+            "time_in_force": "gtc",
+            "client_order_id": "dip-1",
+        },
+        request_only=True,
+    ),
+    OpenApiExample("Filled", value=ORDER, response_only=True, status_codes=["201"]),
+]

@@ -1,0 +1,162 @@
+"""Instruments, prices, candles, statistics, the book."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from be.api.formats import plain, price_text, time_text
+from be.api.pagination import NewestFirst
+from be.api.refusals import Invalid, NotFound
+from be.api.schema import problems
+from exchange.api import examples, queries, serializers
+from exchange.market import book, candles, quotes, statistics
+from exchange.models import Instrument, Interval
+from exchange.trading import requests
+
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or symbol.")
+
+
+class BySymbol(NewestFirst):
+    """The same pages, in the order of symbols."""
+
+    ordering = "symbol"
+
+
+def instruments() -> QuerySet[Instrument]:
+    return Instrument.objects.select_related("bond", "quote")
+
+
+def named(name: str) -> Instrument:
+    """The instrument of a path, by id or symbol; NotFound when there is none."""
+    try:
+        return requests.find_instrument(name)
+    except quotes.UnknownSymbol as error:
+        raise NotFound("There is no such instrument.") from error
+
+
+def with_quote(instrument: Instrument) -> dict[str, Any]:
+    document = dict(serializers.InstrumentSerializer(instrument).data)
+    quote = getattr(instrument, "quote", None)
+    if quote is not None:
+        quote.instrument = instrument
+    document["quote"] = None if quote is None else quotes.document(quote)
+    return document
+
+
+@extend_schema(tags=["Market data"])
+class MarketDataViewSet(GenericViewSet[Instrument]):
+    queryset = Instrument.objects.none()
+    serializer_class = serializers.InstrumentWithQuoteSerializer
+    pagination_class = BySymbol
+
+    @extend_schema(
+        operation_id="market_data_list",
+        summary="Instruments, each with its quote",
+        parameters=[serializers.InstrumentQuery],
+        responses=serializers.InstrumentWithQuoteSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        query = queries.read(serializers.InstrumentQuery, request)
+        found = instruments()
+        if "asset_class" in query:
+            found = found.filter(asset_class=query["asset_class"])
+        if search := query.get("search"):
+            found = found.filter(Q(symbol__icontains=search) | Q(name__icontains=search))
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response([with_quote(each) for each in page or []])
+
+    @extend_schema(
+        operation_id="market_data_supported_symbols",
+        summary="What trades here, and by which rules",
+        parameters=[serializers.AssetClassQuery],
+        responses={200: serializers.SupportedSymbolsSerializer, **problems(400)},
+    )
+    def supported_symbols(self, request: Request) -> Response:
+        query = queries.read(serializers.AssetClassQuery, request)
+        found = instruments().filter(**query)
+        return Response({"results": serializers.InstrumentSerializer(found, many=True).data})
+
+    @extend_schema(
+        operation_id="market_data_current_prices",
+        summary="Newest quotes",
+        parameters=[serializers.SymbolsQuery],
+        responses={200: serializers.CurrentPricesSerializer, **problems(400)},
+        examples=[OpenApiExample("Quotes", value={"results": [examples.QUOTE]})],
+    )
+    def current_prices(self, request: Request) -> Response:
+        query = queries.read(serializers.SymbolsQuery, request)
+        symbols = query["symbols"].split(",") if "symbols" in query else None
+        found = quotes.current(symbols)
+        return Response({"results": [quotes.document(quote) for quote in found]})
+
+    @extend_schema(
+        operation_id="market_data_candles",
+        summary="Candles of one instrument, oldest first",
+        description=(
+            "From `start` on, or without it the newest ones before `end`. `next` leads to the "
+            "candles that follow, when `start` is given and there are more."
+        ),
+        parameters=[ID, serializers.CandleQuery],
+        responses={200: serializers.CandlesSerializer, **problems(400, 404)},
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        query = queries.read(serializers.CandleQuery, request)
+        instrument, interval = named(id), Interval(query["interval"])
+        start, end = query.get("start"), query.get("end")
+        if start is not None and end is not None and start >= end:
+            raise Invalid("end must be after start.", field="end")
+        rows = candles.read(instrument, interval, start=start, end=end, limit=query["limit"])
+        following = None
+        if start is not None and len(rows) == query["limit"]:
+            after = rows[-1].time + timedelta(seconds=1)
+            params = request.query_params.copy()
+            params["start"] = time_text(after)
+            following = request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
+        increment, asset = instrument.price_increment, instrument.asset
+        return Response(
+            {
+                "symbol": instrument.symbol,
+                "interval": interval.value,
+                "candles": [
+                    {
+                        "time": time_text(row.time),
+                        "open": price_text(row.open, increment),
+                        "high": price_text(row.high, increment),
+                        "low": price_text(row.low, increment),
+                        "close": price_text(row.close, increment),
+                        "volume": plain(asset.amount(row.volume)),
+                    }
+                    for row in rows
+                ],
+                "next": following,
+            }
+        )
+
+    @extend_schema(
+        operation_id="market_data_statistics",
+        summary="What an instrument did over a period",
+        parameters=[serializers.StatisticsQuery],
+        responses={200: serializers.StatisticsSerializer, **problems(400)},
+    )
+    def statistics(self, request: Request) -> Response:
+        query = queries.read(serializers.StatisticsQuery, request)
+        instrument = requests.find_instrument(query["symbol"])
+        period = statistics.Period(query["period"])
+        return Response(statistics.measure(instrument, period, now=timezone.now()))
+
+    @extend_schema(
+        operation_id="market_data_book",
+        summary="The order book as matching sees it",
+        parameters=[ID, serializers.DepthQuery],
+        responses={200: serializers.BookSerializer, **problems(400, 404)},
+    )
+    def book(self, request: Request, id: str) -> Response:
+        depth = queries.read(serializers.DepthQuery, request)["depth"]
+        instrument = named(id)
+        return Response(book.document(instrument, depth))

@@ -1,0 +1,160 @@
+"""Orders and executions of the signed-in user."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from authentication.models import User
+from be.api.idempotency import idempotent
+from be.api.refusals import NotFound
+from be.api.schema import IDEMPOTENCY_KEY, problems
+from exchange.api import examples, queries, serializers
+from exchange.models import OPEN_STATUSES, Execution, Order, OrderType, Side, TimeInForce
+from exchange.trading import documents, orders
+from exchange.trading.requests import OrderRequest
+
+ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
+
+
+def owner_of(request: Request) -> UUID:
+    user = request.user
+    if not isinstance(user, User):
+        raise NotFound("There is no such user.")
+    return user.pk
+
+
+def with_fills() -> QuerySet[Order]:
+    return Order.objects.select_related("instrument").prefetch_related("executions")
+
+
+def order_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound("There is no such order.") from error
+
+
+@extend_schema(tags=["Orders"])
+class OrderViewSet(GenericViewSet[Order]):
+    queryset = Order.objects.none()
+    serializer_class = serializers.OrderSerializer
+
+    @extend_schema(
+        operation_id="orders_create",
+        summary="Place an order",
+        parameters=[IDEMPOTENCY_KEY],
+        request=serializers.OrderRequestSerializer,
+        responses={201: serializers.OrderSerializer, **problems(400, 409, 422)},
+        examples=examples.ORDER_EXAMPLES,
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        body = serializers.OrderRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        order = orders.place(
+            owner_id=owner_of(request),
+            request=_order_request(body.validated_data),
+            now=timezone.now(),
+        )
+        return Response(documents.order(order), status=201)
+
+    @extend_schema(
+        operation_id="orders_list",
+        summary="Your orders, newest first",
+        parameters=[serializers.OrderQuery],
+        responses=serializers.OrderSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        query = queries.read(serializers.OrderQuery, request)
+        found = with_fills().filter(_filters(query), owner_id=owner_of(request))
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response([documents.order(order) for order in page or []])
+
+    @extend_schema(
+        operation_id="orders_retrieve",
+        summary="One order with its executions",
+        parameters=[ID],
+        responses={200: serializers.OrderSerializer, **problems(404)},
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        found = with_fills().filter(pk=order_id(id), owner_id=owner_of(request)).first()
+        if found is None:
+            raise NotFound("There is no such order.")
+        return Response(documents.order(found))
+
+    @extend_schema(
+        operation_id="orders_cancel",
+        summary="Cancel an open order",
+        parameters=[ID],
+        request=None,
+        responses={200: serializers.OrderSerializer, **problems(404, 409)},
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        order = orders.cancel(owner_id=owner_of(request), order_id=order_id(id), now=timezone.now())
+        return Response(documents.order(order))
+
+    @extend_schema(
+        operation_id="orders_cancel_all",
+        summary="Cancel all open orders",
+        request=None,
+        responses={200: serializers.CanceledOrdersSerializer},
+    )
+    def destroy_all(self, request: Request) -> Response:
+        canceled = orders.cancel_all(owner_id=owner_of(request), now=timezone.now())
+        return Response({"results": [documents.order(order) for order in canceled]})
+
+
+def _order_request(data: dict[str, Any]) -> OrderRequest:
+    time_in_force = data.get("time_in_force")
+    return OrderRequest(
+        symbol=data["symbol"],
+        side=Side(data["side"]),
+        order_type=OrderType(data["order_type"]),
+        quantity=data.get("quantity"),
+        notional=data.get("notional"),
+        limit_price=data.get("limit_price"),
+        time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
+        client_order_id=data.get("client_order_id"),
+    )
+
+
+def _filters(query: dict[str, Any]) -> Q:
+    filters = Q()
+    status = query.get("status")
+    if status == "open":
+        filters &= Q(status__in=OPEN_STATUSES)
+    elif status == "closed":
+        filters &= ~Q(status__in=OPEN_STATUSES)
+    elif status is not None:
+        filters &= Q(status=status)
+    if "symbol" in query:
+        filters &= Q(instrument__symbol=query["symbol"])
+    if "side" in query:
+        filters &= Q(side=query["side"])
+    if "updated_since" in query:
+        filters &= Q(updated_at__gte=query["updated_since"])
+    return filters
+
+
+@extend_schema(tags=["Orders"])
+class ExecutionViewSet(GenericViewSet[Execution]):
+    queryset = Execution.objects.none()
+    serializer_class = serializers.OrderExecutionSerializer
+
+    @extend_schema(
+        operation_id="executions_list",
+        summary="Every fill of yours, newest first",
+        responses=serializers.OrderExecutionSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        found = Execution.objects.filter(order__owner_id=owner_of(request)).select_related(
+            "order", "order__instrument"
+        )
+        page = self.paginate_queryset(found) or []
+        return self.get_paginated_response([documents.fill(execution) for execution in page])

@@ -1,0 +1,276 @@
+"""The shapes of requests and answers. Rules live in the domain; answers are built there too."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from be.api.fields import PlainDecimalField, PositiveDecimalField
+from exchange.market.statistics import Period
+from exchange.models import (
+    AssetClass,
+    DayCount,
+    InstrumentStatus,
+    Interval,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+
+MAX_CANDLES = 1000
+MAX_DEPTH = 50
+
+ORDER_FILTERS = ["open", "closed", *OrderStatus.values]
+SERVER_STATUSES = ["ok", "degraded", "down"]
+CHECKS = ["ok", "down"]
+FRESHNESS = ["ok", "stale"]
+
+
+# Instruments and prices -----------------------------------------------------------------------
+
+
+class BondSerializer(serializers.Serializer[Any]):
+    coupon_rate = PlainDecimalField(help_text="A year, as a fraction of face value.")
+    maturity_date = serializers.DateField()
+    frequency = serializers.IntegerField(help_text="Coupons a year; 0 for a bill.")
+    day_count = serializers.ChoiceField(DayCount.choices)
+    face_value = PlainDecimalField()
+
+
+class InstrumentSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    symbol = serializers.CharField()
+    name = serializers.CharField()
+    asset_class = serializers.ChoiceField(AssetClass.choices)
+    currency = serializers.CharField()
+    price_increment = PlainDecimalField()
+    quantity_increment = PlainDecimalField()
+    min_quantity = PlainDecimalField()
+    tradable = serializers.BooleanField()
+    status = serializers.ChoiceField(InstrumentStatus.choices)
+    bond = BondSerializer(allow_null=True)
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    price = PlainDecimalField()
+    bid = PlainDecimalField()
+    ask = PlainDecimalField()
+    bid_size = PlainDecimalField(help_text="What is left at the best bid.")
+    ask_size = PlainDecimalField(help_text="What is left at the best ask.")
+    previous_close = PlainDecimalField()
+    change = PlainDecimalField()
+    change_percent = PlainDecimalField()
+    open = PlainDecimalField()
+    high = PlainDecimalField()
+    low = PlainDecimalField()
+    volume = PlainDecimalField()
+    timestamp = serializers.DateTimeField()
+    sequence = serializers.IntegerField(help_text="Counts the quotes of this instrument.")
+    yield_to_maturity = PlainDecimalField(required=False, allow_null=True, help_text="Bonds only.")
+    accrued_interest = PlainDecimalField(required=False, help_text="Bonds only, per 100 of face.")
+
+
+class InstrumentWithQuoteSerializer(InstrumentSerializer):
+    quote = QuoteSerializer(allow_null=True)
+
+
+class SupportedSymbolsSerializer(serializers.Serializer[Any]):
+    results = InstrumentSerializer(many=True)
+
+
+class CurrentPricesSerializer(serializers.Serializer[Any]):
+    results = QuoteSerializer(many=True)
+
+
+class CandleSerializer(serializers.Serializer[Any]):
+    time = serializers.DateTimeField(help_text="When it begins.")
+    open = PlainDecimalField()
+    high = PlainDecimalField()
+    low = PlainDecimalField()
+    close = PlainDecimalField()
+    volume = PlainDecimalField()
+
+
+class CandlesSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    interval = serializers.ChoiceField(Interval.choices)
+    candles = CandleSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The candles after these, if any.")
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    period = serializers.ChoiceField([period.value for period in Period])
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    open = PlainDecimalField(allow_null=True)
+    high = PlainDecimalField(allow_null=True)
+    low = PlainDecimalField(allow_null=True)
+    close = PlainDecimalField(allow_null=True)
+    change = PlainDecimalField(allow_null=True)
+    change_percent = PlainDecimalField(allow_null=True)
+    volume = PlainDecimalField(allow_null=True)
+    average_volume = PlainDecimalField(allow_null=True, help_text="A candle.")
+    vwap = PlainDecimalField(allow_null=True)
+    volatility = PlainDecimalField(allow_null=True, help_text="A year, as a fraction.")
+    max_drawdown = PlainDecimalField(allow_null=True, help_text="In percent.")
+    high_52w = PlainDecimalField(allow_null=True)
+    low_52w = PlainDecimalField(allow_null=True)
+
+
+class BookSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    sequence = serializers.IntegerField()
+    bids = serializers.ListField(
+        child=serializers.ListField(child=PlainDecimalField(), min_length=2, max_length=2),
+        help_text="[price, size], best first.",
+    )
+    asks = serializers.ListField(
+        child=serializers.ListField(child=PlainDecimalField(), min_length=2, max_length=2),
+        help_text="[price, size], best first.",
+    )
+
+
+# Queries --------------------------------------------------------------------------------------
+
+
+class AssetClassQuery(serializers.Serializer[Any]):
+    asset_class = serializers.ChoiceField(AssetClass.choices, required=False)
+
+
+class InstrumentQuery(AssetClassQuery):
+    search = serializers.CharField(
+        required=False, max_length=100, help_text="Part of the symbol or the name."
+    )
+
+
+class SymbolsQuery(serializers.Serializer[Any]):
+    symbols = serializers.CharField(
+        required=False, max_length=4000, help_text="Separated by commas; all when left out."
+    )
+
+
+class CandleQuery(serializers.Serializer[Any]):
+    interval = serializers.ChoiceField(Interval.choices, default=Interval.ONE_DAY.value)
+    start = serializers.DateTimeField(required=False, help_text="From here on.")
+    end = serializers.DateTimeField(required=False, help_text="Before here.")
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_CANDLES, default=500)
+
+
+class StatisticsQuery(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=40)
+    period = serializers.ChoiceField([period.value for period in Period], default="1d")
+
+
+class DepthQuery(serializers.Serializer[Any]):
+    depth = serializers.IntegerField(min_value=1, max_value=MAX_DEPTH, default=10)
+
+
+class OrderQuery(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(
+        ORDER_FILTERS, required=False, help_text="A status or a group."
+    )
+    symbol = serializers.CharField(required=False, max_length=40)
+    side = serializers.ChoiceField(Side.choices, required=False)
+    updated_since = serializers.DateTimeField(required=False)
+
+
+# Orders ---------------------------------------------------------------------------------------
+
+
+class OrderRequestSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
+    side = serializers.ChoiceField(Side.choices)
+    order_type = serializers.ChoiceField(OrderType.choices)
+    quantity = PositiveDecimalField(required=False, allow_null=True)
+    notional = PositiveDecimalField(
+        required=False, allow_null=True, help_text="Dollars, instead of a quantity (market only)."
+    )
+    limit_price = PositiveDecimalField(required=False, allow_null=True)
+    time_in_force = serializers.ChoiceField(
+        TimeInForce.choices,
+        required=False,
+        help_text="When left out: gtc for crypto, day for the rest.",
+    )
+    client_order_id = serializers.RegexField(
+        r"^[\x21-\x7e]+\Z",
+        max_length=128,
+        required=False,
+        allow_null=True,
+        help_text="Your own name for it, unique among your orders.",
+    )
+
+
+class ExecutionSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    price = PlainDecimalField()
+    quantity = PlainDecimalField()
+    amount = PlainDecimalField(help_text="Dollars moved, accrued interest included, fee not.")
+    accrued_interest = PlainDecimalField(help_text="Per 100 of a bond's face value.")
+    fee = PlainDecimalField()
+    liquidity = serializers.ChoiceField(Liquidity.choices)
+    executed_at = serializers.DateTimeField()
+
+
+class OrderExecutionSerializer(ExecutionSerializer):
+    order_id = serializers.UUIDField()
+    symbol = serializers.CharField()
+    side = serializers.ChoiceField(Side.choices)
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    client_order_id = serializers.CharField(allow_null=True)
+    symbol = serializers.CharField()
+    asset_class = serializers.ChoiceField(AssetClass.choices)
+    side = serializers.ChoiceField(Side.choices)
+    order_type = serializers.ChoiceField(OrderType.choices)
+    time_in_force = serializers.ChoiceField(TimeInForce.choices)
+    quantity = PlainDecimalField(allow_null=True)
+    notional = PlainDecimalField(allow_null=True)
+    limit_price = PlainDecimalField(allow_null=True)
+    stop_price = PlainDecimalField(allow_null=True)
+    trail_amount = PlainDecimalField(allow_null=True)
+    trail_percent = PlainDecimalField(allow_null=True)
+    status = serializers.ChoiceField(OrderStatus.choices)
+    filled_quantity = PlainDecimalField()
+    remaining_quantity = PlainDecimalField()
+    average_fill_price = PlainDecimalField(allow_null=True)
+    fees = PlainDecimalField()
+    reject_reason = serializers.CharField(allow_null=True)
+    replaces = serializers.UUIDField(allow_null=True)
+    replaced_by = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    filled_at = serializers.DateTimeField(allow_null=True)
+    canceled_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    executions = ExecutionSerializer(many=True)
+
+
+class CanceledOrdersSerializer(serializers.Serializer[Any]):
+    results = OrderSerializer(many=True)
+
+
+# Status ---------------------------------------------------------------------------------------
+
+
+class MarketDataCheckSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(FRESHNESS)
+    last_quote_at = serializers.DateTimeField(allow_null=True)
+    age_seconds = serializers.FloatField(allow_null=True)
+
+
+class ChecksSerializer(serializers.Serializer[Any]):
+    database = serializers.ChoiceField(CHECKS)
+    channel_layer = serializers.ChoiceField(CHECKS)
+    market_data = MarketDataCheckSerializer()
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(SERVER_STATUSES)
+    version = serializers.CharField()
+    time = serializers.DateTimeField()
+    checks = ChecksSerializer()

@@ -1,0 +1,45 @@
+"""Chance by address: the draws of tick n are a function of (seed, stream, n) and nothing else.
+
+Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11) turns a counter into
+random bits, so each tick owns a range of the counter. No generator state is kept, and a run gives
+the same draws however it is cut into blocks. That is also why normals come from Box and Muller's
+transform, which always spends two uniforms on two normals, and not from a rejection method.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_WORDS_PER_COUNT = 4  # Philox4x64 gives four 64-bit words for each value of its counter
+_MANTISSA_SHIFT = np.uint64(11)
+_ULP = 2.0**-53
+
+
+def uniforms(*, seed: int, stream: int, tick: int, ticks: int, width: int) -> FloatArray:
+    """Uniforms strictly between 0 and 1 for `ticks` ticks from `tick` on, shape (ticks, width).
+
+    `seed` and `stream` are each in [0, 2**64). A stream must always be read at the same width.
+    """
+    counts = -(-width // _WORDS_PER_COUNT)
+    key = np.array([seed, stream], dtype=np.uint64)
+    words = np.random.Philox(key=key, counter=tick * counts).random_raw(
+        ticks * counts * _WORDS_PER_COUNT
+    )
+    rows = words.reshape(ticks, counts * _WORDS_PER_COUNT)[:, :width]
+    unit: FloatArray = (rows >> _MANTISSA_SHIFT).astype(np.float64)
+    return unit * _ULP + _ULP / 2
+
+
+def normals(chance: FloatArray) -> FloatArray:
+    """Standard normals from uniforms of shape (n, an even number), the same shape (Box-Muller)."""
+    half = chance.shape[1] // 2
+    radius = np.sqrt(-2.0 * np.log(np.ascontiguousarray(chance[:, :half])))
+    angle = (2.0 * np.pi) * np.ascontiguousarray(chance[:, half:])
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def even(count: int) -> int:
+    """The number of uniforms to spend on `count` normals."""
+    return count + count % 2

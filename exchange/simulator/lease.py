@@ -1,0 +1,58 @@
+"""One writer of prices at a time: a lease in the database, renewed with every round."""
+
+import os
+import socket
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from exchange.models import SIMULATOR, Simulator
+
+
+class LeaseTaken(RuntimeError):
+    """Another simulator is alive."""
+
+
+class LeaseLost(RuntimeError):
+    """This simulator was away so long that another one took over."""
+
+
+def new_holder() -> str:
+    """A name for this process: host, process id, and a few random characters."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{os.urandom(3).hex()}"
+
+
+def acquire(holder: str, *, now: datetime) -> Simulator:
+    """Take the lease, if it is free or has run out; LeaseTaken tells who has it, and until when."""
+    Simulator.objects.get_or_create(name=SIMULATOR)
+    free = Q(holder="") | Q(lease_until__lt=now) | Q(lease_until__isnull=True)
+    taken = Simulator.objects.filter(free, name=SIMULATOR).update(
+        holder=holder, lease_until=_until(now)
+    )
+    simulator = Simulator.objects.get(name=SIMULATOR)
+    if not taken:
+        raise LeaseTaken(
+            f"A simulator is running already ({simulator.holder}). Stop it, or wait until its "
+            f"lease runs out at {simulator.lease_until:%H:%M:%S} UTC."
+        )
+    return simulator
+
+
+def renew(holder: str, *, now: datetime, state: dict[str, Any] | None) -> None:
+    """Keep the lease and the model's state; LeaseLost when another holds it."""
+    kept = Simulator.objects.filter(name=SIMULATOR, holder=holder).update(
+        lease_until=_until(now), state=state
+    )
+    if not kept:
+        raise LeaseLost("Another simulator has taken over; this one stops.")
+
+
+def release(holder: str) -> None:
+    """Give the lease back, so that the next simulator need not wait."""
+    Simulator.objects.filter(name=SIMULATOR, holder=holder).update(holder="", lease_until=None)
+
+
+def _until(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.SIMULATOR_LEASE_SECONDS)

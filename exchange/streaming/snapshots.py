@@ -1,0 +1,85 @@
+"""What the hub reads from the database, each in one go and off the event loop."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+
+from authentication.models import Session
+from exchange import engine
+from exchange.market import quotes
+from exchange.models import Instrument, Quote, Simulator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def prices_since(known: Mapping[str, int]) -> tuple[int, list[quotes.Document]]:
+    """The number of the last round, and all quotes newer than the sequences in `known`."""
+    return await _run(_prices_since, dict(known))
+
+
+async def prices_of(symbols: Collection[str]) -> tuple[set[str], list[quotes.Document]]:
+    """Which of these symbols exist, and the quotes of those that have one."""
+    return await _run(_prices_of, symbols)
+
+
+async def rounds_recorded() -> int:
+    """How many rounds there have ever been."""
+    return await _run(_rounds)
+
+
+async def live_sessions(session_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Those of these sessions that have not ended, of users who are active."""
+    return await _run(_live_sessions, session_ids, now)
+
+
+async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    # Not thread-sensitive: those calls share a single thread, and a slow one would hold up prices.
+    result: R = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    return result
+
+
+def _rounds() -> int:
+    rounds = Simulator.objects.filter(name=engine.SIMULATOR).values_list("rounds", flat=True)
+    return rounds.first() or 0
+
+
+def _prices_since(known: Mapping[str, int]) -> tuple[int, list[quotes.Document]]:
+    rounds = _rounds()  # first: the quotes are then of this round or newer
+    return rounds, [
+        quotes.document(quote)
+        for quote in quotes.current()
+        if quote.sequence > known.get(quote.instrument.symbol, -1)
+    ]
+
+
+def _prices_of(symbols: Collection[str]) -> tuple[set[str], list[quotes.Document]]:
+    instruments = list(
+        Instrument.objects.filter(symbol__in=_storable(symbols)).select_related("quote", "bond")
+    )
+    documents = [quotes.document(quote) for quote in _quotes_of(instruments)]
+    return {instrument.symbol for instrument in instruments}, documents
+
+
+def _quotes_of(instruments: Iterable[Instrument]) -> Iterable[Quote]:
+    for instrument in instruments:
+        try:
+            yield instrument.quote
+        except Quote.DoesNotExist:  # no round has reached it yet
+            continue
+
+
+def _storable(symbols: Collection[str]) -> list[str]:
+    """PostgreSQL has no text with NUL in it, and refuses to compare with one."""
+    return [symbol for symbol in symbols if "\0" not in symbol]
+
+
+def _live_sessions(session_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    return set(
+        Session.objects.filter(
+            pk__in=session_ids, ended_at=None, expires_at__gt=now, user__is_active=True
+        ).values_list("pk", flat=True)
+    )

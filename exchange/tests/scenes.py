@@ -1,0 +1,102 @@
+"""What tests of a running server ask for beside it, through `LiveServer.call`."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+from django.conf import settings
+from django.utils import timezone
+
+from authentication import sessions
+from authentication.models import User
+from exchange import engine
+from exchange.market import quotes
+from exchange.market.ticks import Round
+from exchange.models import Quote, Simulator
+from exchange.streaming import publish
+from exchange.tests import market
+
+
+def list_instruments(*, bids: dict[str, str]) -> None:
+    """Instruments, each with a first quote: a cent wide, of 1000."""
+    for symbol, bid in bids.items():
+        asset_class = "crypto" if symbol.endswith("-USD") else "stock"
+        market.set_quote(
+            market.make_instrument(symbol, asset_class), bid, _ask(bid), at=timezone.now()
+        )
+
+
+def list_unquoted(*, symbol: str) -> None:
+    """An instrument that no round has reached yet."""
+    market.make_instrument(symbol)
+
+
+def sign_in(*, email: str, seconds_left: int | None = None) -> dict[str, str]:
+    """A session of this user, made if need be, whose access token is good for `seconds_left`."""
+    user, _ = User.objects.get_or_create(email=email)
+    at = timezone.now()
+    if seconds_left is not None:
+        at += timedelta(seconds=seconds_left) - settings.ACCESS_TOKEN_LIFETIME
+    tokens = sessions.open_session(user=user, user_agent="", ip_address=None, now=at)
+    return {
+        "user_id": str(user.pk),
+        "token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+    }
+
+
+def log_out(*, refresh_token: str) -> None:
+    sessions.log_out(refresh_token=refresh_token, now=timezone.now())
+
+
+def advance(*, bids: dict[str, str]) -> int:
+    """One round of the market with these prices; the sequence of the first symbol's quote."""
+    ticks = [market.tick(symbol, bid, _ask(bid)) for symbol, bid in bids.items()]
+    engine.advance(Round(timezone.now(), tuple(ticks)))
+    return Quote.objects.get(instrument__symbol=next(iter(bids))).sequence
+
+
+def advance_unheard(*, bids: dict[str, str]) -> int:
+    """A round that the channel layer loses."""
+    with patch.object(publish, "quotes"):
+        return advance(bids=bids)
+
+
+def publish_large(*, symbol: str, count: int, characters: int) -> int:
+    """So many quotes of this symbol, each padded to this size; the sequence of the last."""
+    rounds = Simulator.objects.get(name=engine.SIMULATOR).rounds
+    sequence = Quote.objects.get(instrument__symbol=symbol).sequence
+    for _ in range(count):
+        sequence += 1
+        document = {"symbol": symbol, "sequence": sequence, "padding": "x" * characters}
+        publish.quotes(sequence=rounds, documents=[document])
+    return sequence
+
+
+def place(*, email: str, symbol: str) -> str:
+    """A limit order far below the market, of a customer who can pay for it; its id."""
+    user = User.objects.get(email=email)
+    market.give(user, market.USD, "1000")
+    return str(market.place(user, symbol=symbol, limit="1.00", now=timezone.now()).pk)
+
+
+def alert(*, symbol: str) -> None:
+    publish.alert(
+        {
+            "symbol": symbol,
+            "severity": "high",
+            "title": "Trading halted",
+            "message": f"{symbol} is halted.",
+            "timestamp": "2026-03-02T15:00:00.000Z",
+        }
+    )
+
+
+def current_quotes(*, symbols: list[str]) -> list[dict[str, Any]]:
+    """As the REST API gives them."""
+    return [quotes.document(quote) for quote in quotes.current(symbols)]
+
+
+def _ask(bid: str) -> str:
+    return str(Decimal(bid) + Decimal("0.01"))

@@ -1,0 +1,332 @@
+"""The hub with a real database and a real embedded channel layer, and sockets that are lists."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from channels.db import database_sync_to_async
+from django.db import OperationalError
+from django.utils import timezone
+
+from authentication import sessions
+from authentication.models import User
+from be.channel_layer import EmbeddedChannelLayer
+from exchange.market import quotes
+from exchange.models import Quote
+from exchange.streaming import outbox, protocol, publish, snapshots
+from exchange.streaming.hub import Hub
+from exchange.streaming.sockets import Access, Socket
+from exchange.tests import market
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 10.0  # only what fails takes so long
+Document = dict[str, Any]
+
+
+class Layer(EmbeddedChannelLayer):
+    """An embedded layer that can be broken and mended."""
+
+    is_broken = False
+
+    def __init__(self, path: Any) -> None:
+        super().__init__(path, poll_interval=0.01)
+        self._broke = asyncio.Event()
+
+    def break_down(self) -> None:
+        self.is_broken = True
+        self._broke.set()
+
+    def mend(self) -> None:
+        self.is_broken = False
+        self._broke.clear()
+
+    async def group_add(self, group: str, channel: str) -> None:
+        if self.is_broken:
+            raise ConnectionError("down")
+        await super().group_add(group, channel)
+
+    async def receive(self, channel: str) -> Document:
+        waiters = [
+            asyncio.ensure_future(super().receive(channel)),
+            asyncio.ensure_future(self._broke.wait()),
+        ]
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+            if self.is_broken:
+                raise ConnectionError("down")
+            message: Document = waiters[0].result()  # type: ignore[assignment]
+            return message
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
+
+
+class Reader:
+    """The far end of a socket: the frames it was sent, and whether it goes on reading."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.close_code: int | None = None
+        self.reads = asyncio.Event()
+        self.reads.set()
+
+    async def send(self, message: Any) -> None:
+        await self.reads.wait()
+        if message["type"] == "websocket.close":
+            self.close_code = message["code"]
+        else:
+            self.texts.append(message["text"])
+
+    def frames(self, type_: str) -> list[Document]:
+        frames = [json.loads(text) for text in self.texts]
+        return [frame for frame in frames if frame["type"] == type_]
+
+    def sequences(self, symbol: str) -> list[int]:
+        """Sequences of all quotes of a symbol, in the order of arrival."""
+        return [
+            quote["sequence"]
+            for frame in (json.loads(text) for text in self.texts)
+            for quote in frame.get("quotes", [])
+            if quote["symbol"] == symbol
+        ]
+
+
+@pytest.fixture
+async def layer(tmp_path) -> AsyncIterator[Layer]:
+    layer = Layer(tmp_path / "channels.sqlite3")
+    yield layer
+    await layer.close()
+
+
+@pytest.fixture
+async def hub(layer) -> AsyncIterator[Hub]:
+    hub = Hub(layer=layer, heartbeat_seconds=60, check_seconds=0.05)
+    hub.start()
+    await joined(layer)
+    yield hub
+    for socket in hub.sockets:
+        socket.forget()
+    await hub.stop()
+
+
+@database_sync_to_async
+def listed(**bids: str) -> None:
+    for symbol, bid in bids.items():
+        market.set_quote(market.make_instrument(symbol), bid, bid)
+
+
+@database_sync_to_async
+def moved(symbol: str, sequence: int) -> Document:
+    """The quote moves on in the database, and nobody is told."""
+    Quote.objects.filter(instrument__symbol=symbol).update(sequence=sequence)
+    return quotes.document(quotes.current([symbol])[0])
+
+
+@database_sync_to_async
+def session_of(user: User) -> UUID:
+    tokens = sessions.open_session(user=user, user_agent="", ip_address=None, now=timezone.now())
+    return sessions.authenticate_access(tokens.access_token, timezone.now()).session_id
+
+
+def document(symbol: str, sequence: int) -> Document:
+    return {"symbol": symbol, "sequence": sequence}
+
+
+async def new_user() -> User:
+    create = database_sync_to_async(User.objects.create_user)
+    user: User = await create(f"{uuid4()}@example.com")
+    return user
+
+
+async def reader_of(hub: Hub, *symbols: str, orders: bool = False) -> tuple[Reader, Socket, UUID]:
+    """A new user's authenticated socket with this subscription."""
+    user, reader = await new_user(), Reader()
+    socket = Socket(reader.send)
+    in_an_hour = timezone.now() + timedelta(hours=1)
+    hub.join(socket, Access(user.pk, await session_of(user), in_an_hour))
+    await hub.subscribe(socket, symbols=symbols, channels=["orders"] if orders else [])
+    await until(lambda: len(reader.texts) == 1)
+    return reader, socket, user.pk
+
+
+async def joined(layer: Layer) -> None:
+    await until(lambda: any(address.startswith("group:") for address in layer._listeners))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def send_round(layer: Layer, sequence: int, *documents: Document) -> None:
+    message = {"type": "stream.quotes", "sequence": sequence, "quotes": list(documents)}
+    await layer.group_send(publish.GROUP, message)
+
+
+async def test_sockets_with_the_same_symbols_are_handed_the_same_text(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    one, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    other, _, _ = await reader_of(hub, "MSFT", "AAPL")
+    await send_round(layer, 1, document("AAPL", 2), document("MSFT", 2), document("TSLA", 2))
+    await until(lambda: len(one.texts) == len(other.texts) == 2)
+    assert one.texts[1] is other.texts[1]
+
+
+async def test_a_slow_reader_gets_only_the_newest_quotes_and_holds_up_nobody(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    slow, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    quick, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    slow.reads.clear()
+    for sequence in range(2, 22):
+        await send_round(layer, sequence, document("AAPL", sequence), document("MSFT", 2))
+    await until(lambda: quick.sequences("AAPL")[-1] == 21)
+    slow.reads.set()
+    await until(lambda: slow.sequences("AAPL")[-1] == 21)
+    assert len(slow.frames("price_update")) <= 2
+    assert slow.frames("price_update")[-1]["sequence"] == 21
+    assert slow.sequences("MSFT") == quick.sequences("MSFT") == [1, 2]
+
+
+async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub, layer):
+    slow, socket, user_id = await reader_of(hub, orders=True)
+    slow.reads.clear()
+    update = {"event": "new", "order": {}, "execution": None}
+    updates = [update | {"sequence": n} for n in range(outbox.MAX_QUEUED_FRAMES + 10)]
+    await layer.group_send(
+        publish.GROUP, {"type": "stream.orders", "owner": str(user_id), "updates": updates}
+    )
+    await until(lambda: socket.is_closing)
+    slow.reads.set()
+    await until(lambda: slow.close_code == 4408)
+    received = [frame["sequence"] for frame in slow.frames("order_update")]
+    assert received == list(range(len(received)))
+
+
+async def test_an_older_quote_never_follows_a_newer_one(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    reader, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    await send_round(layer, 2, document("AAPL", 5))
+    await send_round(layer, 1, document("AAPL", 4), document("MSFT", 4))
+    await send_round(layer, 3, document("AAPL", 5), document("MSFT", 5))
+    await until(lambda: reader.sequences("MSFT") == [1, 4, 5])
+    assert reader.sequences("AAPL") == [1, 5]
+
+
+async def test_a_round_that_overtakes_the_snapshot_is_in_it(hub, layer, monkeypatch):
+    await listed(AAPL="1")
+    read = snapshots.prices_of
+
+    async def read_slowly(symbols: Any) -> Any:
+        answer = await read(symbols)
+        await send_round(layer, 1, document("AAPL", 9))
+        await until(lambda: hub._sequences.get("AAPL") == 9)
+        return answer
+
+    monkeypatch.setattr(snapshots, "prices_of", read_slowly)
+    reader, _, _ = await reader_of(hub, "AAPL")
+    await send_round(layer, 2, document("AAPL", 10))
+    await until(lambda: len(reader.texts) == 2)
+    assert reader.sequences("AAPL") == [9, 10]
+
+
+async def test_waiting_prices_of_an_unsubscribed_symbol_are_not_sent(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    reader, socket, _ = await reader_of(hub, "AAPL", "MSFT")
+    reader.reads.clear()
+    socket.put(protocol.Pong(id=1))  # the writer waits with this one
+    await asyncio.sleep(0)
+    await send_round(layer, 1, document("AAPL", 2), document("MSFT", 2))
+    await until(lambda: hub._sequences["MSFT"] == 2)
+    hub.unsubscribe(socket, symbols=["AAPL"], channels=[])
+    reader.reads.set()
+    await until(lambda: reader.sequences("MSFT") == [1, 2])
+    assert reader.sequences("AAPL") == [1]
+    assert reader.frames("unsubscribed")[0]["symbols"] == ["MSFT"]
+
+
+async def test_after_the_layer_failed_the_hub_sends_what_was_missed_and_listens_again(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    reader, socket, _ = await reader_of(hub, "AAPL")
+    layer.break_down()
+    await until(lambda: not layer._listeners.get(f"group:{publish.GROUP}"))
+    missed = await moved("AAPL", 7)
+    layer.mend()
+    await until(lambda: reader.sequences("AAPL") == [1, 7])
+    assert reader.frames("price_update")[-1]["quotes"] == [missed]
+
+    await joined(layer)
+    await send_round(layer, 1, document("AAPL", 8))
+    await until(lambda: reader.sequences("AAPL") == [1, 7, 8])
+    assert not socket.is_closing
+
+
+async def test_a_gap_in_the_rounds_is_filled_from_the_database(hub, layer):
+    await listed(AAPL="1", MSFT="1")
+    reader, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    await send_round(layer, 1, document("MSFT", 2))
+    await moved("AAPL", 3)  # in round 2, which is lost
+    await send_round(layer, 3, document("MSFT", 3))
+    await until(lambda: reader.sequences("AAPL") == [1, 3])
+
+
+async def test_a_message_that_cannot_be_read_stops_nothing(hub, layer):
+    await listed(AAPL="1")
+    reader, _, user_id = await reader_of(hub, "AAPL", orders=True)
+    for message in (
+        {"type": "stream.quotes"},
+        {"type": "stream.orders", "owner": "nobody", "updates": []},
+        {"type": "stream.orders", "owner": str(user_id), "updates": [{"sequence": "x"}]},
+        {"type": "stream.alert", "alert": {}},
+        {"type": "stream.of_the_future"},
+        {},
+    ):
+        await layer.group_send(publish.GROUP, message)
+    await send_round(layer, 1, document("AAPL", 2))
+    await until(lambda: reader.sequences("AAPL") == [1, 2])
+    assert len(reader.texts) == 2
+
+
+async def test_sockets_outlive_a_database_that_is_gone_for_a_while(hub, layer, monkeypatch):
+    await listed(AAPL="1")
+    reader, socket, _ = await reader_of(hub, "AAPL")
+    failures = 0
+
+    async def fail(*_: Any) -> Any:
+        nonlocal failures
+        failures += 1
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "live_sessions", fail)
+        await until(lambda: failures >= 3)
+        await send_round(layer, 1, document("AAPL", 2))
+        await until(lambda: reader.sequences("AAPL") == [1, 2])
+    assert not socket.is_closing
+
+
+async def test_deactivating_a_user_closes_the_sockets(hub):
+    reader, socket, user_id = await reader_of(hub)
+    other, _, _ = await reader_of(hub)
+    update = database_sync_to_async(User.objects.filter(pk=user_id).update)
+    await update(is_active=False)
+    await until(lambda: reader.close_code == 4401)
+    assert reader.frames("error")[-1]["code"] == "session_ended"
+    assert other.close_code is None
+    hub.leave(socket)
+    assert len(hub.sockets) == 1
+
+
+async def test_when_the_last_socket_leaves_nothing_of_it_is_left(hub, layer):
+    await listed(AAPL="1")
+    _, socket, _ = await reader_of(hub, "AAPL", orders=True)
+    hub.leave(socket)
+    hub.leave(socket)
+    assert hub.sockets == []
+    assert not hub._audiences
+    socket.forget()

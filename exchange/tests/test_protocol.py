@@ -1,0 +1,202 @@
+import json
+
+import msgspec
+import pytest
+
+from exchange.market import quotes
+from exchange.streaming import outbox, protocol
+from exchange.tests import market
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"type":"auth","token":"abc"}', protocol.Auth(token="abc")),
+        (
+            '{"type":"subscribe","symbols":["AAPL"],"channels":["orders"]}',
+            protocol.Subscribe(symbols=["AAPL"], channels=["orders"]),
+        ),
+        ('{"type":"subscribe"}', protocol.Subscribe(symbols=[], channels=[])),
+        ('{"type":"unsubscribe","symbols":["AAPL"]}', protocol.Unsubscribe(symbols=["AAPL"])),
+        ('{"type":"ping","id":7}', protocol.Ping(id=7)),
+        ('{"id":"x","extra":{"a":[1]},"type":"ping"}', protocol.Ping(id="x")),
+    ],
+)
+def test_a_client_message_is_read_and_unknown_fields_are_ignored(text, message):
+    assert protocol.decode(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("", protocol.NotJson),
+        ("{", protocol.NotJson),
+        ('{"type":"ping"} x', protocol.NotJson),
+        ('{"type":"ping","id":NaN}', protocol.NotJson),
+        ('{"type":"ping","id":"\\ud800"}', protocol.NotJson),
+        ('{"type":"ping","a":' + "[" * 30_000, protocol.NotJson),
+        ('{"type":"buy"}', protocol.UnknownType),
+        ('{"type":"price_update","sequence":1,"quotes":[]}', protocol.UnknownType),
+        ("[]", protocol.BadMessage),
+        ("{}", protocol.BadMessage),
+        ('{"type":1}', protocol.BadMessage),
+        ('{"type":"auth"}', protocol.BadMessage),
+        ('{"type":"auth","token":1}', protocol.BadMessage),
+        ('{"type":"auth","token":"' + "x" * 5000 + '"}', protocol.BadMessage),
+        ('{"type":"subscribe","symbols":"AAPL"}', protocol.BadMessage),
+        ('{"type":"subscribe","symbols":[null]}', protocol.BadMessage),
+        ('{"type":"subscribe","symbols":["' + "A" * 33 + '"]}', protocol.BadMessage),
+        (json.dumps({"type": "subscribe", "symbols": ["A"] * 1001}), protocol.BadMessage),
+        ('{"type":"ping","id":1.5}', protocol.BadMessage),
+        ('{"type":"ping","id":1e400}', protocol.BadMessage),
+        ('{"type":"ping","id":99999999999999999999}', protocol.BadMessage),
+        ('{"type":"ping","id":"' + "x" * 101 + '"}', protocol.BadMessage),
+    ],
+)
+def test_what_is_no_client_message_is_refused_with_its_code(text, refusal):
+    with pytest.raises(protocol.BadMessage) as refused:
+        protocol.decode(text)
+    assert refused.value.code == refusal.code
+
+
+def test_a_refused_type_is_not_echoed_at_length():
+    with pytest.raises(protocol.UnknownType) as refused:
+        protocol.decode(json.dumps({"type": "x" * 60_000}))
+    assert len(refused.value.detail) < 200
+
+
+@pytest.mark.parametrize(
+    ("message", "document"),
+    [
+        (
+            protocol.AuthSuccess(user_id="u", expires_at="t"),
+            {"type": "auth_success", "user_id": "u", "expires_at": "t"},
+        ),
+        (
+            protocol.Unsubscribed(symbols=["A"], channels=[]),
+            {"type": "unsubscribed", "symbols": ["A"], "channels": []},
+        ),
+        (protocol.Pong(id=None), {"type": "pong", "id": None}),
+        (protocol.Heartbeat(time="t"), {"type": "heartbeat", "time": "t"}),
+        (protocol.Error(code="c", message="m"), {"type": "error", "code": "c", "message": "m"}),
+        (
+            protocol.UnknownSymbols(["X", "Y"]).message(),
+            {
+                "type": "error",
+                "code": "unknown_symbol",
+                "message": "There is no X, Y.",
+                "symbols": ["X", "Y"],
+            },
+        ),
+        (
+            protocol.read_order_update(
+                {"sequence": 3, "event": "new", "order": {"id": "1"}, "execution": None}
+            ),
+            {
+                "type": "order_update",
+                "sequence": 3,
+                "event": "new",
+                "order": {"id": "1"},
+                "execution": None,
+            },
+        ),
+    ],
+)
+def test_a_server_message_is_written_as_published(message, document):
+    assert json.loads(protocol.encode(message)) == document
+
+
+def test_an_order_update_of_an_unpublished_shape_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        protocol.read_order_update({"sequence": 3, "event": "lost", "order": {}, "execution": None})
+
+
+def test_every_refusal_has_a_code_of_its_own():
+    def all_below(refusal: type[protocol.SocketRefusal]) -> list[type[protocol.SocketRefusal]]:
+        below = refusal.__subclasses__()
+        return [*below, *(deeper for each in below for deeper in all_below(each))]
+
+    codes = [refusal.code for refusal in all_below(protocol.SocketRefusal)]
+    assert len(codes) > 10
+    assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_bond", [False, True])
+def test_a_quote_of_the_rest_api_is_the_quote_of_the_protocol(is_bond):
+    quote = market.set_quote(market.make_bond() if is_bond else market.make_instrument())
+    document = quotes.document(quote)
+
+    read = msgspec.convert(document, protocol.Quote)
+
+    assert json.loads(msgspec.json.encode(read)) == document
+    ready = [protocol.encode_quote(document)]
+    assert protocol.encode_price_update(sequence=7, quotes=ready) == protocol.encode(
+        protocol.PriceUpdate(sequence=7, quotes=[read])
+    )
+    assert protocol.encode_subscribed(symbols=["A"], channels=[], quotes=ready) == protocol.encode(
+        protocol.Subscribed(symbols=["A"], channels=[], quotes=[read])
+    )
+
+
+# The outbox
+
+
+def frame(sequence: int, **prices: str) -> outbox.PriceFrame:
+    return outbox.PriceFrame(
+        sequence,
+        {symbol: protocol.encode_quote({"symbol": symbol, "price": price})
+         for symbol, price in prices.items()},
+    )  # fmt: skip
+
+
+def test_waiting_prices_become_one_frame_with_the_newest_of_each_symbol():
+    box = outbox.Outbox()
+    box.put_prices(frame(1, AAPL="1", MSFT="1"))
+    box.put_prices(frame(2, AAPL="2"))
+    box.put("snapshot")
+    assert box.take() == "snapshot"
+    assert json.loads(box.take() or "") == {
+        "type": "price_update",
+        "sequence": 2,
+        "quotes": [{"symbol": "AAPL", "price": "2"}, {"symbol": "MSFT", "price": "1"}],
+    }
+    assert box.take() is None
+    assert not box
+
+
+def test_prices_alone_in_the_outbox_are_the_shared_frame_itself():
+    shared = frame(1, AAPL="1")
+    boxes = [outbox.Outbox(), outbox.Outbox()]
+    for box in boxes:
+        box.put_prices(shared)
+    first, second = (box.take() for box in boxes)
+    assert first is second
+
+
+def test_prices_of_symbols_that_are_no_longer_wanted_are_dropped():
+    box = outbox.Outbox()
+    box.put_prices(frame(1, AAPL="1", MSFT="1"))
+    box.drop_prices(["AAPL", "OTHER"])
+    assert [quote["symbol"] for quote in json.loads(box.take() or "")["quotes"]] == ["MSFT"]
+    box.put_prices(frame(2, AAPL="2"))
+    box.drop_prices(["AAPL"])
+    assert box.take() is None
+
+
+def test_the_outbox_takes_so_many_frames_and_no_more():
+    box = outbox.Outbox()
+    assert all(box.put("x") for _ in range(outbox.MAX_QUEUED_FRAMES))
+    assert not box.put("x")
+    box.take()
+    assert box.put("x")
+
+
+def test_the_outbox_takes_so_much_text_and_no_more_but_always_one_frame():
+    box = outbox.Outbox()
+    large = "x" * (outbox.MAX_QUEUED_CHARACTERS + 1)
+    assert box.put(large)
+    assert not box.put("x")
+    box.take()
+    assert box.put("x")
+    assert not box.put(large)

@@ -1,0 +1,42 @@
+"""The table of legal moves."""
+
+import pytest
+
+from exchange.models import OPEN_STATUSES, WORKING_STATUSES, OrderStatus
+from exchange.trading import states
+from exchange.trading.states import IllegalMove, Status
+
+
+def test_the_table_speaks_of_the_same_states_as_the_database():
+    assert {status.value for status in Status} == set(OrderStatus.values)
+    assert {status.value for status in states.OPEN} == set(OPEN_STATUSES)
+    assert {status.value for status in states.WORKING} == set(WORKING_STATUSES)
+
+
+@pytest.mark.parametrize("ended", ["filled", "canceled", "expired", "rejected", "replaced"])
+@pytest.mark.parametrize("following", [status.value for status in Status])
+def test_an_order_that_has_ended_never_moves_again(ended: str, following: str):
+    with pytest.raises(IllegalMove):
+        states.require_legal(ended, following)
+
+
+@pytest.mark.parametrize(
+    ("current", "following"),
+    [
+        ("accepted", "new"),
+        ("new", "partially_filled"),
+        ("partially_filled", "partially_filled"),
+        ("partially_filled", "canceled"),
+        ("new", "expired"),
+    ],
+)
+def test_moves_of_the_table_pass(current: str, following: str):
+    states.require_legal(current, following)
+
+
+@pytest.mark.parametrize(
+    ("current", "following"), [("new", "accepted"), ("partially_filled", "new")]
+)
+def test_an_order_never_goes_back(current: str, following: str):
+    with pytest.raises(IllegalMove):
+        states.require_legal(current, following)

@@ -1,0 +1,35 @@
+"""Stopping and resuming trade in an instrument."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from be.api import transactions
+from be.api.formats import time_text
+from exchange.models import Instrument, InstrumentStatus
+from exchange.streaming import publish
+
+
+@transactions.atomic
+def set_status(*, symbol: str, status: InstrumentStatus, now: datetime) -> bool:
+    """Halt or resume; False when the instrument is in that status already.
+
+    While it is halted no quote is recorded, working orders wait, and market orders are refused.
+    Everybody who listens gets a market alert.
+    """
+    changed = Instrument.objects.filter(symbol=symbol).exclude(status=status).update(status=status)
+    if not changed:
+        return False
+    halted = status == InstrumentStatus.HALTED
+    alert = {
+        "symbol": symbol,
+        "severity": "high" if halted else "medium",
+        "title": f"{symbol} halted" if halted else f"{symbol} trades again",
+        "message": "Working orders wait; market orders are refused."
+        if halted
+        else "Working orders meet the next quote.",
+        "timestamp": time_text(now),
+    }
+    transaction.on_commit(partial(publish.alert, alert), robust=True)
+    return True

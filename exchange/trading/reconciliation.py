@@ -1,0 +1,64 @@
+"""Proof that orders and executions agree with the ledger, to go with `banking.books`."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from django.db.models import Case, F, Sum, When
+
+from banking.models import BankTransaction, EntryKind, Hold, Posting
+from exchange.models import OPEN_STATUSES, Execution, Order, Side
+
+
+def check() -> Iterator[str]:
+    """One sentence for each thing that is wrong; nothing when all agree."""
+    yield from _fills_add_up()
+    yield from _executions_equal_postings()
+    yield from _holds_belong_to_open_orders()
+
+
+def _fills_add_up() -> Iterator[str]:
+    orders = Order.objects.annotate(executed=Sum("executions__quantity", default=0))
+    for order in orders.exclude(filled_quantity=F("executed")):
+        yield (
+            f"Order {order.pk} counts {order.filled_quantity} units filled; "
+            f"its executions say {order.executed}."
+        )
+
+
+def _executions_equal_postings() -> Iterator[str]:
+    """For each customer and security, what was executed is what the trade entries posted."""
+    signed = Case(When(order__side=Side.BUY, then=F("quantity")), default=-F("quantity"))
+    executed: Counter[tuple[object, str]] = Counter()
+    rows = Execution.objects.values("order__owner_id", "order__instrument__symbol").annotate(
+        units=Sum(signed)
+    )
+    for row in rows:
+        executed[row["order__owner_id"], row["order__instrument__symbol"]] = row["units"]
+    posted: Counter[tuple[object, str]] = Counter()
+    postings = (
+        Posting.objects.filter(entry__kind=EntryKind.TRADE, account__owner__isnull=False)
+        .exclude(account__asset="USD")
+        .values("account__owner_id", "account__asset")
+        .annotate(total=Sum("units"))
+    )
+    for row in postings:
+        posted[row["account__owner_id"], row["account__asset"]] = row["total"]
+    for key in executed.keys() | posted.keys():
+        if executed[key] != posted[key]:
+            owner, symbol = key
+            yield (
+                f"User {owner} executed {executed[key]} units of {symbol}; "
+                f"the ledger posted {posted[key]}."
+            )
+
+
+def _holds_belong_to_open_orders() -> Iterator[str]:
+    live = set(Hold.objects.filter(ended_at__isnull=True).values_list("reference", flat=True))
+    open_orders = set(Order.objects.filter(status__in=OPEN_STATUSES).values_list("pk", flat=True))
+    withdrawals = set(
+        BankTransaction.objects.filter(type="withdrawal", pk__in=live).values_list("pk", flat=True)
+    )
+    for reference in live - open_orders - withdrawals:
+        yield f"A hold for {reference} is live, but no open order or withdrawal has that id."
+    for order_id in open_orders - live:
+        yield f"Order {order_id} is open and has no hold."

@@ -1,0 +1,74 @@
+"""How a customer's equity is spread over instruments and asset classes, cash among them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from banking.assets import USD
+from portfolio import holdings, lots
+from portfolio.lots import LotMethod
+
+CASH = "cash"
+
+ZERO = Decimal(0)
+_WHOLE = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a symbol is worth, in dollars, and what percent of equity that is (two decimals)."""
+
+    symbol: str
+    name: str
+    asset_class: str
+    market_value: Decimal
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPart:
+    """The same for an asset class: the sum over its symbols."""
+
+    asset_class: str
+    market_value: Decimal
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Both are largest first, and their percentages sum to exactly 100.00, if there is anything.
+
+    To that end a percentage may be rounded the other way, by less than 0.01.
+    """
+
+    equity: Decimal
+    by_asset_class: tuple[ClassPart, ...]
+    by_instrument: tuple[Part, ...]
+
+
+def allocation(*, owner_id: UUID, now: datetime) -> Allocation:
+    """Where the owner's equity is: cash (symbol "USD") and all that is worth a cent or more."""
+    # Values do not depend on the lot method.
+    found = holdings.holdings(owner_id=owner_id, lot_method=LotMethod.FIFO, now=now)
+    values = [
+        (USD.code, "US dollar", CASH, found.totals.cash),
+        *(
+            (row.instrument.symbol, row.instrument.name, row.instrument.asset_class, value)
+            for row in found.results
+            if (value := row.market_value) is not None
+        ),
+    ]
+    ranked = sorted((value for value in values if value[-1] > 0), key=lambda value: -value[-1])
+    percents = lots.split_amount(_WHOLE, by=[value[-1] for value in ranked]) if ranked else []
+    parts = tuple(Part(*value, percent) for value, percent in zip(ranked, percents, strict=True))
+    return Allocation(found.totals.equity, _by_class(parts), parts)
+
+
+def _by_class(parts: tuple[Part, ...]) -> tuple[ClassPart, ...]:
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for part in parts:
+        value, percent = sums.get(part.asset_class, (ZERO, ZERO))
+        sums[part.asset_class] = (value + part.market_value, percent + part.percent)
+    rows = [ClassPart(asset_class, *total) for asset_class, total in sums.items()]
+    return tuple(sorted(rows, key=lambda row: -row.market_value))

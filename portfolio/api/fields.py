@@ -1,0 +1,59 @@
+"""How figures are written here: each kind with its own number of decimals."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from be.api.formats import price_text, time_text
+
+
+class _FixedDecimalField(serializers.ReadOnlyField):
+    """A number as a string in plain notation with a fixed number of decimals."""
+
+    places: ClassVar[int]
+
+    def to_representation(self, value: Decimal | float) -> str:
+        text = f"{value:.{self.places}f}"
+        # What rounds to nothing has no sign.
+        return text if float(text) else text.removeprefix("-")
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "1912.50"})
+class MoneyField(_FixedDecimalField):
+    """US dollars."""
+
+    places = 2
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "2.0412"})
+class PercentField(_FixedDecimalField):
+    """A percentage: "2.0412" is 2.0412 %."""
+
+    places = 4
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "0.082113"})
+class RatioField(_FixedDecimalField):
+    """A fraction, "0.082113" for 8.2113 %, or another ratio of two figures."""
+
+    places = 6
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
+class PriceField(serializers.ReadOnlyField):
+    """A price of `row.instrument`, with at least the decimals of its price increment."""
+
+    def get_attribute(self, instance: Any) -> str | None:
+        price: Decimal | None = super().get_attribute(instance)
+        return None if price is None else price_text(price, instance.instrument.price_increment)
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class TimeField(serializers.ReadOnlyField):
+    """RFC 3339 in UTC."""
+
+    def to_representation(self, value: datetime) -> str:
+        return time_text(value)

@@ -1,0 +1,204 @@
+"""The shapes of queries and answers. Answers are rendered from the domain's results as they are."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from be.api.fields import PlainDecimalField
+from exchange.models import AssetClass
+from portfolio.api.fields import MoneyField, PercentField, PriceField, RatioField, TimeField
+from portfolio.lots import LotMethod
+from portfolio.performance import DEFAULT_BENCHMARK
+from portfolio.spans import Period
+
+TERMS = ("short", "long")
+
+# Queries --------------------------------------------------------------------------------------
+
+
+class LotMethodQuery(serializers.Serializer[Any]):
+    lot_method = serializers.ChoiceField(
+        [method.value for method in LotMethod],
+        default=LotMethod.FIFO.value,
+        help_text="Which lots a sale takes from first; `average` gives all the same cost.",
+    )
+
+
+class LotsQuery(LotMethodQuery):
+    symbol = serializers.CharField(
+        required=False, max_length=40, help_text="Of this instrument only."
+    )
+
+
+class PerformanceQuery(serializers.Serializer[Any]):
+    period = serializers.ChoiceField(
+        [period.value for period in Period], default=Period.MONTH.value
+    )
+    benchmark = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text=f"Symbol or id of what to compare with; {DEFAULT_BENCHMARK} if left out.",
+    )
+
+
+# Holdings -------------------------------------------------------------------------------------
+
+
+class InstrumentRowSerializer(serializers.Serializer[Any]):
+    """The start of each row that is about an instrument."""
+
+    symbol = serializers.CharField(source="instrument.symbol")
+    name = serializers.CharField(source="instrument.name")
+    asset_class = serializers.ChoiceField(AssetClass.choices, source="instrument.asset_class")
+
+
+class HoldingSerializer(InstrumentRowSerializer):
+    quantity = PlainDecimalField(help_text="Shares, coins, or dollars of face value.")
+    available_quantity = PlainDecimalField(help_text="What no open order has reserved.")
+    average_cost = PriceField(
+        allow_null=True,
+        help_text="For one share or coin, or 100 of face value; fees included. Null like the cost.",
+    )
+    cost_basis = MoneyField(
+        allow_null=True,
+        help_text="Null when executions do not account for the whole quantity.",
+    )
+    price = PriceField(allow_null=True, help_text="The last price; of bonds clean, per 100.")
+    accrued_interest = MoneyField(help_text="The part of the market value that is not the price.")
+    market_value = MoneyField(allow_null=True)
+    unrealized_pnl = MoneyField(allow_null=True)
+    unrealized_pnl_percent = PercentField(allow_null=True, help_text="Of the cost.")
+    day_change = MoneyField(
+        allow_null=True, help_text="The whole quantity times the price's change since the close."
+    )
+    day_change_percent = PercentField(allow_null=True, help_text="Of the previous close.")
+    realized_pnl = MoneyField(help_text="Of all sales of the instrument so far.")
+    weight = RatioField(allow_null=True, help_text="Market value as a fraction of equity.")
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    cash = MoneyField(help_text="What is held for orders and withdrawals included.")
+    available_cash = MoneyField()
+    market_value = MoneyField()
+    equity = MoneyField(help_text="Cash and market value.")
+    cost_basis = MoneyField()
+    unrealized_pnl = MoneyField()
+    realized_pnl = MoneyField(help_text="Of all sales so far, also of what is not held any more.")
+    day_change = MoneyField()
+
+
+class HoldingsSerializer(serializers.Serializer[Any]):
+    results = HoldingSerializer(many=True)
+    totals = TotalsSerializer()
+
+
+# Lots -----------------------------------------------------------------------------------------
+
+
+class LotSerializer(InstrumentRowSerializer):
+    id = serializers.UUIDField(help_text="The execution that bought it.")
+    quantity = PlainDecimalField(help_text="What is left of the purchase.")
+    cost_basis = MoneyField()
+    unit_cost = PriceField(help_text="For one share or coin, or 100 of face value.")
+    price = PriceField(allow_null=True)
+    market_value = MoneyField(allow_null=True)
+    unrealized_pnl = MoneyField(allow_null=True)
+    unrealized_pnl_percent = PercentField(allow_null=True)
+    term = serializers.ChoiceField(TERMS, help_text="Of a sale now: long after more than a year.")
+    acquired_at = TimeField()
+
+
+class RealizedPartSerializer(serializers.Serializer[Any]):
+    lot_id = serializers.UUIDField(source="lot_trade_id", help_text="The execution that bought it.")
+    quantity = PlainDecimalField()
+    proceeds = MoneyField()
+    cost_basis = MoneyField()
+    gain = MoneyField()
+    term = serializers.ChoiceField(TERMS)
+    acquired_at = TimeField()
+
+
+class SaleSerializer(InstrumentRowSerializer):
+    id = serializers.UUIDField(help_text="The execution that sold.")
+    quantity = PlainDecimalField()
+    proceeds = MoneyField(help_text="Fees taken off.")
+    cost_basis = MoneyField()
+    gain = MoneyField()
+    gain_percent = PercentField(allow_null=True, help_text="Of the cost.")
+    short_term_gain = MoneyField()
+    long_term_gain = MoneyField()
+    sold_at = TimeField()
+    parts = RealizedPartSerializer(many=True, help_text="The lots that it was taken from.")
+
+
+# Allocation -----------------------------------------------------------------------------------
+
+ALLOCATED_CLASSES = f"{', '.join(AssetClass.values)} or cash."
+
+
+class AssetClassPartSerializer(serializers.Serializer[Any]):
+    asset_class = serializers.CharField(help_text=ALLOCATED_CLASSES)
+    market_value = MoneyField()
+    percent = MoneyField(help_text="Of equity; all of them sum to 100.00.")
+
+
+class InstrumentPartSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField(help_text="USD for cash.")
+    name = serializers.CharField()
+    asset_class = serializers.CharField(help_text=ALLOCATED_CLASSES)
+    market_value = MoneyField()
+    percent = MoneyField(help_text="Of equity; all of them sum to 100.00.")
+
+
+class AllocationSerializer(serializers.Serializer[Any]):
+    equity = MoneyField()
+    by_asset_class = AssetClassPartSerializer(many=True)
+    by_instrument = InstrumentPartSerializer(many=True)
+
+
+# Performance ----------------------------------------------------------------------------------
+
+
+class DrawdownSerializer(serializers.Serializer[Any]):
+    percent = PercentField(help_text="Of the peak, above zero.")
+    start = TimeField(help_text="When the peak was.")
+    trough = TimeField()
+    recovered = TimeField(allow_null=True, help_text="Null while it is below the peak.")
+
+
+class SeriesPointSerializer(serializers.Serializer[Any]):
+    time = TimeField()
+    equity = MoneyField()
+    net_deposits = MoneyField(help_text="Since the start.")
+    time_weighted_return = RatioField(allow_null=True)
+    benchmark_return = RatioField(allow_null=True)
+
+
+class PerformanceSerializer(serializers.Serializer[Any]):
+    """Returns are fractions of the whole period unless they are called annual."""
+
+    period = serializers.CharField()
+    benchmark = serializers.CharField(allow_null=True)
+    start = TimeField(
+        allow_null=True, help_text="When the account was opened, if that is in the period."
+    )
+    end = TimeField(allow_null=True)
+    start_equity = MoneyField(
+        allow_null=True, help_text="Zero if the account was opened in the period."
+    )
+    end_equity = MoneyField(allow_null=True)
+    net_deposits = MoneyField(allow_null=True, help_text="Deposits less withdrawals.")
+    gain = MoneyField(allow_null=True, help_text="What equity rose by beyond net deposits.")
+    time_weighted_return = RatioField(allow_null=True)
+    money_weighted_return = RatioField(allow_null=True)
+    annualized_return = RatioField(
+        allow_null=True, help_text="Time-weighted; null for less than a year."
+    )
+    volatility = RatioField(allow_null=True, source="risk.volatility", help_text="Annual.")
+    sharpe_ratio = RatioField(allow_null=True, source="risk.sharpe_ratio", help_text="Annual.")
+    sortino_ratio = RatioField(allow_null=True, source="risk.sortino_ratio", help_text="Annual.")
+    max_drawdown = DrawdownSerializer(allow_null=True, help_text="Null if there was none.")
+    beta = RatioField(allow_null=True, source="risk.beta")
+    alpha = RatioField(allow_null=True, source="risk.alpha", help_text="Annual.")
+    benchmark_return = RatioField(allow_null=True)
+    series = SeriesPointSerializer(many=True)

@@ -1,0 +1,157 @@
+"""`/api/portfolio/`: each view reads query and clock, and makes one call into the domain."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from be.api.schema import problems
+from exchange.models import Execution
+from portfolio import allocation, holdings, performance, tax_lots
+from portfolio.api import examples, serializers
+from portfolio.lots import LotMethod
+from portfolio.spans import Period
+
+TAGS = ["Portfolio"]
+
+
+class HoldingsView(APIView):
+    @extend_schema(
+        operation_id="portfolio_holdings_list",
+        summary="What you hold, what it is worth and what it gained",
+        description=(
+            "The total `realized_pnl` also counts instruments that you do not hold any more; all "
+            "other totals are the sums of the rows. The market value of a bond includes accrued "
+            "interest, as its cost does."
+        ),
+        tags=TAGS,
+        parameters=[serializers.LotMethodQuery],
+        responses={200: serializers.HoldingsSerializer, **problems(400, 401, 503)},
+        examples=[examples.HOLDINGS],
+    )
+    def get(self, request: Request) -> Response:
+        query = _query(serializers.LotMethodQuery, request)
+        found = holdings.holdings(
+            owner_id=_owner(request),
+            lot_method=LotMethod(query["lot_method"]),
+            now=timezone.now(),
+        )
+        return Response(serializers.HoldingsSerializer(found).data)
+
+
+class PagedByExecution(GenericAPIView[Execution]):
+    """Rows that each stem from one execution, and have its id: paged newest first."""
+
+    queryset = Execution.objects.none()
+
+    def paged(self, rows: Sequence[Any]) -> Response:
+        by_id: Mapping[UUID, Any] = {UUID(row.id): row for row in rows}
+        page = self.paginate_queryset(Execution.objects.filter(pk__in=by_id).only("pk")) or []
+        shown = [by_id[execution.pk] for execution in page]
+        return self.get_paginated_response(self.get_serializer(shown, many=True).data)
+
+
+class LotsView(PagedByExecution):
+    serializer_class = serializers.LotSerializer
+
+    @extend_schema(
+        operation_id="portfolio_lots_list",
+        summary="Your open tax lots, newest first",
+        tags=TAGS,
+        parameters=[serializers.LotsQuery],
+        responses={200: serializers.LotSerializer(many=True), **problems(400, 401, 503)},
+        examples=[examples.LOT],
+    )
+    def get(self, request: Request) -> Response:
+        query = _query(serializers.LotsQuery, request)
+        return self.paged(
+            tax_lots.open_lots(
+                owner_id=_owner(request),
+                lot_method=LotMethod(query["lot_method"]),
+                symbol=query.get("symbol"),
+                now=timezone.now(),
+            )
+        )
+
+
+class RealizedView(PagedByExecution):
+    serializer_class = serializers.SaleSerializer
+
+    @extend_schema(
+        operation_id="portfolio_realized_list",
+        summary="What each sale gained, newest first",
+        tags=TAGS,
+        parameters=[serializers.LotsQuery],
+        responses={200: serializers.SaleSerializer(many=True), **problems(400, 401, 503)},
+        examples=[examples.SALE],
+    )
+    def get(self, request: Request) -> Response:
+        query = _query(serializers.LotsQuery, request)
+        return self.paged(
+            tax_lots.sales(
+                owner_id=_owner(request),
+                lot_method=LotMethod(query["lot_method"]),
+                symbol=query.get("symbol"),
+            )
+        )
+
+
+class AllocationView(APIView):
+    @extend_schema(
+        operation_id="portfolio_allocation_retrieve",
+        summary="How your equity is spread, cash included",
+        description="Largest first; what is worth less than a cent is left out.",
+        tags=TAGS,
+        responses={200: serializers.AllocationSerializer, **problems(401, 503)},
+        examples=[examples.ALLOCATION],
+    )
+    def get(self, request: Request) -> Response:
+        found = allocation.allocation(owner_id=_owner(request), now=timezone.now())
+        return Response(serializers.AllocationSerializer(found).data)
+
+
+class PerformanceView(APIView):
+    @extend_schema(
+        operation_id="portfolio_performance_retrieve",
+        summary="How your account did over a period",
+        description=(
+            "The series has a point every 5 minutes for `1d`, every hour for `1w`, every midnight "
+            "(UTC) for longer periods, and one for now. The time-weighted return does not depend "
+            "on deposits and withdrawals, the money-weighted one does; both are of the whole "
+            "period. A figure that cannot be had is null: annual returns before a year, risk "
+            "before 20 intervals, Sharpe, Sortino and alpha for `1d` and `1w`, and everything "
+            "before the first deposit. The risk-free rate is taken as zero."
+        ),
+        tags=TAGS,
+        parameters=[serializers.PerformanceQuery],
+        responses={200: serializers.PerformanceSerializer, **problems(400, 401, 503)},
+        examples=[examples.PERFORMANCE],
+    )
+    def get(self, request: Request) -> Response:
+        query = _query(serializers.PerformanceQuery, request)
+        found = performance.performance(
+            owner_id=_owner(request),
+            period=Period(query["period"]),
+            benchmark=query.get("benchmark"),
+            now=timezone.now(),
+        )
+        return Response(serializers.PerformanceSerializer(found).data)
+
+
+def _query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The valid parameters, with defaults filled in; a bad one is a 400 that names it."""
+    query = kind(data=request.query_params.dict())
+    query.is_valid(raise_exception=True)
+    return dict(query.validated_data)
+
+
+def _owner(request: Request) -> UUID:
+    """The user's id; IsAuthenticated has sent everybody else away."""
+    return cast(UUID, request.user.pk)

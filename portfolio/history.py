@@ -1,0 +1,115 @@
+"""What a customer had at past times: cash and quantities from the ledger, prices from candles.
+
+A *series* here is a list of (time, value) in order of time: of changes, which add up, or of
+observations, of which the newest counts.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from banking.assets import USD
+from banking.models import EntryKind, Posting
+from exchange.market import calendar, quotes
+from exchange.models import Instrument
+from portfolio import valuation
+from portfolio.prices import Observation
+
+Change = tuple[datetime, int]
+
+# What crosses the border between the account and the owner's bank.
+FLOWS = frozenset({EntryKind.DEPOSIT, EntryKind.DEPOSIT_RETURN, EntryKind.WITHDRAWAL})
+# What only moves between `available` and `held`.
+_INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """Every change of the owner's balances, `available` and `held` together.
+
+    `cash` in cents, and the part of it that came from or went to a bank in `flows`; `units` of
+    each security by symbol.
+    """
+
+    cash: list[Change] = field(default_factory=list)
+    flows: list[Change] = field(default_factory=list)
+    units: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+
+
+def movements(*, owner_id: UUID, until: datetime) -> Movements:
+    """What the ledger says up to and at a time: pending and reversed money counts as booked."""
+    rows = (
+        Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
+        .exclude(entry__kind__in=_INTERNAL)
+        .order_by("entry__created_at", "entry_id")
+        .values_list("account__asset", "entry__kind", "entry__created_at", "units")
+    )
+    found = Movements()
+    for asset, kind, at, units in rows:
+        if asset != USD.code:
+            found.units[asset].append((at, units))
+            continue
+        found.cash.append((at, units))
+        if kind in FLOWS:
+            found.flows.append((at, units))
+    return found
+
+
+def totals_at(times: Sequence[datetime], changes: Sequence[Change]) -> list[int]:
+    """The sum of all changes up to and at each time. Both are in order."""
+    totals, total, following = [], 0, 0
+    for time in times:
+        while following < len(changes) and changes[following][0] <= time:
+            total += changes[following][1]
+            following += 1
+        totals.append(total)
+    return totals
+
+
+def newest_at(times: Sequence[datetime], observed: Sequence[Observation]) -> list[Decimal | None]:
+    """The newest observation at each time, None before the first."""
+    seen = [at for at, _ in observed]
+    places = (bisect_right(seen, time) for time in times)
+    return [observed[place - 1][1] if place else None for place in places]
+
+
+def equity_at(
+    times: Sequence[datetime],
+    *,
+    cash: Sequence[Change],
+    units: Mapping[Instrument, Sequence[int]],
+    observed: Mapping[str, Sequence[Observation]],
+) -> list[Decimal]:
+    """Dollars of equity at each time: cash, and the units at each time at their newest price.
+
+    Bonds are worth the interest that had accrued by then too. What no price was known for yet
+    counts as nothing.
+    """
+    equity = [USD.amount(cents) for cents in totals_at(times, cash)]
+    for instrument, held in units.items():
+        prices = newest_at(times, observed.get(instrument.symbol, ()))
+        accrued = _accrued_at(times, instrument)
+        for place, (quantity, price) in enumerate(zip(held, prices, strict=True)):
+            if quantity and price is not None:
+                equity[place] += valuation.market_value(
+                    instrument, quantity, price=price, accrued=accrued[place]
+                )
+    return equity
+
+
+def _accrued_at(times: Iterable[datetime], instrument: Instrument) -> list[Decimal]:
+    """Interest per 100 of face value at each time; it is the same for one settlement date."""
+    if not instrument.is_bond:
+        return [Decimal(0) for _ in times]
+    known: dict[date, Decimal] = {}
+    found = []
+    for time in times:
+        settlement = calendar.settlement_date(time)
+        if settlement not in known:
+            known[settlement] = quotes.accrued_interest(instrument, time)
+        found.append(known[settlement])
+    return found

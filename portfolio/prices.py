@@ -1,0 +1,119 @@
+"""Prices as they were known at past times, one series for each instrument, by symbol.
+
+A candle's close is known when the candle ends.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
+
+from exchange.market import candles
+from exchange.models import Candle, Execution, Instrument, Interval
+
+Observation = tuple[datetime, Decimal]
+Observations = dict[str, list[Observation]]
+
+# The most moments that are looked up to the minute, the newest of them.
+MAX_MOMENTS = 500
+
+_Row = tuple[str, datetime, Decimal]
+
+
+def observed(
+    *,
+    instruments: Collection[Instrument],
+    interval: Interval,
+    start: datetime,
+    end: datetime,
+    moments: Iterable[datetime] = (),
+) -> Observations:
+    """Closes that were known from `start` to `end`, in order of time.
+
+    Each series begins with the newest one from before `start`, if there is any. At `moments` the
+    last minute's close is known as well. The last one is the present quote, at `end`.
+    """
+    ids = [instrument.pk for instrument in instruments]
+    rows = [
+        *_newest_before(start, ids, Interval.ONE_DAY),
+        *(_newest_before(start, ids, interval) if interval != Interval.ONE_DAY else ()),
+        *_last_minutes(moments, ids),
+        *_closes(start, end, ids, interval),
+        *_quoted(end, instruments),
+    ]
+    return _in_order(rows)
+
+
+def executed(*, owner_id: UUID, until: datetime) -> Observations:
+    """The prices of the owner's executions, which are known even where no candle is."""
+    rows = Execution.objects.filter(order__owner_id=owner_id, executed_at__lte=until)
+    return _in_order(rows.values_list("order__instrument__symbol", "executed_at", "price"))
+
+
+def merged(first: Observations, second: Observations) -> Observations:
+    """Both; of two at the same time, the one of `second` is the newer."""
+    return _in_order(
+        (symbol, at, price)
+        for series in (first, second)
+        for symbol, observations in series.items()
+        for at, price in observations
+    )
+
+
+def _in_order(rows: Iterable[_Row]) -> Observations:
+    series: Observations = defaultdict(list)
+    for symbol, at, price in rows:
+        series[symbol].append((at, price))
+    for observations in series.values():
+        observations.sort(key=lambda observation: observation[0])
+    return series
+
+
+def _newest_before(start: datetime, ids: list[UUID], interval: Interval) -> Iterator[_Row]:
+    length = candles.LENGTH[interval]
+    ended = Candle.objects.filter(
+        instrument=OuterRef("pk"), interval=interval, time__lte=start - length
+    ).order_by("-time")
+    rows = (
+        Instrument.objects.filter(pk__in=ids)
+        .annotate(
+            began=Subquery(ended.values("time")[:1]), close=Subquery(ended.values("close")[:1])
+        )
+        .filter(began__isnull=False)
+        .values_list("symbol", "began", "close")
+    )
+    return ((symbol, began + length, close) for symbol, began, close in rows)
+
+
+def _closes(start: datetime, end: datetime, ids: list[UUID], interval: Interval) -> Iterator[_Row]:
+    length = candles.LENGTH[interval]
+    rows = Candle.objects.filter(
+        instrument_id__in=ids,
+        interval=interval,
+        time__gt=start - length,
+        time__lte=end - length,
+    ).values_list("instrument__symbol", "time", "close")
+    return ((symbol, began + length, close) for symbol, began, close in rows)
+
+
+def _last_minutes(moments: Iterable[datetime], ids: list[UUID]) -> Iterator[_Row]:
+    length = candles.LENGTH[Interval.ONE_MINUTE]
+    newest = sorted(moments)[-MAX_MOMENTS:]
+    if not newest:
+        return iter(())
+    rows = Candle.objects.filter(
+        instrument_id__in=ids,
+        interval=Interval.ONE_MINUTE,
+        time__in={candles.start_of(at, Interval.ONE_MINUTE) - length for at in newest},
+    ).values_list("instrument__symbol", "time", "close")
+    return ((symbol, began + length, close) for symbol, began, close in rows)
+
+
+def _quoted(end: datetime, instruments: Iterable[Instrument]) -> Iterator[_Row]:
+    for instrument in instruments:
+        quote = getattr(instrument, "quote", None)
+        if quote is not None:
+            yield instrument.symbol, end, quote.price

@@ -1,0 +1,83 @@
+"""Periods of performance, and the times within them at which an account is valued. All in UTC."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from exchange.market import candles
+from exchange.models import Interval
+
+
+class Period(StrEnum):
+    """From that long ago until now: days, weeks, calendar months and years, or all there is."""
+
+    DAY = "1d"
+    WEEK = "1w"
+    MONTH = "1m"
+    QUARTER = "3m"
+    YEAR_TO_DATE = "ytd"
+    YEAR = "1y"
+    ALL = "all"
+
+
+INTERVAL = {Period.DAY: Interval.FIVE_MINUTES, Period.WEEK: Interval.ONE_HOUR}
+"""The intervals of the grid, where they are not days."""
+
+_DAYS = {Period.DAY: 1, Period.WEEK: 7}
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of a period in which there was an account; `opens` if it was opened in there."""
+
+    start: datetime
+    end: datetime
+    interval: Interval
+    opens: bool
+
+    def grid(self) -> Iterator[datetime]:
+        """The start, each multiple of the interval between, and the end."""
+        yield self.start
+        length = candles.LENGTH[self.interval]
+        time = candles.start_of(self.start, self.interval) + length
+        while time < self.end:
+            yield time
+            time += length
+        if self.end > self.start:
+            yield self.end
+
+    def is_regular(self, time: datetime) -> bool:
+        """Whether a time is a multiple of the interval."""
+        return candles.start_of(time, self.interval) == time
+
+
+def span(period: Period, *, opened_at: datetime, now: datetime) -> Span:
+    """The span of a period that ends now, of an account that was opened then (not after now).
+
+    A period starts on a multiple of its interval: at the midnight before, where that is a day.
+    """
+    interval = INTERVAL.get(period, Interval.ONE_DAY)
+    if period is Period.ALL:
+        return Span(opened_at, now, interval, opens=True)
+    start = candles.start_of(_beginning(period, now), interval)
+    if opened_at >= start:
+        return Span(opened_at, now, interval, opens=True)
+    return Span(start, now, interval, opens=False)
+
+
+def _beginning(period: Period, now: datetime) -> datetime:
+    if period is Period.YEAR_TO_DATE:
+        return now.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    if period in _MONTHS:
+        return months_before(now, _MONTHS[period])
+    return now - timedelta(days=_DAYS[period])
+
+
+def months_before(at: datetime, months: int) -> datetime:
+    """The same day and time that many months earlier, or the month's last day if it is shorter."""
+    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
+    day = min(at.day, monthrange(year, month + 1)[1])
+    return at.replace(year=year, month=month + 1, day=day)

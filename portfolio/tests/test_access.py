@@ -1,0 +1,24 @@
+"""Who may ask, and that every answer agrees with the published schema."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from authentication.tests.problems import assert_problem
+
+PATHS = ["holdings", "performance", "lots", "realized", "allocation"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PATHS)
+def test_nobody_is_told_anything_without_a_token(path):
+    response = APIClient().get(f"/api/portfolio/{path}/")
+
+    assert_problem(response, status=401, code="not_authenticated")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PATHS)
+def test_nobody_is_told_anything_with_a_bad_token(path):
+    response = APIClient().get(f"/api/portfolio/{path}/", headers={"Authorization": "Bearer x"})
+
+    assert_problem(response, status=401, code="invalid_token")

@@ -1,0 +1,231 @@
+"""Open tax lots and realized gains, as the API tells them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from authentication.tests.problems import assert_problem
+from exchange.models import Execution
+from exchange.tests.market import NOW, make_customer, make_instrument, place, set_quote
+from portfolio import trades
+from portfolio.tests.accounts import buy, get, reprice, sell, shown
+
+pytestmark = pytest.mark.django_db
+
+NEXT_YEAR = datetime(2027, 3, 3, 15, 0, tzinfo=UTC)  # a year and a day after NOW
+A_DAY_BEFORE = NEXT_YEAR - timedelta(days=1)
+
+
+@pytest.fixture
+def alice():
+    return make_customer("alice@example.com", dollars="50000")
+
+
+@pytest.fixture
+def aapl():
+    return make_instrument("AAPL", name="Apple Inc.")
+
+
+def minutes(count):
+    return NOW + timedelta(minutes=count)
+
+
+def execution_of(order):
+    return str(order.executions.get().pk)
+
+
+def test_a_sale_leaves_the_rest_of_the_lot_it_was_taken_from(alice, aapl):
+    first = buy(alice, aapl, "10", "100.00", at=minutes(0))
+    second = buy(alice, aapl, "10", "110.00", at=minutes(1))
+    sell(alice, aapl, "14", "120.00", at=minutes(2))
+
+    document = shown(alice, "lots", now=minutes(2))
+
+    assert document["next"] is document["previous"] is None
+    assert document["results"] == [
+        {
+            "symbol": "AAPL",
+            "name": "Apple Inc.",
+            "asset_class": "stock",
+            "id": execution_of(second),
+            "quantity": "6",
+            "cost_basis": "660.00",
+            "unit_cost": "110.00",
+            "price": "120.00",
+            "market_value": "720.00",
+            "unrealized_pnl": "60.00",
+            "unrealized_pnl_percent": "9.0909",
+            "term": "short",
+            "acquired_at": "2026-03-02T15:01:00.000000Z",
+        }
+    ]
+    [lifo] = shown(alice, "lots", now=minutes(2), lot_method="lifo")["results"]
+    assert (lifo["id"], lifo["quantity"]) == (execution_of(first), "6")
+
+
+def test_lots_sum_to_the_holding_to_the_cent(alice, aapl):
+    for minute, quantity in enumerate(["1", "1.5", "0.333333"]):
+        buy(alice, aapl, quantity, "33.37", at=minutes(minute))
+    reprice(aapl, "41.11", at=minutes(5))
+
+    for lot_method in ("fifo", "average"):
+        rows = shown(alice, "lots", now=minutes(5), lot_method=lot_method)["results"]
+        [held] = shown(alice, "holdings", now=minutes(5), lot_method=lot_method)["results"]
+        for figure in ("quantity", "cost_basis", "market_value", "unrealized_pnl"):
+            assert sum(Decimal(row[figure]) for row in rows) == Decimal(held[figure])
+
+
+def test_a_lot_becomes_long_term_a_year_and_a_day_after_the_purchase(alice, aapl):
+    buy(alice, aapl, "1", "100.00", at=NOW)
+
+    [early] = shown(alice, "lots", now=A_DAY_BEFORE)["results"]
+    [late] = shown(alice, "lots", now=NEXT_YEAR)["results"]
+
+    assert (early["term"], late["term"]) == ("short", "long")
+
+
+def test_a_sale_out_of_two_lots_tells_what_each_had_cost_and_for_how_long(alice, aapl):
+    first = buy(alice, aapl, "10", "100.00", at=NOW)
+    second = buy(alice, aapl, "10", "110.00", at=A_DAY_BEFORE)
+    sale = sell(alice, aapl, "14", "120.00", at=NEXT_YEAR)
+
+    assert shown(alice, "realized", now=NEXT_YEAR)["results"] == [
+        {
+            "symbol": "AAPL",
+            "name": "Apple Inc.",
+            "asset_class": "stock",
+            "id": execution_of(sale),
+            "quantity": "14",
+            "proceeds": "1680.00",
+            "cost_basis": "1440.00",
+            "gain": "240.00",
+            "gain_percent": "16.6667",
+            "short_term_gain": "40.00",
+            "long_term_gain": "200.00",
+            "sold_at": "2027-03-03T15:00:00.000000Z",
+            "parts": [
+                {
+                    "lot_id": execution_of(first),
+                    "quantity": "10",
+                    "proceeds": "1200.00",
+                    "cost_basis": "1000.00",
+                    "gain": "200.00",
+                    "term": "long",
+                    "acquired_at": "2026-03-02T15:00:00.000000Z",
+                },
+                {
+                    "lot_id": execution_of(second),
+                    "quantity": "4",
+                    "proceeds": "480.00",
+                    "cost_basis": "440.00",
+                    "gain": "40.00",
+                    "term": "short",
+                    "acquired_at": "2027-03-02T15:00:00.000000Z",
+                },
+            ],
+        }
+    ]
+
+
+def test_fees_raise_the_cost_and_lower_the_proceeds(alice):
+    btc = make_instrument("BTC-USD", "crypto")
+    buy(alice, btc, "0.1", "60000.00", at=minutes(0))  # 6,000.00 and 0.25 %: 15.00
+    sell(alice, btc, "0.1", "62000.00", at=minutes(1))  # 6,200.00 less 0.25 %: 15.50
+
+    [sale] = shown(alice, "realized", now=minutes(1))["results"]
+
+    assert (sale["cost_basis"], sale["proceeds"], sale["gain"]) == ("6015.00", "6184.50", "169.50")
+
+
+def test_sales_come_newest_first_and_page_by_page(alice, aapl):
+    buy(alice, aapl, "10", "100.00", at=minutes(0))
+    sold = [
+        execution_of(sell(alice, aapl, "1", "101.00", at=minutes(1 + number)))
+        for number in range(3)
+    ]
+
+    first = shown(alice, "realized", page_size=2)
+    cursor = first["next"].partition("cursor=")[2]
+    second = shown(alice, "realized", page_size=2, cursor=cursor.replace("%3D", "="))
+
+    assert [row["id"] for row in first["results"]] == [sold[2], sold[1]]
+    assert [row["id"] for row in second["results"]] == [sold[0]]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("path", ["lots", "realized"])
+def test_one_instrument_can_be_asked_for(alice, aapl, path):
+    for instrument in (aapl, make_instrument("MSFT")):
+        buy(alice, instrument, "2", "100.00", at=NOW)
+        sell(alice, instrument, "1", "101.00", at=minutes(1))
+
+    assert [row["symbol"] for row in shown(alice, path, symbol="MSFT")["results"]] == ["MSFT"]
+    assert len(shown(alice, path)["results"]) == 2
+    assert shown(alice, path, symbol="GONE")["results"] == []
+
+
+@pytest.mark.parametrize("path", ["lots", "realized"])
+def test_another_customers_lots_and_sales_do_not_show(alice, aapl, path):
+    bob = make_customer("bob@example.com")
+    buy(bob, aapl, "2", "100.00", at=NOW)
+    sell(bob, aapl, "1", "101.00", at=minutes(1))
+
+    assert shown(alice, path)["results"] == []
+    assert len(shown(bob, path)["results"]) == 1
+
+
+@pytest.mark.parametrize("path", ["lots", "realized"])
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("lot_method", "best"), ("page_size", "0"), ("cursor", "%00"), ("symbol", "A" * 41)],
+)
+def test_a_bad_parameter_is_refused_and_named(alice, path, parameter, value):
+    response = get(alice, path, **{parameter: value})
+
+    assert_problem(response, status=400, code="invalid", field=parameter)
+
+
+def test_an_order_filled_in_parts_has_a_lot_for_each_part(alice, aapl):
+    set_quote(aapl, "99.99", "100.00", size="4")
+    order = place(alice, "buy", "10", symbol="AAPL")
+
+    rows = shown(alice, "lots")["results"]
+
+    fills = Execution.objects.filter(order=order)
+    assert len(rows) == fills.count() > 1
+    assert sum(Decimal(row["cost_basis"]) for row in rows) * 100 == sum(
+        fill.cents + fill.fee_cents for fill in fills
+    )
+
+
+def fill(order, side, *, cents, fee, at=NOW):
+    return trades.Fill("BTC-USD", 8, side, order, uuid4(), 100, cents, fee, at)
+
+
+def test_a_fill_that_costs_a_cent_more_in_fees_than_it_brings_takes_it_from_the_fill_before():
+    order, other = UUID(int=1), UUID(int=2)
+    # 0.25 % of 4.00 is a cent; a fill of a tenth of a cent more makes it two.
+    found = trades.as_trades(
+        [
+            fill(order, "sell", cents=400, fee=1),
+            fill(other, "sell", cents=7, fee=1),
+            fill(order, "sell", cents=0, fee=1),
+            fill(order, "sell", cents=100, fee=0),
+        ]
+    )
+
+    assert [str(trade.amount) for trade in found] == ["3.98", "0.06", "0.00", "1.00"]
+
+
+def test_no_trade_is_earlier_than_the_one_booked_before_it():
+    found = trades.as_trades(
+        [
+            fill(UUID(int=1), "buy", cents=400, fee=1, at=minutes(1)),
+            fill(UUID(int=2), "sell", cents=400, fee=1, at=minutes(0)),
+            fill(UUID(int=3), "sell", cents=400, fee=1, at=minutes(2)),
+        ]
+    )
+
+    assert [trade.at for trade in found] == [minutes(1), minutes(1), minutes(2)]

@@ -1,0 +1,97 @@
+"""A customer's executions as the trades that lots are made of."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
+
+from banking.assets import USD, Asset
+from banking.models import EntryKind, JournalEntry
+from exchange.models import Execution, Side
+from portfolio.lots import Trade
+
+
+class Fill(NamedTuple):
+    """What lots need to know of an execution. Quantity in units, money in cents."""
+
+    symbol: str
+    scale: int
+    side: str
+    order_id: UUID
+    id: UUID
+    quantity: int
+    cents: int
+    fee_cents: int
+    executed_at: datetime
+
+
+def by_symbol(*, owner_id: UUID) -> dict[str, list[Trade]]:
+    """All trades of the owner in each instrument ever traded, in the order they were booked."""
+    fills: dict[str, list[Fill]] = defaultdict(list)
+    for fill in _fills(owner_id):
+        fills[fill.symbol].append(fill)
+    return {symbol: as_trades(each) for symbol, each in fills.items()}
+
+
+def as_trades(fills: Sequence[Fill]) -> list[Trade]:
+    """The trades of one instrument, from its fills in the order they were booked.
+
+    A buyer's fees add to what was paid, a seller's are taken off. No trade is earlier than the one
+    booked before it: a request that waited for a lock carries the time at which it came in, and a
+    sale would otherwise seem to precede the purchase that it sells.
+    """
+    proceeds = _proceeds(fill for fill in fills if fill.side == Side.SELL)
+    times = accumulate((fill.executed_at for fill in fills), max)
+    return [
+        Trade(
+            id=str(fill.id),
+            side="buy" if fill.side == Side.BUY else "sell",
+            quantity=Asset(fill.symbol, fill.scale).amount(fill.quantity),
+            amount=USD.amount(proceeds.get(fill.id, fill.cents + fill.fee_cents)),
+            at=at,
+        )
+        for fill, at in zip(fills, times, strict=True)
+    ]
+
+
+def _fills(owner_id: UUID) -> Iterable[Fill]:
+    entry = JournalEntry.objects.filter(reference=OuterRef("trade_id"), kind=EntryKind.TRADE)
+    rows = (
+        Execution.objects.filter(order__owner_id=owner_id)
+        .annotate(entry=Subquery(entry.values("pk")[:1]))
+        .order_by("entry", "pk")
+        .values_list(
+            "order__instrument__symbol",
+            "order__instrument__scale",
+            "order__side",
+            "order_id",
+            "pk",
+            "quantity",
+            "cents",
+            "fee_cents",
+            "executed_at",
+        )
+    )
+    return (Fill(*row) for row in rows)
+
+
+def _proceeds(sales: Iterable[Fill]) -> dict[UUID, int]:
+    """The cents that each sale brought, fees taken off, by execution; never less than nothing.
+
+    Fees are rounded up for an order as a whole, so a small fill can raise them by a cent without
+    bringing one. The fills before it have then brought that cent less, for the order's sum stays.
+    """
+    orders: dict[UUID, list[Fill]] = defaultdict(list)
+    for sale in sales:
+        orders[sale.order_id].append(sale)
+    proceeds: dict[UUID, int] = {}
+    for fills in orders.values():
+        totals = list(accumulate(fill.cents - fill.fee_cents for fill in fills))
+        kept = list(accumulate(reversed(totals), min))[::-1]
+        for fill, before, after in zip(fills, [0, *kept], kept, strict=False):
+            proceeds[fill.id] = after - before
+    return proceeds
