@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.db.backends.sqlite3.base import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 from be.api import immutability
 
 APPEND_ONLY = ("banking_journalentry", "banking_posting", "exchange_execution")
 
-_sql_flush = DatabaseOperations.sql_flush
+_sql_flush = SQLite.ops_class.sql_flush
 
 
 def _flush_append_only(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
@@ -25,9 +25,9 @@ def _flush_append_only(self: Any, style: Any, tables: Any, **options: Any) -> li
 
 @pytest.fixture(scope="session", autouse=True)
 def _allow_flush_between_tests() -> Iterator[None]:
-    DatabaseOperations.sql_flush = _flush_append_only  # type: ignore[method-assign]
+    SQLite.ops_class.sql_flush = _flush_append_only  # type: ignore[method-assign]
     yield
-    DatabaseOperations.sql_flush = _sql_flush  # type: ignore[method-assign]
+    SQLite.ops_class.sql_flush = _sql_flush  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,10 @@ class UnbalancedEntry(ValueError):
     """The postings of an entry do not sum to zero: a defect of the caller, never of the input."""
 
 
+class OverdrawnHold(RuntimeError):
+    """More was posted out of `held` than is there: a defect of the caller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting to be made: signed `units` into a `bucket` of an `account`."""
@@ -117,6 +121,8 @@ def _change_balances(lines: Sequence[Line]) -> None:
             pk=pk, available__gte=-available, held__gte=-held
         ).update(available=F("available") + available, held=F("held") + held)
         if not changed:
+            if available >= 0:
+                raise OverdrawnHold(f"account {pk} holds less than {-held}")
             raise _insufficient(accounts[pk], available)
 
 

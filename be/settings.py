@@ -109,6 +109,8 @@ def sqlite_database(path: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": (
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
+                # REPLACE then fires the triggers that keep the journal append-only.
+                "PRAGMA recursive_triggers=ON;"
             ),
         },
         # A file, not memory: the tests use real threads, and shared-cache memory locks tables.

@@ -14,7 +14,11 @@ urlpatterns = [
     path("api/portfolio/", include("portfolio.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path(
+        "api/redoc/",
+        SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"),
+        name="redoc",
+    ),
     # Also while DEBUG is on, what is missing under /api/ is a problem document and not a page.
     re_path(r"^api/", problems.not_found),
 ]

@@ -158,7 +158,7 @@ def trade(broker: Broker, socket: ClientConnection) -> Decimal:
     receive_update(socket, sold["id"], "fill")
     received = sum(Decimal(fill["amount"]) - Decimal(fill["fee"]) for fill in sold["executions"])
     print(f"sold {sold['filled_quantity']} AAPL at {sold['average_fill_price']} for {received}")
-    return 10_000 - paid + received
+    return Decimal(10_000) - paid + received
 
 
 def check_numbers(broker: Broker, cash: Decimal) -> None:

@@ -44,18 +44,22 @@ def as_trades(fills: Sequence[Fill]) -> list[Trade]:
     booked before it: a request that waited for a lock carries the time at which it came in, and a
     sale would otherwise seem to precede the purchase that it sells.
     """
-    proceeds = _proceeds(fill for fill in fills if fill.side == Side.SELL)
     times = accumulate((fill.executed_at for fill in fills), max)
     return [
         Trade(
             id=str(fill.id),
             side="buy" if fill.side == Side.BUY else "sell",
             quantity=Asset(fill.symbol, fill.scale).amount(fill.quantity),
-            amount=USD.amount(proceeds.get(fill.id, fill.cents + fill.fee_cents)),
+            amount=USD.amount(_moved(fill)),
             at=at,
         )
         for fill, at in zip(fills, times, strict=True)
     ]
+
+
+def _moved(fill: Fill) -> int:
+    """Cents paid, fee included, or received, fee taken off."""
+    return fill.cents + (fill.fee_cents if fill.side == Side.BUY else -fill.fee_cents)
 
 
 def _fills(owner_id: UUID) -> Iterable[Fill]:
@@ -77,21 +81,3 @@ def _fills(owner_id: UUID) -> Iterable[Fill]:
         )
     )
     return (Fill(*row) for row in rows)
-
-
-def _proceeds(sales: Iterable[Fill]) -> dict[UUID, int]:
-    """The cents that each sale brought, fees taken off, by execution; never less than nothing.
-
-    Fees are rounded up for an order as a whole, so a small fill can raise them by a cent without
-    bringing one. The fills before it have then brought that cent less, for the order's sum stays.
-    """
-    orders: dict[UUID, list[Fill]] = defaultdict(list)
-    for sale in sales:
-        orders[sale.order_id].append(sale)
-    proceeds: dict[UUID, int] = {}
-    for fills in orders.values():
-        totals = list(accumulate(fill.cents - fill.fee_cents for fill in fills))
-        kept = list(accumulate(reversed(totals), min))[::-1]
-        for fill, before, after in zip(fills, [0, *kept], kept, strict=False):
-            proceeds[fill.id] = after - before
-    return proceeds

@@ -1,6 +1,5 @@
 """The shapes of requests and answers; no rule of banking is here."""
 
-from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -22,7 +21,6 @@ from banking.models import (
 )
 from be.api import fields, formats
 
-MAX_DECIMALS = 18
 DECIMAL_SCHEMA = {"type": "string", "format": "decimal", "example": "250.00"}
 
 
@@ -34,18 +32,6 @@ def amount_text(asset: Asset, units: int) -> str:
 
 def asset_of(account: LedgerAccount) -> Asset:
     return Asset(account.asset, account.scale)
-
-
-@extend_schema_field(DECIMAL_SCHEMA)
-class AmountField(fields.PositiveDecimalField):
-    """Dollars that come in. `1e2` is refused as a JSON number too, before it is spelled out."""
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, Decimal):
-            exponent = data.as_tuple().exponent
-            if not isinstance(exponent, int) or not -MAX_DECIMALS <= exponent <= 0:
-                self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 @extend_schema_field(OpenApiTypes.UUID)
@@ -87,7 +73,7 @@ class LinkBankAccountSerializer(serializers.Serializer[Any]):
 
 class VerifyBankAccountSerializer(serializers.Serializer[Any]):
     amounts = serializers.ListField(
-        child=AmountField(),
+        child=fields.PositiveDecimalField(),
         max_length=2,
         default=list,
         help_text="The dollar amounts of the micro-deposits. A verified account needs none.",
@@ -129,7 +115,9 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
 class NewBankTransactionSerializer(serializers.Serializer[Any]):
     account = IdField(help_text="A verified bank account.")
     type = serializers.ChoiceField(choices=TransactionType.choices)
-    amount = AmountField(help_text="US dollars: positive, at most two decimals and 1,000,000.00.")
+    amount = fields.PositiveDecimalField(
+        help_text="US dollars: positive, at most two decimals and 1,000,000.00."
+    )
 
 
 class TransactionFilterSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ import pytest
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import rails
+from banking import encryption, rails
 from banking.bank_accounts import details
 from banking.models import BankAccount
 from banking.tests.factories import BankAccountFactory
@@ -158,6 +158,16 @@ def test_the_same_number_at_another_bank_is_another_account(api):
 def test_two_customers_can_link_one_joint_account(api, bobs_api):
     assert api.post(URL, LINK).status_code == 201
     assert bobs_api.post(URL, LINK).status_code == 201
+
+
+def test_a_duplicate_that_the_look_up_has_missed_is_refused_by_the_database(api, monkeypatch):
+    api.post(URL, LINK)
+    monkeypatch.setattr(encryption, "fingerprints", lambda ring, parts: [])  # not committed yet
+
+    answer = api.post(URL, LINK)
+
+    assert_problem(answer, status=409, code="bank_account_exists", field="account_number")
+    assert BankAccount.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -115,6 +115,27 @@ def test_a_transaction_is_either_settled_or_canceled():
     assert_books_are_right()
 
 
+def test_a_transaction_that_is_being_canceled_is_not_settled(is_postgresql, monkeypatch):
+    if not is_postgresql:
+        pytest.skip("SQLite has one writer at a time: the other would wait for the first")
+    owner = UserFactory.create()
+    account = BankAccountFactory.create(owner=owner, account_number=rails.DELAYED)
+    row = transactions.deposit(owner=owner, account_id=account.pk, amount=Decimal(7), now=NOW)
+    cancel, settled = transactions._end_without_payment, []
+
+    def settle_in_between(*args):
+        settled.extend(at_once([partial(transactions.settle_due, now=LATER)]))
+        cancel(*args)
+
+    monkeypatch.setattr(transactions, "_end_without_payment", settle_in_between)
+    transactions.cancel(owner=owner, transaction_id=row.pk, now=LATER)
+
+    row.refresh_from_db()
+    assert settled == [0]
+    assert row.status == "canceled"
+    assert dollars(owner) == ("0.00", "0.00")
+
+
 def test_an_account_is_either_unlinked_or_used():
     accounts = [
         BankAccountFactory.create(owner=UserFactory.create(), account_number=rails.DELAYED)

@@ -14,7 +14,7 @@ from django.test import AsyncClient
 from authentication.tests.api_client import signed_in
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import ledger, rails, statement, transactions
+from banking import holds, ledger, rails, statement, transactions
 from banking.api.statement_csv import neutralised
 from banking.assets import Asset
 from banking.models import EntryKind, HouseAccount, Posting
@@ -159,8 +159,9 @@ def test_csv_is_filtered_too(api, alice):
 
 def test_csv_has_all_lines_across_batches(api, alice, monkeypatch):
     monkeypatch.setattr(statement, "BATCH", 2)
-    for _ in range(5):
-        give(alice, "1.00")
+    account = give(alice, "1.00")
+    for _ in range(3):
+        holds.hold(account=account, units=10, reference=uuid.uuid4(), at=NOW)
 
     lines = read_csv(api.get(URL, headers={"Accept": "text/csv"}))
 

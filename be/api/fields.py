@@ -4,15 +4,19 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from be.api.formats import money, plain
+from be.api.formats import plain
 
-__all__ = ["PlainDecimalField", "PositiveDecimalField", "money", "plain"]
-
+MAX_DECIMALS = 18
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+
+
+def _is_written_plainly(number: Decimal) -> bool:
+    """False for 1e2 and its like: spelled out, 1e999999999 would fill the memory."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and -MAX_DECIMALS <= exponent <= 0
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
@@ -30,6 +34,8 @@ class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int | Decimal):
             self.fail("invalid")
+        if isinstance(data, Decimal) and not _is_written_plainly(data):
+            self.fail("invalid")
         text = f"{data:f}" if isinstance(data, Decimal) else str(data)
         if not PLAIN_NOTATION.fullmatch(text):
             self.fail("invalid")
@@ -42,7 +48,7 @@ class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
         return plain(value)
 
 
-@extend_schema_field(OpenApiTypes.DECIMAL)
+@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
 class PlainDecimalField(serializers.ReadOnlyField):
     """A Decimal as a string in plain notation."""
 

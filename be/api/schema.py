@@ -48,7 +48,7 @@ class ProblemAutoSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._common_problems():
             if str(status) not in bodies:
-                bodies[str(status)] = self._get_response_for_code(
+                bodies[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                     ProblemSerializer, str(status), ["application/problem+json"], direction
                 )
         return dict(sorted(bodies.items()))

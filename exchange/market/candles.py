@@ -31,45 +31,49 @@ class Trade:
     units: int
 
 
+class Row(NamedTuple):
+    """A whole candle, for storing many at once."""
+
+    instrument_id: UUID
+    interval: str
+    time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
 def start_of(at: datetime, interval: Interval) -> datetime:
     """The time at which the candle that holds `at` begins (UTC)."""
     return at - (at - _EPOCH) % LENGTH[interval]
 
 
 def record(trades: Sequence[Trade]) -> None:
-    """Fold trades of one moment into the candles of every interval. One writer at a time."""
-    for_each = [(trade, interval) for trade in trades for interval in Interval]
-    keys = {
-        (trade.instrument_id, interval.value, start_of(trade.at, interval)): trade
-        for trade, interval in for_each
-    }
-    stored = {
-        (candle.instrument_id, candle.interval, candle.time): candle
-        for candle in Candle.objects.filter(
-            time__in={time for _, _, time in keys},
-            instrument_id__in={trade.instrument_id for trade in trades},
+    """Fold trades into the candles of every interval: new ones open, present ones are extended."""
+    rows = [
+        Row(
+            trade.instrument_id,
+            interval.value,
+            start_of(trade.at, interval),
+            trade.price,
+            trade.price,
+            trade.price,
+            trade.price,
+            trade.units,
         )
-    }
-    Candle.objects.bulk_create(
-        [_folded(stored.get(key), key, trade) for key, trade in keys.items()],
-        update_conflicts=True,
-        unique_fields=["instrument", "interval", "time"],
-        update_fields=["high", "low", "close", "volume"],
-    )
-
-
-def _folded(candle: Candle | None, key: tuple[UUID, str, datetime], trade: Trade) -> Candle:
-    instrument_id, interval, time = key
-    before = candle or Candle(open=trade.price, high=trade.price, low=trade.price, volume=0)
-    return Candle(
-        instrument_id=instrument_id,
-        interval=interval,
-        time=time,
-        open=before.open,
-        high=max(before.high, trade.price),
-        low=min(before.low, trade.price),
-        close=trade.price,
-        volume=before.volume + trade.units,
+        for trade in trades
+        for interval in Interval
+    ]
+    greatest, least = ("MAX", "MIN") if connection.vendor == "sqlite" else ("GREATEST", "LEAST")
+    _upsert(
+        rows,
+        f"""
+        high = {greatest}(exchange_candle.high, excluded.high),
+        low = {least}(exchange_candle.low, excluded.low),
+        "close" = excluded."close",
+        volume = exchange_candle.volume + excluded.volume
+        """,
     )
 
 
@@ -90,43 +94,34 @@ def read(
     return list(candles.order_by("-time")[:limit])[::-1]
 
 
-class Row(NamedTuple):
-    """A whole candle, for storing many at once."""
-
-    instrument_id: UUID
-    interval: str
-    time: datetime
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: int
-
-
-BACKFILL_SQL = """
-    INSERT INTO exchange_candle
-        (instrument_id, "interval", "time", "open", high, low, "close", volume)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (instrument_id, "interval", "time") DO UPDATE SET
+def backfill(rows: Sequence[Row]) -> int:
+    """Store whole candles, in place of any that are there; returns how many."""
+    _upsert(
+        rows,
+        """
         "open" = excluded."open", high = excluded.high, low = excluded.low,
         "close" = excluded."close", volume = excluded.volume
-"""
+        """,
+    )
+    return len(rows)
 
 
-def backfill(rows: Sequence[Row]) -> int:
-    """Store whole candles, in place of any that are there; returns how many.
-
-    Plain SQL, because a history has hundreds of thousands of them.
-    """
+def _upsert(rows: Sequence[Row], changes: str) -> None:
+    """Plain SQL: every round folds into each interval, and a history has hundreds of thousands."""
     instrument = Instrument._meta.pk
-    ids = {row.instrument_id: None for row in rows}
+    ids = {row.instrument_id for row in rows}
     stored_ids = {key: instrument.get_db_prep_save(key, connection) for key in ids}
     stored_times = {
         time: connection.ops.adapt_datetimefield_value(time) for time in {row.time for row in rows}
     }
     with connection.cursor() as cursor:
         cursor.executemany(
-            BACKFILL_SQL,
+            f"""
+            INSERT INTO exchange_candle
+                (instrument_id, "interval", "time", "open", high, low, "close", volume)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT (instrument_id, "interval", "time") DO UPDATE SET {changes}
+            """,  # noqa: S608 - the changes are the two above
             [
                 (
                     stored_ids[row.instrument_id],
@@ -138,4 +133,3 @@ def backfill(rows: Sequence[Row]) -> int:
                 for row in rows
             ],
         )
-    return len(rows)

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from authentication import websocket
-from be.api.refusals import Refusal
 from be.api.formats import time_text
+from be.api.refusals import Refusal
 from exchange.streaming import hub, origins, protocol, shutdown
 from exchange.streaming.protocol import Auth, Ping, SocketRefusal, Subscribe, Unsubscribe
 from exchange.streaming.sockets import Access, Socket

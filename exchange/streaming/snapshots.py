@@ -8,9 +8,8 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 
 from authentication.models import Session
-from exchange import engine
 from exchange.market import quotes
-from exchange.models import Instrument, Quote, Simulator
+from exchange.models import SIMULATOR, Instrument, Quote, Simulator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +42,7 @@ async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 def _rounds() -> int:
-    rounds = Simulator.objects.filter(name=engine.SIMULATOR).values_list("rounds", flat=True)
+    rounds = Simulator.objects.filter(name=SIMULATOR).values_list("rounds", flat=True)
     return rounds.first() or 0
 
 

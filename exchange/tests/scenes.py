@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from authentication import sessions
 from authentication.models import User
+from banking.assets import USD
 from exchange import engine
 from exchange.market import quotes
 from exchange.market.ticks import Round
-from exchange.models import Quote, Simulator
+from exchange.models import SIMULATOR, Quote, Simulator
 from exchange.streaming import publish
 from exchange.tests import market
 
@@ -65,7 +66,7 @@ def advance_unheard(*, bids: dict[str, str]) -> int:
 
 def publish_large(*, symbol: str, count: int, characters: int) -> int:
     """So many quotes of this symbol, each padded to this size; the sequence of the last."""
-    rounds = Simulator.objects.get(name=engine.SIMULATOR).rounds
+    rounds = Simulator.objects.get(name=SIMULATOR).rounds
     sequence = Quote.objects.get(instrument__symbol=symbol).sequence
     for _ in range(count):
         sequence += 1
@@ -77,7 +78,7 @@ def publish_large(*, symbol: str, count: int, characters: int) -> int:
 def place(*, email: str, symbol: str) -> str:
     """A limit order far below the market, of a customer who can pay for it; its id."""
     user = User.objects.get(email=email)
-    market.give(user, market.USD, "1000")
+    market.give(user, USD, "1000")
     return str(market.place(user, symbol=symbol, limit="1.00", now=timezone.now()).pk)
 
 

@@ -62,8 +62,9 @@ class LiveServer:
         self._helper: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self.call(f"{__name__}:migrate")  # in the helper: one start of Django less
-        self.start()
+        self._spawn()  # side by side: starting Django takes longer than all the rest
+        self.call(f"{__name__}:migrate")
+        self._wait_for_port()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,16 +91,7 @@ class LiveServer:
 
     def start(self) -> None:
         """Start, and wait until the port answers."""
-        assert self._process is None, "The server is running already."
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self._command],
-                cwd=ROOT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._spawn()
         self._wait_for_port()
 
     def stop(self) -> int:
@@ -161,6 +153,18 @@ class LiveServer:
         answer = json.loads(self._helper.stdout.readline() or '{"error": "The helper died."}')
         assert "error" not in answer, f"{function}:\n{answer['error']}"
         return answer["result"]
+
+    def _spawn(self) -> None:
+        assert self._process is None, "The server is running already."
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._command],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     def _wait_for_port(self) -> None:
         deadline = time.monotonic() + SECONDS_TO_START

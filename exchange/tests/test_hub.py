@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = 10.0  # only what fails takes so long
 Document = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Layer(EmbeddedChannelLayer):
@@ -114,44 +116,56 @@ async def hub(layer) -> AsyncIterator[Hub]:
     await hub.stop()
 
 
-@database_sync_to_async
-def listed(**bids: str) -> None:
-    for symbol, bid in bids.items():
-        market.set_quote(market.make_instrument(symbol), bid, bid)
+async def database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call what uses the database, off the event loop."""
+    result: R = await database_sync_to_async(function)(*args, **kwargs)
+    return result
 
 
-@database_sync_to_async
-def moved(symbol: str, sequence: int) -> Document:
+async def listed(**bids: str) -> None:
+    def create() -> None:
+        for symbol, bid in bids.items():
+            market.set_quote(market.make_instrument(symbol), bid, bid)
+
+    await database(create)
+
+
+async def moved(symbol: str, sequence: int) -> Document:
     """The quote moves on in the database, and nobody is told."""
-    Quote.objects.filter(instrument__symbol=symbol).update(sequence=sequence)
-    return quotes.document(quotes.current([symbol])[0])
 
+    def move() -> Document:
+        Quote.objects.filter(instrument__symbol=symbol).update(sequence=sequence)
+        return quotes.document(quotes.current([symbol])[0])
 
-@database_sync_to_async
-def session_of(user: User) -> UUID:
-    tokens = sessions.open_session(user=user, user_agent="", ip_address=None, now=timezone.now())
-    return sessions.authenticate_access(tokens.access_token, timezone.now()).session_id
+    return await database(move)
 
 
 def document(symbol: str, sequence: int) -> Document:
     return {"symbol": symbol, "sequence": sequence}
 
 
-async def new_user() -> User:
-    create = database_sync_to_async(User.objects.create_user)
-    user: User = await create(f"{uuid4()}@example.com")
-    return user
+def new_access() -> Access:
+    """Of a new user, for an hour."""
+    now = timezone.now()
+    user = User.objects.create_user(f"{uuid4()}@example.com")
+    tokens = sessions.open_session(user=user, user_agent="", ip_address=None, now=now)
+    grant = sessions.authenticate_access(tokens.access_token, now)
+    return Access(user.pk, grant.session_id, now + timedelta(hours=1))
 
 
 async def reader_of(hub: Hub, *symbols: str, orders: bool = False) -> tuple[Reader, Socket, UUID]:
     """A new user's authenticated socket with this subscription."""
-    user, reader = await new_user(), Reader()
+    reader, access = Reader(), await database(new_access)
     socket = Socket(reader.send)
-    in_an_hour = timezone.now() + timedelta(hours=1)
-    hub.join(socket, Access(user.pk, await session_of(user), in_an_hour))
+    hub.join(socket, access)
     await hub.subscribe(socket, symbols=symbols, channels=["orders"] if orders else [])
     await until(lambda: len(reader.texts) == 1)
-    return reader, socket, user.pk
+    return reader, socket, access.user_id
+
+
+async def caught_up(hub: Hub) -> None:
+    """A new hub reads the database once; what it reads from now on has another reason."""
+    await until(lambda: not hub._has_gap)
 
 
 async def joined(layer: Layer) -> None:
@@ -160,7 +174,7 @@ async def joined(layer: Layer) -> None:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it may be anything
             await asyncio.sleep(0.005)
 
 
@@ -196,7 +210,7 @@ async def test_a_slow_reader_gets_only_the_newest_quotes_and_holds_up_nobody(hub
 async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub, layer):
     slow, socket, user_id = await reader_of(hub, orders=True)
     slow.reads.clear()
-    update = {"event": "new", "order": {}, "execution": None}
+    update: Document = {"event": "new", "order": {}, "execution": None}
     updates = [update | {"sequence": n} for n in range(outbox.MAX_QUEUED_FRAMES + 10)]
     await layer.group_send(
         publish.GROUP, {"type": "stream.orders", "owner": str(user_id), "updates": updates}
@@ -253,6 +267,7 @@ async def test_waiting_prices_of_an_unsubscribed_symbol_are_not_sent(hub, layer)
 async def test_after_the_layer_failed_the_hub_sends_what_was_missed_and_listens_again(hub, layer):
     await listed(AAPL="1", MSFT="1")
     reader, socket, _ = await reader_of(hub, "AAPL")
+    await caught_up(hub)
     layer.break_down()
     await until(lambda: not layer._listeners.get(f"group:{publish.GROUP}"))
     missed = await moved("AAPL", 7)
@@ -269,6 +284,7 @@ async def test_after_the_layer_failed_the_hub_sends_what_was_missed_and_listens_
 async def test_a_gap_in_the_rounds_is_filled_from_the_database(hub, layer):
     await listed(AAPL="1", MSFT="1")
     reader, _, _ = await reader_of(hub, "AAPL", "MSFT")
+    await caught_up(hub)
     await send_round(layer, 1, document("MSFT", 2))
     await moved("AAPL", 3)  # in round 2, which is lost
     await send_round(layer, 3, document("MSFT", 3))
@@ -313,8 +329,7 @@ async def test_sockets_outlive_a_database_that_is_gone_for_a_while(hub, layer, m
 async def test_deactivating_a_user_closes_the_sockets(hub):
     reader, socket, user_id = await reader_of(hub)
     other, _, _ = await reader_of(hub)
-    update = database_sync_to_async(User.objects.filter(pk=user_id).update)
-    await update(is_active=False)
+    await database(lambda: User.objects.filter(pk=user_id).update(is_active=False))
     await until(lambda: reader.close_code == 4401)
     assert reader.frames("error")[-1]["code"] == "session_ended"
     assert other.close_code is None

@@ -109,24 +109,24 @@ def test_a_bonds_quote_has_yield_and_accrued_interest(client: APIClient):
 def test_the_list_pages_by_symbol_and_searches(client: APIClient, aapl: Instrument):
     for symbol in ("ZZZ", "MSFT", "BBB"):
         make_instrument(symbol)
-    first = client.get(URL, {"page_size": 3}).json()
+    first = client.get(f"{URL}?page_size=3").json()
     assert [row["symbol"] for row in first["results"]] == ["AAPL", "BBB", "MSFT"]
     assert first["results"][0]["quote"]["price"] == "190.00"
     assert first["results"][1]["quote"] is None
     rest = client.get(first["next"]).json()
     assert [row["symbol"] for row in rest["results"]] == ["ZZZ"]
-    found = client.get(URL, {"search": "msf"}).json()["results"]
+    found = client.get(f"{URL}?search=msf").json()["results"]
     assert [row["symbol"] for row in found] == ["MSFT"]
     assert client.get(URL, {"asset_class": "crypto"}).json()["results"] == []
 
 
 def test_candles_ascend_and_continue(client: APIClient, aapl: Instrument):
     add_candles(aapl, "1h", ["10", "11", "12", "13", "14"], timedelta(hours=1))
-    newest = client.get(f"{URL}AAPL/", {"interval": "1h", "limit": 2}).json()
+    newest = client.get(f"{URL}AAPL/", {"interval": "1h", "limit": "2"}).json()
     assert [row["close"] for row in newest["candles"]] == ["13.00", "14.00"]
     assert newest["next"] is None
     start = "2026-03-02T10:00:00Z"
-    page = client.get(f"{URL}{aapl.pk}/", {"interval": "1h", "limit": 2, "start": start}).json()
+    page = client.get(f"{URL}{aapl.pk}/", {"interval": "1h", "limit": "2", "start": start}).json()
     seen = page["candles"]
     while page["next"]:
         page = client.get(page["next"]).json()

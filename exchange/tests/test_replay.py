@@ -31,8 +31,9 @@ def write(path: Path, text: str) -> Path:
 def real_bars(tmp_path: Path) -> Path:
     """The first two hundred days of AAPL of the year 2000, as they were."""
     file = tmp_path / "AAPL.csv"
+    real: dict[str, list[object]] = dict(stocks.AAPL)  # type: ignore[arg-type]
     names = ("date", "open", "high", "low", "close", "volume")
-    columns = [stocks.AAPL[name][:200] for name in names]
+    columns = [real[name][:200] for name in names]
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(names)

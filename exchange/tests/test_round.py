@@ -156,8 +156,8 @@ def test_a_new_day_begins_a_new_session(aapl: Instrument):
 
 def test_candles_of_every_interval_are_folded(aapl: Instrument):
     start = market.NOW
-    for second, price in ((1, "191.00"), (20, "188.00"), (50, "189.50"), (70, "192.00")):
-        advance(tick("AAPL", price, "999.00", volume="1"), at=start + timedelta(seconds=second))
+    for seconds, price in ((1, "191.00"), (20, "188.00"), (50, "189.50"), (70, "192.00")):
+        advance(tick("AAPL", price, "999.00", volume="1"), at=start + timedelta(seconds=seconds))
     first, second = Candle.objects.filter(interval="1m").order_by("time")
     assert (first.open, first.high, first.low, first.close) == (191, 191, 188, Decimal("189.5"))
     assert (first.time, first.volume) == (start, 3_000_000)

@@ -111,6 +111,7 @@ def test_a_restart_continues_where_the_state_ends(listed):
     now = NOW + timedelta(minutes=1)
     model = continue_model(simulator, seed=1, now=now, specs=SPECS)
     assert model.tick == simulator.rounds
+    assert simulator.state is not None
     assert model.at.isoformat() == simulator.state["at"]
     tick = model.step(now).ticks[0]
     last = Quote.objects.get(instrument__symbol=tick.symbol).price

@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import time_machine
 from channels.layers import channel_layers
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from rest_framework.test import APIClient
 
-from exchange.market import status
-from exchange.models import Instrument
+from exchange.models import Instrument, Quote
 from exchange.tests import market
 
 URL = "/api/exchange/api/v1/status/"
@@ -49,8 +48,8 @@ def test_without_a_database_it_is_down(db, now, monkeypatch):
     def fail(**_):
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(status.Quote.objects, "aggregate", fail)
-    monkeypatch.setattr(status.connection, "close", lambda: None)
+    monkeypatch.setattr(Quote.objects, "aggregate", fail)
+    monkeypatch.setattr(connection, "close", lambda: None)
     answer = APIClient().get(URL)
     assert answer.status_code == 503
     assert answer["Retry-After"] == "5"

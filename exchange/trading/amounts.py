@@ -46,9 +46,14 @@ class Totals:
         return Cash(USD.units_up(self.value), USD.units_up(self.fee))
 
     def received(self) -> Cash:
-        """What a seller has received for these fills; the fee never exceeds it."""
-        cents = USD.units_down(self.value)
-        return Cash(cents, min(USD.units_up(self.fee), cents))
+        """What a seller has received for these fills.
+
+        What is left after the fee is rounded down as one, so that no fill, however small, ever
+        costs a seller money.
+        """
+        fee_cents = USD.units_up(self.fee)
+        net_cents = USD.units_down(EXACT.subtract(self.value, self.fee))
+        return Cash(net_cents + fee_cents, fee_cents)
 
 
 def bought(before: Totals, after: Totals) -> Cash:

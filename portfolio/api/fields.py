@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from be.api.formats import price_text, time_text
+from be.api.formats import plain, price_text, time_text
 
 
 class _FixedDecimalField(serializers.ReadOnlyField):
@@ -18,7 +18,7 @@ class _FixedDecimalField(serializers.ReadOnlyField):
     def to_representation(self, value: Decimal | float) -> str:
         text = f"{value:.{self.places}f}"
         # What rounds to nothing has no sign.
-        return text if float(text) else text.removeprefix("-")
+        return text if text.strip("-0.") else text.removeprefix("-")
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "1912.50"})
@@ -40,6 +40,14 @@ class RatioField(_FixedDecimalField):
     """A fraction, "0.082113" for 8.2113 %, or another ratio of two figures."""
 
     places = 6
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "1.5"})
+class QuantityField(serializers.ReadOnlyField):
+    """Shares, coins, or dollars of a bond's face value."""
+
+    def to_representation(self, value: Decimal) -> str:
+        return plain(value)
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})

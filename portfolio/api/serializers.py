@@ -4,9 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
-from be.api.fields import PlainDecimalField
 from exchange.models import AssetClass
-from portfolio.api.fields import MoneyField, PercentField, PriceField, RatioField, TimeField
+from portfolio.api.fields import (
+    MoneyField,
+    PercentField,
+    PriceField,
+    QuantityField,
+    RatioField,
+    TimeField,
+)
 from portfolio.lots import LotMethod
 from portfolio.performance import DEFAULT_BENCHMARK
 from portfolio.spans import Period
@@ -53,8 +59,10 @@ class InstrumentRowSerializer(serializers.Serializer[Any]):
 
 
 class HoldingSerializer(InstrumentRowSerializer):
-    quantity = PlainDecimalField(help_text="Shares, coins, or dollars of face value.")
-    available_quantity = PlainDecimalField(help_text="What no open order has reserved.")
+    """An instrument that is held."""
+
+    quantity = QuantityField(help_text="Shares, coins, or dollars of face value.")
+    available_quantity = QuantityField(help_text="What no open order has reserved.")
     average_cost = PriceField(
         allow_null=True,
         help_text="For one share or coin, or 100 of face value; fees included. Null like the cost.",
@@ -96,8 +104,10 @@ class HoldingsSerializer(serializers.Serializer[Any]):
 
 
 class LotSerializer(InstrumentRowSerializer):
+    """What is left of one purchase."""
+
     id = serializers.UUIDField(help_text="The execution that bought it.")
-    quantity = PlainDecimalField(help_text="What is left of the purchase.")
+    quantity = QuantityField(help_text="What is left of the purchase.")
     cost_basis = MoneyField()
     unit_cost = PriceField(help_text="For one share or coin, or 100 of face value.")
     price = PriceField(allow_null=True)
@@ -110,7 +120,7 @@ class LotSerializer(InstrumentRowSerializer):
 
 class RealizedPartSerializer(serializers.Serializer[Any]):
     lot_id = serializers.UUIDField(source="lot_trade_id", help_text="The execution that bought it.")
-    quantity = PlainDecimalField()
+    quantity = QuantityField()
     proceeds = MoneyField()
     cost_basis = MoneyField()
     gain = MoneyField()
@@ -119,8 +129,10 @@ class RealizedPartSerializer(serializers.Serializer[Any]):
 
 
 class SaleSerializer(InstrumentRowSerializer):
+    """One sale, and what it gained."""
+
     id = serializers.UUIDField(help_text="The execution that sold.")
-    quantity = PlainDecimalField()
+    quantity = QuantityField()
     proceeds = MoneyField(help_text="Fees taken off.")
     cost_basis = MoneyField()
     gain = MoneyField()

@@ -5,7 +5,7 @@ from portfolio.api import views
 urlpatterns = [
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
     path("performance/", views.PerformanceView.as_view(), name="portfolio-performance"),
-    path("lots/", views.LotsView.as_view(), name="portfolio-lots"),
-    path("realized/", views.RealizedView.as_view(), name="portfolio-realized"),
+    path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
+    path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
 
 from be.api.schema import problems
 from exchange.models import Execution
@@ -46,7 +46,7 @@ class HoldingsView(APIView):
         return Response(serializers.HoldingsSerializer(found).data)
 
 
-class PagedByExecution(GenericAPIView[Execution]):
+class PagedByExecution(GenericViewSet[Execution]):
     """Rows that each stem from one execution, and have its id: paged newest first."""
 
     queryset = Execution.objects.none()
@@ -58,7 +58,7 @@ class PagedByExecution(GenericAPIView[Execution]):
         return self.get_paginated_response(self.get_serializer(shown, many=True).data)
 
 
-class LotsView(PagedByExecution):
+class LotViewSet(PagedByExecution):
     serializer_class = serializers.LotSerializer
 
     @extend_schema(
@@ -69,7 +69,7 @@ class LotsView(PagedByExecution):
         responses={200: serializers.LotSerializer(many=True), **problems(400, 401, 503)},
         examples=[examples.LOT],
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         query = _query(serializers.LotsQuery, request)
         return self.paged(
             tax_lots.open_lots(
@@ -81,7 +81,7 @@ class LotsView(PagedByExecution):
         )
 
 
-class RealizedView(PagedByExecution):
+class SaleViewSet(PagedByExecution):
     serializer_class = serializers.SaleSerializer
 
     @extend_schema(
@@ -92,7 +92,7 @@ class RealizedView(PagedByExecution):
         responses={200: serializers.SaleSerializer(many=True), **problems(400, 401, 503)},
         examples=[examples.SALE],
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         query = _query(serializers.LotsQuery, request)
         return self.paged(
             tax_lots.sales(

@@ -1,4 +1,4 @@
-"""Who may ask, and that every answer agrees with the published schema."""
+"""Who may ask."""
 
 import pytest
 from rest_framework.test import APIClient

@@ -15,7 +15,8 @@ const canvas = $("chart");
 let candles = [];
 let shown = { symbol: null, interval: "1m" };
 let lastVolume = null;
-let pointer = null; // index of the candle under the crosshair, among the visible ones
+let view = null; // what was drawn last: the visible candles and where they are
+let pointer = null; // the crosshair: an index into the visible candles
 let theme = {};
 
 /** Load and draw an instrument's candles. */
@@ -62,13 +63,13 @@ function draw() {
   pen.scale(ratio, ratio);
   pen.font = theme.font;
   pen.textBaseline = "middle";
-  const view = measure(pen, width, height);
+  view = measure(pen, width, height);
   if (!view) return;
-  drawGrid(pen, view);
-  drawCandles(pen, view);
-  drawLevel(pen, view, +candles.at(-1).close, colour(candles.at(-1)), theme.surface);
-  if (pointer !== null) drawCrosshair(pen, view);
-  writeReadout(view);
+  drawGrid(pen);
+  drawCandles(pen);
+  drawLevel(pen, +candles.at(-1).close, colour(candles.at(-1)));
+  if (pointer !== null) drawCrosshair(pen);
+  writeReadout();
 }
 
 /** What is visible, and where a price and a candle are on the canvas. */
@@ -87,12 +88,11 @@ function measure(pen, width, height) {
     visible, right, bottom, width, low, span, step,
     x: (index) => (index + 0.5) * step,
     y: (price) => 12 + ((low + span - price) / span) * plot,
-    priceAt: (y) => low + span - ((y - 12) / plot) * span,
     most: Math.max(...visible.map((candle) => +candle.volume)) || 1,
   };
 }
 
-function drawGrid(pen, view) {
+function drawGrid(pen) {
   pen.strokeStyle = theme.grid;
   pen.fillStyle = theme.muted;
   pen.lineWidth = 1;
@@ -113,7 +113,7 @@ function drawGrid(pen, view) {
   });
 }
 
-function drawCandles(pen, view) {
+function drawCandles(pen) {
   const body = Math.max(Math.floor(view.step * 0.68), 1);
   view.visible.forEach((candle, index) => {
     const x = view.x(index);
@@ -130,28 +130,27 @@ function drawCandles(pen, view) {
 }
 
 /** A dashed line across at a price, with the price in a box at its end. */
-function drawLevel(pen, view, price, fill, ink) {
+function drawLevel(pen, price, fill) {
   const y = view.y(price);
   pen.strokeStyle = pen.fillStyle = fill;
   pen.setLineDash([3, 3]);
   line(pen, 0, y, view.right, y);
   pen.setLineDash([]);
   pen.fillRect(view.right + 2, y - 9, view.width - view.right - 2, 18);
-  pen.fillStyle = ink;
+  pen.fillStyle = theme.surface;
   pen.textAlign = "left";
   pen.fillText(label(price), view.right + 7, y + 0.5);
 }
 
-function drawCrosshair(pen, view) {
-  pointer = Math.min(pointer, view.visible.length - 1);
+function drawCrosshair(pen) {
   const x = view.x(pointer);
   pen.strokeStyle = theme.muted;
   line(pen, x, 0, x, view.bottom);
-  drawLevel(pen, view, +view.visible[pointer].close, theme.ink, theme.surface);
+  drawLevel(pen, +view.visible[pointer].close, theme.ink);
 }
 
-function writeReadout({ visible }) {
-  const candle = visible[pointer ?? visible.length - 1];
+function writeReadout() {
+  const candle = view.visible[pointer ?? view.visible.length - 1];
   const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close];
   const prices = { O: open, H: high, L: low, C: close };
   const parts = Object.entries(prices).map(([name, text]) => `${name} ${decimals.price(text)}`);
@@ -190,12 +189,6 @@ function timeText(time, isFull = false) {
   return at.toLocaleString("en-GB", format).replace(",", "");
 }
 
-function pointAt(event) {
-  const right = canvas.clientWidth - 60;
-  const count = Math.min(candles.length, Math.max(Math.floor(right / CANDLE_WIDTH), 10));
-  return Math.floor((event.offsetX / right) * count);
-}
-
 function readTheme() {
   const style = getComputedStyle(document.documentElement);
   const colours = ["up", "down", "grid", "muted", "ink", "surface"];
@@ -203,3 +196,22 @@ function readTheme() {
   theme.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   draw();
 }
+
+function point(index) {
+  pointer = index === null ? null : Math.max(0, Math.min(index, (view?.visible.length ?? 1) - 1));
+  draw();
+}
+
+canvas.addEventListener("pointermove", ({ offsetX }) => view && point(Math.floor(offsetX / view.step)));
+canvas.addEventListener("pointerleave", () => point(null));
+canvas.addEventListener("blur", () => point(null));
+canvas.addEventListener("keydown", (event) => {
+  const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!move || !view) return;
+  event.preventDefault();
+  point((pointer ?? view.visible.length) + move);
+  $("said").textContent = $("readout").textContent;
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readTheme);
+new ResizeObserver(draw).observe(canvas);
+readTheme();

@@ -47,7 +47,7 @@ export const percent = (text) => signed(format(text, { min: 2, max: 2 })) + "%";
 const compactFormat = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 export const compact = (text) => compactFormat.format(Number(text));
 
-/** The exact product of two decimals, as a decimal; of hundredths, if `perHundred`. */
+/** The exact product of two decimals that are not negative; a hundredth of it, if `perHundred`. */
 export function product(a, b, { perHundred = false } = {}) {
   const [left, right] = [parse(a), parse(b)];
   const places = left.places + right.places + (perHundred ? 2 : 0);

@@ -20,6 +20,7 @@ export function open({ subscription, accessToken, renew, onState, onMessage }) {
 
   async function connect() {
     clearTimeout(retryTimer);
+    retryTimer = 0;
     let token;
     try {
       token = await accessToken();
@@ -55,7 +56,6 @@ export function open({ subscription, accessToken, renew, onState, onMessage }) {
     onState("reconnecting");
     const wait = Math.min(FIRST_RETRY * 2 ** attempts, LONGEST_RETRY);
     attempts += 1;
-    clearTimeout(retryTimer);
     retryTimer = setTimeout(connect, wait * (0.5 + Math.random() / 2));
   }
 
@@ -81,7 +81,7 @@ export function open({ subscription, accessToken, renew, onState, onMessage }) {
   }
 
   window.addEventListener("online", () => {
-    if (!isClosed && socket?.readyState !== WebSocket.OPEN) connect();
+    if (!isClosed && retryTimer) connect();
   });
   connect();
   return { close, authenticate };

@@ -2,8 +2,7 @@
 // sessionStorage; they are renewed before they end.
 
 const KEY = "brokerpro.tokens";
-const RENEW_BEFORE = 60_000; // milliseconds
-const RETRY_RENEWAL_AFTER = 5_000;
+const RETRY_RENEWAL_AFTER = 5_000; // milliseconds
 
 /** "ended" with a reason in `detail`, and "renewed". */
 export const events = new EventTarget();
@@ -54,7 +53,7 @@ export async function call(method, path, options = {}) {
 /** A token that is good for a while yet. */
 export async function accessToken() {
   if (!tokens) throw new Problem({ status: 401, detail: "Sign in first." });
-  if (Date.now() > tokens.ends_at - 5_000) await renew();
+  if (renewal || Date.now() > tokens.ends_at - 5_000) await renew();
   return tokens.access_token;
 }
 
@@ -71,7 +70,6 @@ async function exchange() {
     const fresh = dated(answer);
     tabs.postMessage({ spent, fresh });
     keep(fresh);
-    events.dispatchEvent(new Event("renewed"));
   } catch (problem) {
     const isRefused = problem.status === 400 || problem.status === 401;
     if (isRefused && tokens?.refresh_token === spent) {
@@ -90,8 +88,10 @@ const dated = (answer) => ({ ...answer, ends_at: Date.now() + answer.expires_in 
 function keep(fresh) {
   tokens = fresh;
   sessionStorage.setItem(KEY, JSON.stringify(tokens));
-  const jitter = Math.random() * 20_000; // so that duplicated tabs do not renew at the same time
-  renewLater(tokens.ends_at - Date.now() - RENEW_BEFORE + jitter);
+  // In the last fifth of their life, and by chance: duplicated tabs should not renew together.
+  const early = tokens.expires_in * 1000 * (0.1 + 0.1 * Math.random());
+  renewLater(tokens.ends_at - early - Date.now());
+  events.dispatchEvent(new Event("renewed"));
 }
 
 function forget() {

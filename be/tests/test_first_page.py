@@ -1,0 +1,277 @@
+"""The first page: what is sent, and, in a real browser against a real server, that it works."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.staticfiles import finders
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from exchange.tests.server import ROOT, LiveServer
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DEMO_BUTTON = "Sign in as the demo customer"
+PATIENCE = 15_000.0  # milliseconds; only what fails takes so long
+
+
+# What is sent
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, and the text inside of scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inline: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] in {"script", "style"} and data.strip():
+            self.inline.append(data)
+
+
+def test_the_page_is_there_without_signing_in(client):
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "BrokerPro" in response.text
+
+
+def test_the_demo_customer_signs_in_by_a_button_in_development(client, settings):
+    settings.DEBUG = True
+    assert DEMO_BUTTON in client.get("/").text
+
+
+def test_no_password_is_on_the_page_in_production(client, settings):
+    settings.DEBUG = False
+    text = client.get("/").text
+    assert settings.DEMO_PASSWORD not in text
+    assert settings.DEMO_EMAIL not in text
+    assert DEMO_BUTTON not in text
+
+
+def test_the_policy_allows_nothing_from_other_hosts_and_nothing_inline(client):
+    policy = client.get("/").headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_page_has_no_inline_script_or_style_that_the_policy_would_stop(client):
+    page = Tags(client.get("/").text)
+    assert page.inline == []
+    attributes = {name for _, attributes in page.tags for name in attributes}
+    assert not {name for name in attributes if name == "style" or name.startswith("on")}
+
+
+def test_everything_the_page_loads_is_ours_and_exists(client):
+    page = Tags(client.get("/").text)
+    loaded = [
+        str(attributes.get("src") or attributes.get("href"))
+        for tag, attributes in page.tags
+        if tag in {"script", "link", "img"}
+    ]
+    assert loaded
+    for url in loaded:
+        assert url.startswith("/static/brokerpro/")
+        assert finders.find(url.removeprefix("/static/"))
+
+
+def test_only_reading_is_answered(client):
+    assert client.post("/").status_code == 405
+
+
+# That it works
+
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="/usr/bin/chromium is missing: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server whose market moves, and a demo customer."""
+    with LiveServer(tmp_path_factory.mktemp("page")) as server:
+        server.manage("seed_market", "--minutes", "1")
+        simulator = subprocess.Popen(
+            [sys.executable, "manage.py", "run_exchange_simulator", "--interval", "0.5"],
+            cwd=ROOT,
+            env=server.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield server
+        finally:
+            simulator.terminate()
+            simulator.wait(15)
+            server.kill()  # nothing of it is kept, so it need not answer what it was asked last
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Its loop would keep Django from the database in this thread, for the tests that come after.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Visit:
+    """A page of its own, and what it did: requests, messages of the socket, complaints."""
+
+    def __init__(self, browser: Browser, server: LiveServer) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
+        self.page.set_default_timeout(PATIENCE)
+        self.hosts: set[str] = set()
+        self.complaints: list[str] = []
+        self.frames: list[str] = []
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                message.type in {"error", "warning"} and self.complaints.append(message.text)
+            ),
+        )
+        self.page.on("websocket", self._listen)
+        self.page.goto(server.url)
+
+    def _listen(self, socket: object) -> None:
+        self.hosts.add(urlsplit(socket.url).netloc)  # type: ignore[attr-defined]
+        socket.on("framereceived", lambda text: self.frames.append(str(text)))  # type: ignore[attr-defined]
+
+    def sign_in(self) -> None:
+        self.page.get_by_role("button", name=DEMO_BUTTON).click()
+        expect(self.page.locator("#connection")).to_have_text("Live", timeout=PATIENCE)
+
+
+@pytest.fixture
+def visit(browser: Browser, market: LiveServer) -> Iterator[Visit]:
+    visit = Visit(browser, market)
+    yield visit
+    visit.page.close()
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_the_demo_customer_sees_prices_move_and_buys_a_share(visit, market):
+    page = visit.page
+
+    visit.sign_in()
+
+    # Prices move, and what moves them comes over the socket.
+    bitcoin = page.locator("[data-symbol='BTC-USD'] .price")
+    before = bitcoin.inner_text()
+    expect(bitcoin).not_to_have_text(before, timeout=PATIENCE)
+    assert any('"price_update"' in frame for frame in visit.frames)
+
+    # One share is bought at the market; its order and the holding say so.
+    page.get_by_role("button", name="AAPL").first.click()
+    held = page.locator("[data-holding='AAPL'] .quantity")
+    quantity = Decimal(held.inner_text())
+    page.locator("#ticket [name='amount']").fill("1")
+    page.get_by_role("button", name="Buy AAPL", exact=True).click()
+    outcome = page.locator("#order-outcome")
+    expect(outcome).to_have_text(re.compile(r"^Bought 1 AAPL at \d+\.\d\d"), timeout=PATIENCE)
+    newest = page.locator("#orders tr").first
+    expect(newest).to_contain_text("1 AAPL")
+    expect(newest.locator(".status")).to_have_text("filled")
+    expect(held).to_have_text(str(quantity + 1), timeout=PATIENCE)
+    assert any('"order_update"' in frame for frame in visit.frames)
+
+    assert visit.complaints == []
+    assert visit.hosts == {urlsplit(market.url).netloc}
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_a_limit_order_waits_and_can_be_canceled(visit):
+    page = visit.page
+    visit.sign_in()
+
+    page.get_by_role("radio", name="Limit").check()
+    page.get_by_label("Limit price").fill("1.00")
+    page.get_by_role("button", name="Buy AAPL", exact=True).click()
+    expect(page.locator("#order-outcome")).to_have_text("Working: buy 1 AAPL at 1.00.")
+
+    page.get_by_role("button", name="Cancel the order to buy AAPL").click()
+    expect(page.locator("#orders tr").first.locator(".status")).to_have_text("canceled")
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_a_refused_order_says_why(visit):
+    page = visit.page
+    visit.sign_in()
+
+    page.get_by_role("radio", name="Sell").check()
+    page.locator("#ticket [name='amount']").fill("1000000")
+    page.get_by_role("button", name="Sell AAPL", exact=True).click()
+
+    expect(page.locator("#order-outcome")).to_contain_text("available")
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_signing_out_ends_the_session_and_leaves_nothing_behind(visit, market):
+    page = visit.page
+    visit.sign_in()
+    tokens = page.evaluate("JSON.parse(sessionStorage['brokerpro.tokens'])")
+
+    page.get_by_role("button", name="Sign out").click()
+
+    expect(page.get_by_role("button", name=DEMO_BUTTON)).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    answer = page.request.post(
+        f"{market.url}/api/auth/refresh/", data={"refresh_token": tokens["refresh_token"]}
+    )
+    assert answer.status == 401
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_the_page_comes_back_by_itself_after_the_server_was_gone(visit, market):
+    page = visit.page
+    visit.sign_in()
+
+    market.kill()
+    expect(page.locator("#connection")).to_have_text("Reconnecting", timeout=PATIENCE)
+    market.start()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=30_000)
+
+    bitcoin = page.locator("[data-symbol='BTC-USD'] .price")
+    expect(bitcoin).not_to_have_text(bitcoin.inner_text(), timeout=PATIENCE)
+
+
+@needs_chromium
+@pytest.mark.servers
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_desk_fits_the_screen(visit, width):
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 812})
+    visit.sign_in()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
