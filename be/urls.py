@@ -1,8 +1,8 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
-from be import pages
+from be import documentation, pages
 from be.api import problems
 
 urlpatterns = [
@@ -13,10 +13,10 @@ urlpatterns = [
     path("api/exchange/api/v1/", include("exchange.api.urls")),
     path("api/portfolio/", include("portfolio.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", documentation.swagger, name="docs"),
     path(
         "api/redoc/",
-        SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"),
+        documentation.redoc,
         name="redoc",
     ),
     # Also while DEBUG is on, what is missing under /api/ is a problem document and not a page.

@@ -31,7 +31,7 @@ def _record_and_fill(round_: Round) -> int:
     touched = working.work_round(recorded.quotes, round_.at)
     updates.send(touched)
     sequence = _next_round()
-    transaction.on_commit(partial(_publish, sequence, recorded.quotes), robust=True)
+    transaction.on_commit(partial(_publish, sequence, recorded.quotes))
     return len(touched)
 
 

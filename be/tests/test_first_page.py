@@ -237,6 +237,23 @@ def test_a_refused_order_says_why(visit):
 
 @needs_chromium
 @pytest.mark.servers
+def test_a_newcomer_opens_an_account_and_gets_paper_money(visit):
+    page = visit.page
+
+    page.get_by_text("New here? Open an account").click()
+    form = page.locator("#register")
+    form.get_by_label("E-mail").fill("newcomer@example.com")
+    form.get_by_label("Password").fill("a horse, a staple")
+    form.get_by_role("button", name="Open account").click()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENCE)
+    expect(page.locator("#equity")).to_have_text("$0.00")
+    page.get_by_role("button", name="Deposit $10,000 of paper money").click()
+
+    expect(page.locator("#equity")).to_have_text("$10,000.00", timeout=PATIENCE)
+
+
+@needs_chromium
+@pytest.mark.servers
 def test_signing_out_ends_the_session_and_leaves_nothing_behind(visit, market):
     page = visit.page
     visit.sign_in()

@@ -73,6 +73,7 @@ def test_the_documentation_loads_nothing_from_another_host(path: str):
     text = answer.content.decode()
     assert re.findall(r"(?:src|href|url)\W{1,3}(?:https?:)?//", text) == []
     assert "/static/drf_spectacular_sidecar/" in text
+    assert answer["Content-Security-Policy"].startswith("default-src 'self';")
 
 
 def test_the_schema_is_public():

@@ -31,5 +31,5 @@ def set_status(*, symbol: str, status: InstrumentStatus, now: datetime) -> bool:
         else "Working orders meet the next quote.",
         "timestamp": time_text(now),
     }
-    transaction.on_commit(partial(publish.alert, alert), robust=True)
+    transaction.on_commit(partial(publish.alert, alert))
     return True

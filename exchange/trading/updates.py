@@ -57,8 +57,4 @@ def _number_and_queue(owner_id: UUID, updates: list[publish.Document]) -> None:
         update["sequence"] = number
     feed.sequence += len(updates)
     feed.save(update_fields=["sequence"])
-    # Robust: a lost message bus must not turn a committed order into an error; clients see the gap
-    # in the sequence and ask REST.
-    transaction.on_commit(
-        partial(publish.order_updates, owner_id=owner_id, updates=updates), robust=True
-    )
+    transaction.on_commit(partial(publish.order_updates, owner_id=owner_id, updates=updates))

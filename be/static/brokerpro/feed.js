@@ -11,6 +11,7 @@ const SILENCE = 40_000; // the server says something at least every 15 seconds
  */
 export function open({ subscription, accessToken, renew, onState, onMessage }) {
   let socket = null;
+  let isSubscribed = false;
   let attempts = 0;
   let isClosed = false;
   let retryTimer = 0;
@@ -43,8 +44,9 @@ export function open({ subscription, accessToken, renew, onState, onMessage }) {
 
   function receive(message) {
     listenForSilence();
-    if (message.type === "auth_success") send({ type: "subscribe", ...subscription });
+    if (message.type === "auth_success" && !isSubscribed) send({ type: "subscribe", ...subscription });
     if (message.type === "subscribed") {
+      isSubscribed = true;
       attempts = 0;
       onState("live");
     }
@@ -53,6 +55,7 @@ export function open({ subscription, accessToken, renew, onState, onMessage }) {
 
   function retry() {
     if (isClosed) return;
+    isSubscribed = false;
     onState("reconnecting");
     const wait = Math.min(FIRST_RETRY * 2 ** attempts, LONGEST_RETRY);
     attempts += 1;

@@ -17,7 +17,7 @@ export function show(chosen) {
   fields.amount.value = asset_class === "bond" ? min_quantity : "1";
   fields.unit.options[0].textContent = { crypto: "coins", bond: "face value" }[asset_class] ?? "shares";
   fields.unit.value = "quantity";
-  fields.limit_price.value = "";
+  suggestLimit();
   say("");
   refresh();
 }
@@ -30,7 +30,6 @@ export function refresh() {
   $("limit-field").hidden = !isLimit;
   fields.unit.options[1].disabled = isLimit; // dollars are for market orders
   if (isLimit) fields.unit.value = "quantity";
-  if (isLimit && !fields.limit_price.value) fields.limit_price.value = quote[isBuy() ? "ask" : "bid"];
   $("bid").textContent = decimals.price(quote.bid);
   $("ask").textContent = decimals.price(quote.ask);
   $("place").textContent = `${isBuy() ? "Buy" : "Sell"} ${symbol}`;
@@ -39,6 +38,10 @@ export function refresh() {
 }
 
 const isBuy = () => fields.side.value === "buy";
+
+function suggestLimit() {
+  fields.limit_price.value = market.quoteOf(symbol)?.[isBuy() ? "ask" : "bid"] ?? "";
+}
 
 function estimate(quote, isLimit) {
   const amount = fields.amount.value.trim();
@@ -110,6 +113,6 @@ function newKey() {
 form.addEventListener("submit", place);
 form.addEventListener("input", refresh);
 form.addEventListener("change", (event) => {
-  if (["side", "order_type"].includes(event.target.name)) fields.limit_price.value = "";
+  if (["side", "order_type"].includes(event.target.name)) suggestLimit();
   refresh();
 });
