@@ -38,17 +38,17 @@ run-simulator: prepare ## only the exchange simulator; DURATION=60 to end it aft
 	@$(MANAGE) run_exchange_simulator $(if $(DURATION),--duration $(DURATION))
 
 test: install ## all tests on embedded defaults, with coverage
-	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 --cov --cov-report=term:skip-covered
+	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
 test-fast: install ## the tests without coverage, stopping at the first failure
-	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 -x -q
+	@$(CLEAN) $(RUN) pytest -m "not servers" -n 2 --dist loadgroup -x -q
 
 test-servers: install ## the same and the many-process tests, on TEST_DATABASE_URL and TEST_REDIS_URL
 	@test -n "$(TEST_DATABASE_URL)" -a -n "$(TEST_REDIS_URL)" || { \
 		echo "Name the servers: make test-servers TEST_DATABASE_URL=postgresql://... TEST_REDIS_URL=redis://..."; exit 2; }
 	@$(CLEAN) DATABASE_URL="$(TEST_DATABASE_URL)" REDIS_URL="$(TEST_REDIS_URL)" \
 		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
-		DATABASE_POOL_SIZE=20 $(RUN) pytest -n 2
+		DATABASE_POOL_SIZE=20 $(RUN) pytest -n 2 --dist loadgroup
 
 lint: install ## style and layers
 	@$(RUN) ruff check .

@@ -79,6 +79,12 @@ def balances_of(owner_id: UUID) -> list[LedgerAccount]:
     return sorted(rows, key=lambda row: (row.asset != USD.code, row.asset))
 
 
+def require_available(account: LedgerAccount, units: int) -> None:
+    """Refuse when the account, which the caller has locked, has less than `units` available."""
+    if account.available < units:
+        raise _insufficient(account, -units)
+
+
 @transaction.atomic
 def post(*, kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetime) -> JournalEntry:
     """Write one entry and change the balances that it names, or neither.
@@ -128,9 +134,10 @@ def _change_balances(lines: Sequence[Line]) -> None:
 
 def _insufficient(account: LedgerAccount, change: int) -> Refusal:
     asset = Asset(account.asset, account.scale)
-    have = LedgerAccount.objects.filter(pk=account.pk).values_list("available", flat=True).get()
+    account.refresh_from_db(fields=["available"])
     detail = (
-        f"This needs {asset.amount(-change):f} {asset.code}; {asset.amount(have):f} is available."
+        f"This needs {asset.amount(-change):f} {asset.code}; "
+        f"{asset.amount(account.available):f} is available."
     )
     refusal = InsufficientFunds if asset.code == USD.code else InsufficientPosition
     return refusal(detail)

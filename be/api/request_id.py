@@ -5,8 +5,11 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
 
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -18,20 +21,33 @@ def current() -> str:
     return _current.get()
 
 
-class RequestIdMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+@sync_and_async_middleware
+def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Name the request while it is handled, and the answer after that."""
+    if iscoroutinefunction(get_response):
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
-        token = _current.set(request_id)
-        try:
-            response = self.get_response(request)
-        finally:
-            _current.reset(token)
+        async def answer_async(request: HttpRequest) -> HttpResponse:
+            request_id = _begin(request)
+            response: HttpResponse = await get_response(request)
+            response["X-Request-ID"] = request_id
+            return response
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        request_id = _begin(request)
+        response: HttpResponse = get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+    return answer
+
+
+def _begin(request: HttpRequest) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+    _current.set(request_id)
+    return request_id
 
 
 class RequestIdFilter(logging.Filter):

@@ -1,6 +1,5 @@
 """The first page: what is sent, and, in a real browser against a real server, that it works."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
 
 from exchange.tests.server import ROOT, LiveServer
 
@@ -129,15 +128,10 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Its loop would keep Django from the database in this thread, for the tests that come after.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class Visit:
@@ -151,18 +145,17 @@ class Visit:
         self.frames: list[str] = []
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "console",
-            lambda message: (
-                message.type in {"error", "warning"} and self.complaints.append(message.text)
-            ),
-        )
+        self.page.on("console", self._hear)
         self.page.on("websocket", self._listen)
         self.page.goto(server.url)
 
-    def _listen(self, socket: object) -> None:
-        self.hosts.add(urlsplit(socket.url).netloc)  # type: ignore[attr-defined]
-        socket.on("framereceived", lambda text: self.frames.append(str(text)))  # type: ignore[attr-defined]
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def _listen(self, socket: WebSocket) -> None:
+        self.hosts.add(urlsplit(socket.url).netloc)
+        socket.on("framereceived", lambda text: self.frames.append(str(text)))
 
     def sign_in(self) -> None:
         self.page.get_by_role("button", name=DEMO_BUTTON).click()

@@ -255,6 +255,24 @@ def test_more_than_there_is_is_refused(client: APIClient, alice: User, aapl: Ins
     assert_nothing_moved(alice)
 
 
+def test_a_refusal_names_what_the_whole_order_needs(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    place(alice, "buy", "1")
+    aapl.quote.refresh_from_db()
+    aapl.quote.bid_size = 1_000_000
+    aapl.quote.save()
+    sale = {**REST, "side": "sell", "quantity": "3", "limit_price": "190.00"}
+    assert client.post(URL, sale).json()["detail"] == (
+        "This needs 3.000000 AAPL; 1.000000 is available."
+    )
+    purchase = {**REST, "quantity": "100", "limit_price": "190.02"}
+    assert client.post(URL, purchase).json()["detail"] == (
+        "This needs 19002.00 USD; 9809.98 is available."
+    )
+    assert Execution.objects.count() == 1
+
+
 def test_a_resting_order_can_not_hold_more_than_there_is(
     client: APIClient, alice: User, aapl: Instrument
 ):

@@ -16,6 +16,7 @@ from be.api.identifiers import uuid7
 from exchange.market import quotes
 from exchange.models import Execution, Liquidity, Order, OrderStatus, Side
 from exchange.trading import amounts, states
+from exchange.trading.matching import Match
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ def open_working(orders: Sequence[Order]) -> dict[UUID, Working]:
         )
         for order in orders
     }
-    ledger.lock([*cash.values(), *positions.values()])
+    locked = ledger.lock([*cash.values(), *positions.values()])
     reserved = {
         hold.reference: hold
         for hold in Hold.objects.select_related("account").filter(
@@ -65,8 +66,8 @@ def open_working(orders: Sequence[Order]) -> dict[UUID, Working]:
     return {
         order.pk: Working(
             order,
-            cash[order.owner_id],
-            positions[order.owner_id, order.instrument_id],
+            locked[cash[order.owner_id].pk],
+            locked[positions[order.owner_id, order.instrument_id].pk],
             reserved.get(order.pk),
             _totals_so_far(order),
             order.status,
@@ -215,10 +216,38 @@ def units_to_hold(working: Working) -> int:
     if order.notional_cents is not None:
         paid = working.totals.paid()
         return order.notional_cents - paid.cents - paid.fee_cents
+    return _cents_at_worst(order, working.totals, order.remaining_quantity)
+
+
+def _cents_at_worst(order: Order, totals: amounts.Totals, units: int) -> int:
+    """Cents that `units` more can still cost a buyer, after the fills in `totals`."""
     price = EXACT.add(worst_price(order), quotes.most_accrued_interest(order.instrument))
-    worst_value = _value(order, order.remaining_quantity, price)
     fee_bps = max(order.maker_fee_bps, order.taker_fee_bps)
-    return amounts.cents_to_hold(working.totals, worst_value, fee_bps)
+    return amounts.cents_to_hold(totals, _value(order, units, price), fee_bps)
+
+
+def require_covered(
+    working: Working, matches: Sequence[Match], *, rests: bool, at: datetime
+) -> None:
+    """Refuse an arriving order whose owner can't deliver all of it, before anything has moved.
+
+    `matches` are what it would trade at once; with `rests` the remainder needs a hold as well.
+    Raises InsufficientFunds or InsufficientPosition with the figure for the whole order.
+    """
+    order = working.order
+    if not working.buys:
+        ledger.require_available(working.position, order.remaining_quantity)
+        return
+    accrued = quotes.accrued_interest(order.instrument, at)
+    totals = working.totals
+    for match in matches:
+        value = _value(order, match.units, EXACT.add(match.price, accrued))
+        totals = totals.plus(value, order.taker_fee_bps)
+    cash = totals.paid()
+    rest = order.remaining_quantity - sum(match.units for match in matches) if rests else 0
+    ledger.require_available(
+        working.cash, cash.cents + cash.fee_cents + _cents_at_worst(order, totals, rest)
+    )
 
 
 def reserve(working: Working, at: datetime) -> None:

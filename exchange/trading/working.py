@@ -123,6 +123,8 @@ def _carry_out(
     order = working.order
     if order.quantity is None and outcome.units:
         order.quantity = outcome.units
+    if working.hold is None:
+        execution.require_covered(working, outcome.matches, rests=_rests(order, outcome), at=now)
     makers: dict[UUID, Working] = {}
     for match in outcome.matches:
         maker = workings[match.order_id] if match.order_id is not None else None
@@ -142,17 +144,26 @@ def _settle_rest(working: Working, outcome: matching.Outcome, now: datetime) -> 
     order = working.order
     if order.status == OrderStatus.FILLED:
         return
+    if not _rests(order, outcome):
+        execution.end(working, OrderStatus.CANCELED, now, reason=_why_not(order, outcome))
+        return
+    if order.status == OrderStatus.ACCEPTED:
+        execution.move(order, OrderStatus.NEW, now)
+    execution.reserve(working, now)
+
+
+def _rests(order: Order, outcome: matching.Outcome) -> bool:
+    """Whether the part that found no match stays in the book."""
+    stays = order.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
+    return stays and order.order_type == OrderType.LIMIT and not outcome.self_trade
+
+
+def _why_not(order: Order, outcome: matching.Outcome) -> str:
     if outcome.self_trade:
-        execution.end(working, OrderStatus.CANCELED, now, reason="self_trade")
-    elif order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-        execution.end(working, OrderStatus.CANCELED, now, reason=f"{order.time_in_force}_unfilled")
-    elif order.order_type == OrderType.MARKET:
-        reason = "notional_too_small" if order.quantity is None else "no_liquidity"
-        execution.end(working, OrderStatus.CANCELED, now, reason=reason)
-    else:
-        if order.status == OrderStatus.ACCEPTED:
-            execution.move(order, OrderStatus.NEW, now)
-        execution.reserve(working, now)
+        return "self_trade"
+    if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+        return f"{order.time_in_force}_unfilled"
+    return "notional_too_small" if order.quantity is None else "no_liquidity"
 
 
 def work_round(changed: Sequence[Quote], now: datetime) -> list[Working]:

@@ -204,21 +204,6 @@ def fill(order, side, *, cents, fee, at=NOW):
     return trades.Fill("BTC-USD", 8, side, order, uuid4(), 100, cents, fee, at)
 
 
-def test_a_fill_that_costs_a_cent_more_in_fees_than_it_brings_takes_it_from_the_fill_before():
-    order, other = UUID(int=1), UUID(int=2)
-    # 0.25 % of 4.00 is a cent; a fill of a tenth of a cent more makes it two.
-    found = trades.as_trades(
-        [
-            fill(order, "sell", cents=400, fee=1),
-            fill(other, "sell", cents=7, fee=1),
-            fill(order, "sell", cents=0, fee=1),
-            fill(order, "sell", cents=100, fee=0),
-        ]
-    )
-
-    assert [str(trade.amount) for trade in found] == ["3.98", "0.06", "0.00", "1.00"]
-
-
 def test_no_trade_is_earlier_than_the_one_booked_before_it():
     found = trades.as_trades(
         [

@@ -1,0 +1,39 @@
+"""Static files from Django itself, without a thread in between."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
+    """WhiteNoise, async where the server is.
+
+    As a plain middleware it would put a thread around every request, which then waits for the event
+    loop; a server that stops its loop would wait for these threads for ever.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if iscoroutinefunction(self):
+            return self._answer(request)
+        response: HttpResponseBase = super().__call__(request)
+        return response
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info
+        file = self.find_file(path) if self.autorefresh else self.files.get(path)
+        response: HttpResponseBase = (
+            await self.get_response(request) if file is None else self.serve(file, request)
+        )
+        return response
