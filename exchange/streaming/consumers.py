@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from authentication import websocket
 from be.api.formats import time_text
 from be.api.refusals import Refusal
-from exchange.streaming import hub, origins, protocol, shutdown
+from exchange.streaming import hub, origins, protocol
 from exchange.streaming.protocol import Auth, Ping, SocketRefusal, Subscribe, Unsubscribe
 from exchange.streaming.sockets import Access, Socket
 
@@ -32,8 +32,6 @@ class MarketDataConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chann
     socket: Socket | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if (task := asyncio.current_task()) is not None:
-            shutdown.cancel_with_server(task)
         try:
             await super().__call__(scope, receive, send)
         except asyncio.CancelledError:  # the server stops

@@ -25,7 +25,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from be.api.formats import time_text
-from exchange.streaming import protocol, publish, shutdown, snapshots
+from exchange.streaming import protocol, publish, snapshots
 from exchange.streaming.outbox import PriceFrame
 from exchange.streaming.sockets import Access, Socket
 
@@ -83,8 +83,6 @@ class Hub:
                 asyncio.create_task(self._check()),
                 asyncio.create_task(self._beat()),
             ]
-            for task in self._tasks:
-                shutdown.cancel_with_server(task)
 
     async def stop(self) -> None:
         """Leave the channel layer; sockets get nothing more."""
