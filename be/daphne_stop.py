@@ -57,10 +57,10 @@ def _stop_listening() -> None:
     """Daphne keeps no hold of its ports; they are what the reactor reads connections from."""
     from twisted.internet import reactor, tcp
 
-    loop: Any = reactor
-    for reader in loop.getReaders():
-        if isinstance(reader, tcp.Port):
-            reader.stopListening()
+    twisted: Any = reactor
+    ports: list[Any] = [each for each in twisted.getReaders() if isinstance(each, tcp.Port)]
+    for port in ports:
+        port.stopListening()
 
 
 def _open_applications(server: Any, *, requests: bool) -> "list[asyncio.Task[Any]]":
