@@ -121,8 +121,6 @@ def _change_balances(lines: Sequence[Line]) -> None:
             changes[line.account.pk][line.bucket] += line.units
     for pk in sorted(changes):
         available, held = changes[pk]["available"], changes[pk]["held"]
-        if not available and not held:
-            continue
         changed = LedgerAccount.objects.filter(
             pk=pk, available__gte=-available, held__gte=-held
         ).update(available=F("available") + available, held=F("held") + held)

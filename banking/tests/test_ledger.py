@@ -222,3 +222,13 @@ def test_payments_in_both_directions_do_not_deadlock():
 
     assert dollars(one) == dollars(other) == ("100.00", "0.00")
     assert_books_are_right()
+
+
+def test_taking_more_out_of_held_than_is_there_is_a_defect_and_moves_nothing(alice, bob):
+    alices, bobs = give(alice, "100.00"), ledger.account_of(bob.pk, USD)
+
+    with pytest.raises(ledger.OverdrawnHold):
+        post(Line(alices, -1, Bucket.HELD), Line(bobs, 1))
+
+    assert dollars(alice) == ("100.00", "0.00")
+    assert_books_are_right()

@@ -118,6 +118,23 @@ def test_a_notional_buys_what_it_can_and_never_spends_more(
     assert Decimal(dollars) - Decimal("0.01") <= spent <= Decimal(dollars)
 
 
+def test_a_notional_sale_is_sized_at_the_bid(client: APIClient, alice: User, aapl: Instrument):
+    place(alice, "buy", "2")
+    body = {"symbol": "AAPL", "side": "sell", "order_type": "market", "notional": "100.00"}
+    order = client.post(URL, body).json()
+    assert (order["status"], order["quantity"]) == ("filled", "0.526315")  # 100 / 190.00
+    assert order["executions"][0]["amount"] == "99.99"
+
+
+def test_a_notional_too_small_to_sell_one_increment_is_a_400(client: APIClient, alice: User):
+    bond = market.make_bond()
+    set_quote(bond, "99.000", "99.010", size="100000")
+    body = {"symbol": bond.symbol, "side": "sell", "order_type": "market", "notional": "500"}
+    answer = client.post(URL, body)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "notional"
+
+
 def test_a_notional_covers_the_fee_too(client: APIClient, alice: User):
     set_quote(make_instrument("BTC-USD", "crypto"), "65000.00", "65010.00", size="3")
     body = {"symbol": "BTC-USD", "side": "buy", "order_type": "market", "notional": "500.00"}
@@ -202,6 +219,11 @@ def test_without_a_fresh_quote_an_order_waits_with_its_hold(
         ({"order_type": "limit", "limit_price": "10.001"}, "limit_price"),
         ({"order_type": "limit", "limit_price": "99999999"}, "limit_price"),
         ({"quantity": None, "notional": "10.001"}, "notional"),
+        ({"quantity": None, "notional": "9999999999"}, "notional"),
+        (
+            {"order_type": "limit", "limit_price": "9", "notional": "9", "quantity": None},
+            "notional",
+        ),
         ({"client_order_id": "has a space"}, "client_order_id"),
         ({"client_order_id": "x" * 129}, "client_order_id"),
     ],
