@@ -10,7 +10,7 @@ order of the whole program: quotes, then orders by id, then ledger accounts by i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -66,11 +66,49 @@ def house_account(role: HouseAccount, asset: Asset) -> LedgerAccount:
     return account
 
 
-def lock(accounts: Iterable[LedgerAccount]) -> dict[int, LedgerAccount]:
-    """Lock customer accounts in the order of their ids; returns them as they are now, by id."""
-    ids = {account.pk for account in accounts if account.owner_id is not None}
-    rows = LedgerAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    return {row.pk: row for row in rows}
+def house_lines(movements: Iterable[tuple[HouseAccount, Asset, int]]) -> list[Line]:
+    """Lines for the broker's own side: (role, asset, units), those of nothing left out."""
+    moving = [movement for movement in movements if movement[2]]
+    rows = LedgerAccount.objects.filter(
+        owner=None,
+        house__in={role for role, _, _ in moving},
+        asset__in={asset.code for _, asset, _ in moving},
+    )
+    known = {(row.house, row.asset): row for row in rows}
+    return [
+        Line(known.get((role, asset.code)) or house_account(role, asset), units)
+        for role, asset, units in moving
+    ]
+
+
+def lock(pairs: Iterable[tuple[UUID, Asset]]) -> dict[tuple[UUID, str], LedgerAccount]:
+    """Lock the accounts of these (owner, asset) pairs, in the order of their ids.
+
+    Accounts that do not exist are opened. Returns them as they are now, by owner and asset code.
+    Every asset of the pairs is locked for every owner, so that it is one plain query.
+    """
+    wanted = {(owner_id, asset.code): asset for owner_id, asset in pairs}
+    locked = _lock_existing(wanted)
+    missing = wanted.keys() - locked.keys()
+    if missing:
+        for owner_id, code in sorted(missing):
+            account_of(owner_id, wanted[owner_id, code])
+        locked = _lock_existing(wanted)
+    return locked
+
+
+def _lock_existing(
+    wanted: Mapping[tuple[UUID, str], Asset],
+) -> dict[tuple[UUID, str], LedgerAccount]:
+    rows = (
+        LedgerAccount.objects.select_for_update()
+        .filter(
+            owner_id__in={owner_id for owner_id, _ in wanted},
+            asset__in={code for _, code in wanted},
+        )
+        .order_by("pk")
+    )
+    return {(row.owner_id, row.asset): row for row in rows if row.owner_id is not None}
 
 
 def balances_of(owner_id: UUID) -> list[LedgerAccount]:

@@ -255,8 +255,7 @@ def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now
 
 def _return_deposit(row: BankTransaction, now: datetime) -> None:
     """Take the money back as far as it is available; what was spent, the customer owes."""
-    wallet = ledger.account_of(row.owner_id, USD)
-    wallet = ledger.lock([wallet])[wallet.pk]
+    wallet = ledger.lock([(row.owner_id, USD)])[row.owner_id, USD.code]
     taken = min(wallet.available, row.cents)
     ledger.post(
         kind=EntryKind.DEPOSIT_RETURN,

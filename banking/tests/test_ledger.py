@@ -132,15 +132,16 @@ def test_a_house_account_keeps_no_balance_of_its_own(alice):
     assert sum(clearing.postings.values_list("units", flat=True)) == -1000
 
 
-def test_locking_reads_the_balances_as_they_are_now(alice):
-    stale = ledger.account_of(alice.pk, USD)
+def test_locking_reads_the_balances_as_they_are_now_and_opens_what_is_missing(alice):
     give(alice, "10.00")
-    house = ledger.house_account(HouseAccount.FEES, USD)
 
     with transaction.atomic():
-        locked = ledger.lock([stale, house])
+        locked = ledger.lock([(alice.pk, USD), (alice.pk, AAPL)])
 
-    assert {pk: row.available for pk, row in locked.items()} == {stale.pk: 1000}
+    assert {key: row.available for key, row in locked.items()} == {
+        (alice.pk, "USD"): 1000,
+        (alice.pk, "AAPL"): 0,
+    }
 
 
 def test_balances_begin_with_dollars(alice):

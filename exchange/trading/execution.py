@@ -44,36 +44,39 @@ def worst_price(order: Order) -> Decimal:
     return worst
 
 
-def open_working(orders: Sequence[Order]) -> dict[UUID, Working]:
+def open_working(waiting: Sequence[Order], *, arriving: Order | None = None) -> dict[UUID, Working]:
     """Load what fills need for these locked orders. Keys are order ids.
 
-    The accounts are locked here, all at once and in the order of their ids.
+    Orders that wait or rest have a hold each; one that is arriving has none. The accounts are
+    locked here, all at once and in the order of their ids.
     """
-    cash = {order.owner_id: ledger.account_of(order.owner_id, USD) for order in orders}
-    positions = {
-        (order.owner_id, order.instrument_id): ledger.account_of(
-            order.owner_id, order.instrument.asset
-        )
-        for order in orders
-    }
-    locked = ledger.lock([*cash.values(), *positions.values()])
-    reserved = {
-        hold.reference: hold
-        for hold in Hold.objects.select_related("account").filter(
-            reference__in=[order.pk for order in orders], ended_at__isnull=True
-        )
-    }
+    orders = [*waiting, arriving] if arriving else waiting
+    accounts = ledger.lock(
+        (order.owner_id, asset) for order in orders for asset in (USD, order.instrument.asset)
+    )
     return {
         order.pk: Working(
             order,
-            locked[cash[order.owner_id].pk],
-            locked[positions[order.owner_id, order.instrument_id].pk],
-            reserved.get(order.pk),
+            accounts[order.owner_id, USD.code],
+            accounts[order.owner_id, order.instrument.symbol],
+            hold,
             _totals_so_far(order),
             order.status,
         )
-        for order in orders
+        for order, hold in _with_holds(orders, waiting)
     }
+
+
+def _with_holds(
+    orders: Sequence[Order], waiting: Sequence[Order]
+) -> list[tuple[Order, Hold | None]]:
+    reserved: dict[UUID, Hold] = {}
+    if waiting:
+        live = Hold.objects.select_related("account").filter(
+            reference__in=[order.pk for order in waiting], ended_at__isnull=True
+        )
+        reserved = {hold.reference: hold for hold in live}
+    return [(order, reserved.get(order.pk)) for order in orders]
 
 
 def _totals_so_far(order: Order) -> amounts.Totals:
@@ -199,11 +202,7 @@ def _house_lines(
     house = [(HouseAccount.FEES, USD, fee_cents), (rest, USD, open_cents - fee_cents)]
     if open_units:
         house.append((HouseAccount.MARKET, asset, open_units))
-    return [
-        ledger.Line(ledger.house_account(role, asset), units)
-        for role, asset, units in house
-        if units
-    ]
+    return ledger.house_lines(house)
 
 
 def units_to_hold(working: Working) -> int:

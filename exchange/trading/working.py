@@ -35,13 +35,14 @@ def work_new(order: Order, quote: Quote, now: datetime) -> list[Working]:
     resting = _lock_resting(order)
     outcome = _match(order, resting, quote)
     met = {match.order_id for match in outcome.matches}
-    workings = execution.open_working([order, *(maker for maker in resting if maker.pk in met)])
+    makers = [maker for maker in resting if maker.pk in met]
+    workings = execution.open_working(makers, arriving=order)
     return _carry_out(workings[order.pk], outcome, workings, quote, now)
 
 
 def let_wait(order: Order, now: datetime) -> list[Working]:
     """Reserve what an order needs that can't be worked yet."""
-    working = execution.open_working([order])[order.pk]
+    working = execution.open_working([], arriving=order)[order.pk]
     order.status = OrderStatus.ACCEPTED
     execution.reserve(working, now)
     execution.save([order])
