@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from authentication import sessions
+from authentication.admin_login import ThrottledLoginForm
 from authentication.models import Session, User
 from authentication.sessions import EndReason
 from be.api.refusals import NotFound
@@ -52,6 +53,9 @@ class PasswordForm(UserPasswordForm):
         user: User = super().save(commit)
         sessions.end_all(user=user, now=timezone.now(), reason=EndReason.PASSWORD_CHANGED)
         return user
+
+
+admin.site.login_form = ThrottledLoginForm
 
 
 @admin.register(User)

@@ -20,16 +20,21 @@ class HoldSpent(RuntimeError):
 
 @transaction.atomic
 def hold(*, account: LedgerAccount, units: int, reference: UUID, at: datetime) -> Hold:
-    """Reserve `units` (> 0) of the account; refuses when that much is not available."""
-    ledger.post(
-        kind=EntryKind.HOLD,
-        reference=reference,
-        lines=[
-            ledger.Line(account, -units, Bucket.AVAILABLE),
-            ledger.Line(account, units, Bucket.HELD),
-        ],
-        at=at,
-    )
+    """Reserve `units` of the account; refuses when that much is not available.
+
+    A hold of nothing is a hold too: what is left of an order can be worth less than the fraction
+    of a cent by which its earlier fills were rounded up.
+    """
+    if units:
+        ledger.post(
+            kind=EntryKind.HOLD,
+            reference=reference,
+            lines=[
+                ledger.Line(account, -units, Bucket.AVAILABLE),
+                ledger.Line(account, units, Bucket.HELD),
+            ],
+            at=at,
+        )
     return Hold.objects.create(
         id=uuid7(at),
         account=account,
@@ -40,8 +45,8 @@ def hold(*, account: LedgerAccount, units: int, reference: UUID, at: datetime) -
     )
 
 
-def settle(hold: Hold, *, remaining: int, at: datetime) -> int:
-    """Lower what the hold reserves to `remaining`, and end it at zero.
+def settle(hold: Hold, *, remaining: int, final: bool, at: datetime) -> int:
+    """Lower what the hold reserves to `remaining`; end it if this is `final`, its purpose done.
 
     Returns the units that it gives up. The caller posts exactly these out of `held` in the same
     transaction: the price to whom it is due, what is left over back to `available`.
@@ -49,26 +54,29 @@ def settle(hold: Hold, *, remaining: int, at: datetime) -> int:
     given_up = hold.remaining - remaining
     if given_up < 0:
         raise HoldSpent(f"hold {hold.pk} has {hold.remaining}, not {remaining}")
+    if final and remaining:
+        raise ValueError(f"hold {hold.pk} can't end while it reserves {remaining}")
     changed = Hold.objects.filter(
         pk=hold.pk, remaining=hold.remaining, ended_at__isnull=True
-    ).update(remaining=remaining, ended_at=None if remaining else at)
+    ).update(remaining=remaining, ended_at=at if final else None)
     if not changed:
         raise HoldSpent(f"hold {hold.pk} has changed meanwhile")
     hold.remaining = remaining
-    hold.ended_at = None if remaining else at
+    hold.ended_at = at if final else None
     return given_up
 
 
 @transaction.atomic
 def release(hold: Hold, *, at: datetime) -> None:
     """End the hold and give all that it still reserves back to `available`."""
-    units = settle(hold, remaining=0, at=at)
-    ledger.post(
-        kind=EntryKind.RELEASE,
-        reference=hold.reference,
-        lines=[
-            ledger.Line(hold.account, -units, Bucket.HELD),
-            ledger.Line(hold.account, units, Bucket.AVAILABLE),
-        ],
-        at=at,
-    )
+    units = settle(hold, remaining=0, final=True, at=at)
+    if units:
+        ledger.post(
+            kind=EntryKind.RELEASE,
+            reference=hold.reference,
+            lines=[
+                ledger.Line(hold.account, -units, Bucket.HELD),
+                ledger.Line(hold.account, units, Bucket.AVAILABLE),
+            ],
+            at=at,
+        )

@@ -218,7 +218,7 @@ def _complete(row: BankTransaction, now: datetime) -> None:
         lines = [Line(clearing, -row.cents), Line(wallet, row.cents)]
     else:
         kind = EntryKind.WITHDRAWAL
-        units = holds.settle(_hold_of(row), remaining=0, at=now)
+        units = holds.settle(_hold_of(row), remaining=0, final=True, at=now)
         lines = [Line(wallet, -units, Bucket.HELD), Line(clearing, units)]
     ledger.post(kind=kind, reference=row.pk, lines=lines, at=now)
     row.status = TransactionStatus.COMPLETED

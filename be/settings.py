@@ -208,6 +208,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # ASCII only: an error may have to echo half of a surrogate pair, which UTF-8 can't encode.
+    "UNICODE_JSON": False,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 

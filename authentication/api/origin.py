@@ -3,6 +3,7 @@
 import ipaddress
 from typing import TypedDict
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from authentication.models import Session
@@ -21,7 +22,7 @@ def of(request: Request) -> Origin:
     return Origin(user_agent=user_agent[:MAX_USER_AGENT_LENGTH], ip_address=ip_address_of(request))
 
 
-def ip_address_of(request: Request) -> str | None:
+def ip_address_of(request: Request | HttpRequest) -> str | None:
     """The address of the connection; None when there is none (a Unix socket).
 
     X-Forwarded-For is not read: anybody can write it, and tries are counted by address.

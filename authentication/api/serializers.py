@@ -21,7 +21,10 @@ class TextField(serializers.CharField):
 
 
 class EmailField(TextField, serializers.EmailField):
-    """An e-mail address as a JSON string."""
+    """An e-mail address as a JSON string, in lower case, which can be longer than it was."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lower()
 
 
 def email_field() -> EmailField:

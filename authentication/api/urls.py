@@ -10,5 +10,5 @@ urlpatterns = [
     path("me/", views.MeView.as_view(), name="auth-me"),
     path("password/", views.PasswordView.as_view(), name="auth-password"),
     path("sessions/", views.SessionsView.as_view(), name="auth-sessions"),
-    path("sessions/<uuid:id>/", views.SessionView.as_view(), name="auth-session"),
+    path("sessions/<str:id>/", views.SessionView.as_view(), name="auth-session"),
 ]

@@ -1,7 +1,6 @@
 """`/api/auth/`: each view reads the clock and the request, and makes one call into the domain."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,6 +24,7 @@ from authentication.api.serializers import (
     UserSerializer,
 )
 from authentication.models import Session
+from be.api import identifiers
 from be.api.schema import problems
 
 TAGS = ["auth"]
@@ -189,8 +189,9 @@ class SessionView(APIView):
         responses={204: None, **problems(401, 404, 503)},
         examples=[examples.INVALID_TOKEN],
     )
-    def delete(self, request: Request, id: UUID) -> Response:
-        sessions.end_session(user=_user(request), session_id=id, now=timezone.now())
+    def delete(self, request: Request, id: str) -> Response:
+        session_id = identifiers.parse(id)
+        sessions.end_session(user=_user(request), session_id=session_id, now=timezone.now())
         return Response(status=204)
 
 

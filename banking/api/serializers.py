@@ -6,7 +6,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from banking.api import identifiers
 from banking.assets import USD, Asset
 from banking.models import (
     AccountType,
@@ -19,7 +18,7 @@ from banking.models import (
     TransactionStatus,
     TransactionType,
 )
-from be.api import fields, formats
+from be.api import fields, formats, identifiers
 
 DECIMAL_SCHEMA = {"type": "string", "format": "decimal", "example": "250.00"}
 

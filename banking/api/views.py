@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
 from banking import bank_accounts, rails, statement, transactions
-from banking.api import identifiers, statement_csv
+from banking.api import statement_csv
 from banking.api.serializers import (
     BalancesSerializer,
     BankAccountSerializer,
@@ -29,6 +30,7 @@ from banking.api.serializers import (
     VerifyBankAccountSerializer,
 )
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
+from be.api import identifiers
 from be.api.idempotency import idempotent
 from be.api.schema import IDEMPOTENCY_KEY, problems
 
@@ -269,6 +271,10 @@ class BankTransactionViewSet(GenericViewSet[BankTransaction]):
         return Response(BankTransactionSerializer(row).data)
 
 
+# One object, though the view is called a list.
+BALANCES: Any = forced_singular_serializer(BalancesSerializer)  # type: ignore[no-untyped-call]
+
+
 class BalanceViewSet(GenericViewSet[LedgerAccount]):
     queryset = LedgerAccount.objects.none()
     serializer_class = BalancesSerializer
@@ -279,7 +285,7 @@ class BalanceViewSet(GenericViewSet[LedgerAccount]):
         summary="Show what you own",
         description="Dollars always, then each security of which there is some.",
         tags=TAGS,
-        responses={200: BalancesSerializer, **problems(401, 503)},
+        responses={200: BALANCES, **problems(401, 503)},
         examples=[example("Balances", BALANCES_EXAMPLE)],
     )
     def list(self, request: Request) -> Response:

@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('remaining__gte', 0), ('remaining__lte', models.F('units')), ('units__gt', 0)), name='hold_within_its_units'),
+            constraint=models.CheckConstraint(condition=models.Q(('remaining__gte', 0), ('remaining__lte', models.F('units')), ('units__gte', 0)), name='hold_within_its_units'),
         ),
         migrations.AddConstraint(
             model_name='hold',

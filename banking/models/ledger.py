@@ -110,7 +110,8 @@ class Posting(models.Model):
 class Hold(models.Model):
     """Units reserved for one purpose: pending, then settled in parts, and ended once.
 
-    `remaining` is what is still reserved; when the hold has ended it is zero for good.
+    `remaining` is what is still reserved; when the hold has ended it is zero for good. It can be
+    zero before, when what is left of an order costs less than a cent.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -124,7 +125,7 @@ class Hold(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(units__gt=0, remaining__gte=0, remaining__lte=F("units")),
+                condition=Q(units__gte=0, remaining__gte=0, remaining__lte=F("units")),
                 name="hold_within_its_units",
             ),
             models.CheckConstraint(

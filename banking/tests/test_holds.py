@@ -64,7 +64,7 @@ def test_a_released_hold_gives_everything_back(alice):
 def test_a_hold_is_settled_in_parts_and_the_rest_is_released(alice):
     held = hold(give(alice, "100.00"), 6000)
 
-    given_up = holds.settle(held, remaining=2500, at=NOW)
+    given_up = holds.settle(held, remaining=2500, final=False, at=NOW)
     pay_out_of_hold(held, given_up)
 
     assert given_up == 3500
@@ -81,7 +81,7 @@ def test_a_hold_is_settled_in_parts_and_the_rest_is_released(alice):
 def test_a_hold_that_is_settled_in_full_has_ended(alice):
     held = hold(give(alice, "100.00"), 6000)
 
-    pay_out_of_hold(held, holds.settle(held, remaining=0, at=NOW))
+    pay_out_of_hold(held, holds.settle(held, remaining=0, final=True, at=NOW))
 
     assert dollars(alice) == ("40.00", "0.00")
     assert held.ended_at == NOW
@@ -105,7 +105,7 @@ def test_a_hold_does_not_grow(alice):
     held = hold(give(alice, "100.00"), 6000)
 
     with pytest.raises(HoldSpent):
-        holds.settle(held, remaining=6001, at=NOW)
+        holds.settle(held, remaining=6001, final=False, at=NOW)
 
     held.refresh_from_db()
     assert held.remaining == 6000

@@ -49,6 +49,8 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
+                if "\x00" in str(cursor.position):
+                    raise ValueError("PostgreSQL has no such text")
                 self._key.to_python(cursor.position)
         except (ValidationError, ValueError, OverflowError) as error:
             raise InvalidInput({"cursor": ["Not a cursor of this list."]}) from error

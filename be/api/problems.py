@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
@@ -107,6 +107,10 @@ def from_exception(error: Exception) -> Problem:
     if isinstance(error, RequestDataTooBig):
         return problem(
             status=413, code="too_large", title="Body too large", detail="Send less than 1 MiB."
+        )
+    if isinstance(error, SuspiciousOperation):
+        return problem(
+            status=400, code="bad_request", title="Bad request", detail=type(error).__name__
         )
     if isinstance(error, OperationalError | InterfaceError):
         logger.warning("database unavailable: %s", error)

@@ -91,7 +91,9 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
     )
     def current_prices(self, request: Request) -> Response:
         query = queries.read(serializers.SymbolsQuery, request)
-        symbols = query["symbols"].split(",") if "symbols" in query else None
+        symbols = None
+        if "symbols" in query:
+            symbols = [symbol.strip() for symbol in query["symbols"].split(",")]
         found = quotes.current(symbols)
         return Response({"results": [quotes.document(quote) for quote in found]})
 
@@ -159,4 +161,4 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
     def book(self, request: Request, id: str) -> Response:
         depth = queries.read(serializers.DepthQuery, request)["depth"]
         instrument = named(id)
-        return Response(book.document(instrument, depth))
+        return Response(book.document(instrument, depth, now=timezone.now()))

@@ -11,12 +11,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
+from be.api import identifiers
 from be.api.idempotency import idempotent
 from be.api.refusals import NotFound
 from be.api.schema import IDEMPOTENCY_KEY, problems
 from exchange.api import examples, queries, serializers
 from exchange.models import OPEN_STATUSES, Execution, Order, OrderType, Side, TimeInForce
-from exchange.trading import documents, orders
+from exchange.trading import documents, orders, requests
 from exchange.trading.requests import OrderRequest
 
 ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
@@ -31,13 +32,6 @@ def owner_of(request: Request) -> UUID:
 
 def with_fills() -> QuerySet[Order]:
     return Order.objects.select_related("instrument").prefetch_related("executions")
-
-
-def order_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise NotFound("There is no such order.") from error
 
 
 @extend_schema(tags=["Orders"])
@@ -83,7 +77,7 @@ class OrderViewSet(GenericViewSet[Order]):
         responses={200: serializers.OrderSerializer, **problems(404)},
     )
     def retrieve(self, request: Request, id: str) -> Response:
-        found = with_fills().filter(pk=order_id(id), owner_id=owner_of(request)).first()
+        found = with_fills().filter(pk=identifiers.parse(id), owner_id=owner_of(request)).first()
         if found is None:
             raise NotFound("There is no such order.")
         return Response(documents.order(found))
@@ -96,7 +90,9 @@ class OrderViewSet(GenericViewSet[Order]):
         responses={200: serializers.OrderSerializer, **problems(404, 409)},
     )
     def destroy(self, request: Request, id: str) -> Response:
-        order = orders.cancel(owner_id=owner_of(request), order_id=order_id(id), now=timezone.now())
+        order = orders.cancel(
+            owner_id=owner_of(request), order_id=identifiers.parse(id), now=timezone.now()
+        )
         return Response(documents.order(order))
 
     @extend_schema(
@@ -134,7 +130,7 @@ def _filters(query: dict[str, Any]) -> Q:
     elif status is not None:
         filters &= Q(status=status)
     if "symbol" in query:
-        filters &= Q(instrument__symbol=query["symbol"])
+        filters &= Q(instrument=requests.find_instrument(query["symbol"]))
     if "side" in query:
         filters &= Q(side=query["side"])
     if "updated_since" in query:

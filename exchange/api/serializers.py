@@ -68,8 +68,13 @@ class QuoteSerializer(serializers.Serializer[Any]):
     volume = PlainDecimalField()
     timestamp = serializers.DateTimeField()
     sequence = serializers.IntegerField(help_text="Counts the quotes of this instrument.")
-    yield_to_maturity = PlainDecimalField(required=False, allow_null=True, help_text="Bonds only.")
-    accrued_interest = PlainDecimalField(required=False, help_text="Bonds only, per 100 of face.")
+    # Not read-only, or the schema would say that every quote has them.
+    yield_to_maturity = PositiveDecimalField(
+        required=False, allow_null=True, help_text="Bonds only, as a fraction."
+    )
+    accrued_interest = PositiveDecimalField(
+        required=False, help_text="Bonds only, per 100 of face value."
+    )
 
 
 class InstrumentWithQuoteSerializer(InstrumentSerializer):

@@ -5,8 +5,11 @@ looks at one quote sees, and trades with, the same depth, and nothing needs to b
 """
 
 from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Q
 
 from be.api.formats import plain, price_text
 from exchange.market.levels import Level, without
@@ -46,20 +49,22 @@ def level_step(price: Decimal, increment: Decimal) -> Decimal:
     return increment * max(increments, 1)
 
 
-def whole_book(instrument: Instrument, quote: Quote, depth: int) -> tuple[list[Level], list[Level]]:
+def whole_book(
+    instrument: Instrument, quote: Quote, depth: int, now: datetime
+) -> tuple[list[Level], list[Level]]:
     """Bids and asks as matching sees them: the street and customers' resting orders together."""
     return (
-        _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth),
-        _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth),
+        _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth, now=now),
+        _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth, now=now),
     )
 
 
-def document(instrument: Instrument, depth: int) -> dict[str, Any]:
+def document(instrument: Instrument, depth: int, *, now: datetime) -> dict[str, Any]:
     """The book of the public contract; empty while the instrument has no quote."""
     quote = Quote.objects.filter(pk=instrument.pk).first()
     if quote is None:
         return {"symbol": instrument.symbol, "sequence": 0, "bids": [], "asks": []}
-    bids, asks = whole_book(instrument, quote, depth)
+    bids, asks = whole_book(instrument, quote, depth, now)
     return {
         "symbol": instrument.symbol,
         "sequence": quote.sequence,
@@ -74,13 +79,17 @@ def _row(instrument: Instrument, level: Level) -> list[str]:
 
 
 def _side(
-    instrument: Instrument, quote: Quote, *, rests: Side, meets: Side, depth: int
+    instrument: Instrument, quote: Quote, *, rests: Side, meets: Side, depth: int, now: datetime
 ) -> list[Level]:
     units: dict[Decimal, int] = defaultdict(int)
     for level in street_levels(instrument, quote, meets):
         units[level.price] += level.units
     resting = Order.objects.filter(
-        instrument=instrument, side=rests, status__in=WORKING_STATUSES, limit_price__isnull=False
+        Q(expires_at__isnull=True) | Q(expires_at__gt=now),
+        instrument=instrument,
+        side=rests,
+        status__in=WORKING_STATUSES,
+        limit_price__isnull=False,
     )
     for order in resting.only("limit_price", "quantity", "filled_quantity"):
         if order.limit_price is not None:

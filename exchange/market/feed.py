@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from exchange.market import candles
 from exchange.market.ticks import Round, Tick
-from exchange.models import InstrumentStatus, Quote
+from exchange.models import Instrument, InstrumentStatus, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ def record(round_: Round) -> Recorded:
     Halted instruments keep their last quote: no price is made while trading is stopped.
     """
     ticks = {tick.symbol: tick for tick in round_.ticks}
-    changed = [
-        quote
-        for quote in lock_quotes(list(ticks))
-        if quote.instrument.status == InstrumentStatus.ACTIVE
-    ]
+    locked = lock_quotes(list(ticks))
+    # Read after the locks, which a halt takes too.
+    active = set(
+        Instrument.objects.filter(status=InstrumentStatus.ACTIVE).values_list("pk", flat=True)
+    )
+    changed = [quote for quote in locked if quote.instrument_id in active]
     trades = []
     for quote in changed:
         tick = ticks[quote.instrument.symbol]

@@ -180,6 +180,46 @@ def test_customers_trade_with_each_other_at_the_resting_price(
     assert balance(bob, aapl.asset) == (Decimal("0.4"), 0)
 
 
+def test_a_notional_larger_than_the_book_ends_canceled_with_what_it_got(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    aapl.quote.ask_size = 100_000
+    aapl.quote.save()
+    body = {"symbol": "AAPL", "side": "buy", "order_type": "market", "notional": "9000.00"}
+    order = client.post(URL, body).json()
+    assert (order["status"], order["reject_reason"]) == ("canceled", "no_liquidity")
+    assert Decimal(order["filled_quantity"]) > 0
+    assert Decimal(order["remaining_quantity"]) > 0
+    assert balance(alice, aapl.asset)[0] == Decimal(order["filled_quantity"])
+
+
+def test_what_is_left_of_an_order_may_be_worth_less_than_a_cent(
+    client: APIClient, alice: User, bob: User
+):
+    """The fill before was rounded up by more than the rest can cost, which holds nothing."""
+    coin = make_instrument("BTC-USD", "crypto", price_increment=Decimal("0.01"))
+    set_quote(coin, "65000.00", "65010.00", size="3")
+    place(bob, "buy", "0.05", symbol="BTC-USD")
+    place(bob, "sell", "0.012345", symbol="BTC-USD", limit="65009.99")
+    body = {"symbol": "BTC-USD", "side": "buy", "order_type": "limit", "quantity": "0.01234501"}
+    order = client.post(URL, {**body, "limit_price": "65009.99"}).json()
+    assert (order["status"], order["remaining_quantity"]) == ("partially_filled", "0.00000001")
+    assert client.delete(f"{URL}{order['id']}/").json()["status"] == "canceled"
+    assert balance(alice)[1] == 0
+
+
+def test_an_order_whose_day_is_over_trades_no_more_even_before_a_round_ends_it(
+    client: APIClient, bob: User, alice: User, aapl: Instrument
+):
+    place(alice, "buy", "1")
+    place(bob, "buy", "1", limit="190.01")
+    Order.objects.filter(owner=bob).update(expires_at=market.NOW)
+    book = client.get("/api/exchange/api/v1/market-data/AAPL/book/").json()
+    assert book["bids"][0][0] == "190.00"
+    sale = client.post(URL, {**BUY, "side": "sell", "quantity": "1"}).json()
+    assert sale["average_fill_price"] == "190.00"
+
+
 def test_nobody_trades_with_themself(client: APIClient, alice: User, aapl: Instrument):
     place(alice, "buy", "2")
     place(alice, "buy", "1", limit="190.01")
@@ -220,6 +260,9 @@ def test_without_a_fresh_quote_an_order_waits_with_its_hold(
         ({"order_type": "limit", "limit_price": "99999999"}, "limit_price"),
         ({"quantity": None, "notional": "10.001"}, "notional"),
         ({"quantity": None, "notional": "9999999999"}, "notional"),
+        ({"quantity": None, "notional": "9.00", "time_in_force": "fok"}, "time_in_force"),
+        ({"symbol": "A\x00B"}, "symbol"),
+        ({"side": "\ud800"}, "side"),
         (
             {"order_type": "limit", "limit_price": "9", "notional": "9", "quantity": None},
             "notional",

@@ -9,6 +9,7 @@ from authentication.models import User
 from exchange.models import Candle, Instrument, InstrumentStatus, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import advance, balance, place, tick
+from exchange.trading import reconciliation
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -111,6 +112,36 @@ def test_two_orders_that_waited_meet_each_other(alice: User, bob: User, aapl: In
     advance(tick("AAPL", "190.00", "190.02"), at=stale + timedelta(seconds=2))
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
     assert bid.executions.get().price == Decimal("190.01")
+
+
+def test_a_waiting_order_may_fill_in_parts_too_small_for_a_cent(
+    alice: User, bob: User, aapl: Instrument
+):
+    place(alice, "buy", "1")
+    for _ in range(3):
+        place(alice, "sell", "0.000001", limit="190.01")
+    stale = market.NOW + timedelta(minutes=10)
+    order = place(bob, "buy", "0.000003", limit="190.01", now=stale)
+    assert (order.status, balance(bob)[1]) == ("accepted", Decimal("0.01"))
+    advance(tick("AAPL", "190.00", "190.02"), at=stale + timedelta(seconds=1))
+    order.refresh_from_db()
+    assert order.status == "filled"
+    assert [fill.cents for fill in order.executions.order_by("pk")] == [1, 0, 0]
+    assert balance(bob) == (Decimal("9999.99"), 0)
+
+
+def test_a_resting_order_may_fill_in_parts_too_small_for_a_cent(
+    alice: User, bob: User, aapl: Instrument
+):
+    place(bob, "buy", "1")
+    order = place(alice, "buy", "0.000002", limit="190.01")
+    place(bob, "sell", "0.000001")
+    order.refresh_from_db()
+    assert order.status == "partially_filled"
+    assert [*reconciliation.check()] == [], "it is open and has a hold, of nothing"
+    place(bob, "sell", "0.000001")
+    order.refresh_from_db()
+    assert (order.status, balance(alice)[1]) == ("filled", 0)
 
 
 def test_a_day_order_expires_at_the_end_of_its_day_before_new_prices_reach_it(

@@ -180,7 +180,12 @@ def _payment(
     """Take `units` from the hold, and give back what it no longer needs; or take them as is."""
     if working.hold is None:
         return [ledger.Line(account, -units)]
-    given_up = holds.settle(working.hold, remaining=units_to_hold(working), at=at)
+    given_up = holds.settle(
+        working.hold,
+        remaining=units_to_hold(working),
+        final=working.order.status == OrderStatus.FILLED,
+        at=at,
+    )
     return [
         ledger.Line(account, -given_up, Bucket.HELD),
         ledger.Line(account, given_up - units, Bucket.AVAILABLE),

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from be.api import transactions
 from be.api.formats import time_text
-from exchange.models import Instrument, InstrumentStatus
+from exchange.models import Instrument, InstrumentStatus, Quote
 from exchange.streaming import publish
 
 
@@ -18,6 +18,8 @@ def set_status(*, symbol: str, status: InstrumentStatus, now: datetime) -> bool:
     While it is halted no quote is recorded, working orders wait, and market orders are refused.
     Everybody who listens gets a market alert.
     """
+    # Whoever trades holds the quote's lock: a halt takes effect between orders, not during one.
+    list(Quote.objects.select_for_update().filter(instrument__symbol=symbol))
     changed = Instrument.objects.filter(symbol=symbol).exclude(status=status).update(status=status)
     if not changed:
         return False

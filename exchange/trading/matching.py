@@ -77,7 +77,10 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """Whom an order meets. `wanted` units of it found nobody; of a budget, at its last price."""
+
     matches: tuple[Match, ...]
+    wanted: int = 0
     self_trade: bool = False
 
     @property
@@ -103,11 +106,11 @@ def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Sequence[Le
         if units <= 0 or not crosses(incoming.side, incoming.worst_price, offer.price):
             break
         if isinstance(offer, Resting) and offer.owner_id == incoming.owner_id:
-            return Outcome(tuple(matches), self_trade=True)
+            return Outcome(tuple(matches), appetite.left(matches), self_trade=True)
         order_id = offer.order_id if isinstance(offer, Resting) else None
         matches.append(Match(offer.price, units, order_id))
         appetite.eat(offer.price, units)
-    return Outcome(tuple(matches))
+    return Outcome(tuple(matches), appetite.left(matches))
 
 
 class _Appetite:
@@ -123,6 +126,12 @@ class _Appetite:
         if self._budget is not None:
             return self._budget.units_at(price)
         return self._units or 0
+
+    def left(self, matches: Sequence[Match]) -> int:
+        """Units that are still wanted; a budget that met nobody can't be told in units."""
+        if self._budget is not None and not matches:
+            return 0
+        return self.at(matches[-1].price if matches else Decimal(0))
 
     def eat(self, price: Decimal, units: int) -> None:
         if self._budget is not None:

@@ -50,8 +50,10 @@ def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     InsufficientPosition (422) and ClientOrderIdExists (409); then nothing has moved.
     """
     instrument = requests.find_instrument(request.symbol)
-    requests.check(request, instrument)
+    requests.check_shape(request, instrument)
     quote = _lock_quote(instrument)
+    instrument.refresh_from_db(fields=["status", "tradable"])
+    requests.check_tradable(request, instrument)
     order = _new_order(owner_id, request, instrument, quote, now)
     _save_new(order)
     if instrument.status == InstrumentStatus.ACTIVE and quotes.is_fresh(quote, now):
@@ -110,9 +112,12 @@ def _units(request: OrderRequest, instrument: Instrument, quote: Quote) -> int |
     dollars = EXACT.multiply(request.notional, instrument.price_divisor)
     units = asset.units_down(EXACT.divide(dollars, quote.bid))
     step = asset.units(instrument.quantity_increment)
-    if units < step:
+    units -= units % step
+    if asset.amount(units) < instrument.min_quantity:
         raise Invalid("Too small to sell one increment.", field="notional")
-    return units - units % step
+    if asset.amount(units) > requests.MAX_NOTIONAL:
+        raise Invalid("Too many at once.", field="notional")
+    return units
 
 
 def _collar(side: Side, quote: Quote, instrument: Instrument) -> Decimal:

@@ -43,7 +43,7 @@ class OrderRequest:
 def find_instrument(symbol: str) -> Instrument:
     """The instrument with this symbol or id; Invalid (`unknown_symbol`) if there is none."""
     instruments = Instrument.objects.select_related("bond")
-    instrument = instruments.filter(symbol=symbol).first()
+    instrument = None if "\x00" in symbol else instruments.filter(symbol=symbol).first()
     if instrument is None and (key := _as_uuid(symbol)):
         instrument = instruments.filter(pk=key).first()
     if instrument is None:
@@ -58,13 +58,8 @@ def _as_uuid(text: str) -> UUID | None:
         return None
 
 
-def check(request: OrderRequest, instrument: Instrument) -> None:
-    """Refuse a request that this instrument can't have: Invalid or InstrumentNotTradable."""
-    _check_shape(request, instrument)
-    _check_tradable(request, instrument)
-
-
-def _check_shape(request: OrderRequest, instrument: Instrument) -> None:
+def check_shape(request: OrderRequest, instrument: Instrument) -> None:
+    """Refuse what this instrument never takes: Invalid, naming the field."""
     if (request.quantity is None) == (request.notional is None):
         raise Invalid("Send either quantity or notional.", field="quantity")
     if request.quantity is not None:
@@ -94,6 +89,8 @@ def _check_quantity(quantity: Decimal, instrument: Instrument) -> None:
 def _check_notional(request: OrderRequest) -> None:
     if request.order_type != OrderType.MARKET:
         raise Invalid("Only market orders take a notional.", field="notional")
+    if request.time_in_force == TimeInForce.FOK:
+        raise Invalid("Fill-or-kill needs a quantity.", field="time_in_force")
     if EXACT.remainder(request.notional or CENT, CENT):
         raise Invalid("Dollars have two decimals.", field="notional")
     if (request.notional or CENT) > MAX_NOTIONAL:
@@ -111,7 +108,8 @@ def _check_price(price: Decimal, instrument: Instrument) -> None:
         raise Invalid(f"At most {MAX_PRICE}.", field="limit_price")
 
 
-def _check_tradable(request: OrderRequest, instrument: Instrument) -> None:
+def check_tradable(request: OrderRequest, instrument: Instrument) -> None:
+    """Refuse what it does not take now. Its status was read after its quote was locked."""
     if not instrument.tradable:
         raise InstrumentNotTradable(f"{instrument.symbol} takes no orders.", field="symbol")
     halted = instrument.status == InstrumentStatus.HALTED

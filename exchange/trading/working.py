@@ -32,7 +32,7 @@ def work_new(order: Order, quote: Quote, now: datetime) -> list[Working]:
 
     The quote is locked. Returns all orders that changed, this one first; all are saved.
     """
-    resting = _lock_resting(order)
+    resting = _lock_resting(order, now)
     outcome = _match(order, resting, quote)
     met = {match.order_id for match in outcome.matches}
     makers = [maker for maker in resting if maker.pk in met]
@@ -49,8 +49,11 @@ def let_wait(order: Order, now: datetime) -> list[Working]:
     return [working]
 
 
-def _lock_resting(order: Order) -> list[Order]:
-    """Orders that this one can meet, its owner's included, best first and older first."""
+def _lock_resting(order: Order, now: datetime) -> list[Order]:
+    """Orders that this one can meet, its owner's included, best first and older first.
+
+    One whose time is up is no longer there, even if no round has ended it yet.
+    """
     buying = order.side == Side.BUY
     worst = execution.worst_price(order)
     reachable = Q(limit_price__lte=worst) if buying else Q(limit_price__gte=worst)
@@ -58,6 +61,7 @@ def _lock_resting(order: Order) -> list[Order]:
         Order.objects.select_for_update(of=("self",))
         .filter(
             reachable,
+            Q(expires_at__isnull=True) | Q(expires_at__gt=now),
             instrument=order.instrument,
             side=Side.SELL if buying else Side.BUY,
             status__in=WORKING_STATUSES,
@@ -97,7 +101,7 @@ def _match(order: Order, resting: Sequence[Order], quote: Quote) -> matching.Out
         levels=book.street_levels(order.instrument, quote, order.side),
     )
     kills = order.time_in_force == TimeInForce.FOK and outcome.units < order.remaining_quantity
-    return matching.Outcome((), outcome.self_trade) if kills else outcome
+    return matching.Outcome((), outcome.wanted, outcome.self_trade) if kills else outcome
 
 
 def _budget(order: Order) -> matching.Budget:
@@ -123,7 +127,7 @@ def _carry_out(
     """Turn matches into trades and decide what becomes of the rest; saves all that changed."""
     order = working.order
     if order.quantity is None and outcome.units:
-        order.quantity = outcome.units
+        order.quantity = outcome.units + outcome.wanted
     if working.hold is None:
         execution.require_covered(working, outcome.matches, rests=_rests(order, outcome), at=now)
     makers: dict[UUID, Working] = {}

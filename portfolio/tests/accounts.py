@@ -46,7 +46,7 @@ def withdraw(user: User, dollars: str, *, at: datetime, settled: bool = True) ->
     cents = USD.units(Decimal(dollars))
     hold = holds.hold(account=wallet, units=cents, reference=uuid4(), at=at)
     if settled:
-        holds.settle(hold, remaining=0, at=at)
+        holds.settle(hold, remaining=0, final=True, at=at)
         ledger.post(
             kind=EntryKind.WITHDRAWAL,
             reference=hold.reference,

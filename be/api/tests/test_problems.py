@@ -34,13 +34,24 @@ def assert_problem(answer, status: int, code: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-@pytest.mark.parametrize("method", ["get", "post", "delete"])
+@pytest.mark.parametrize("method", ["get", "post", "patch", "delete"])
 @pytest.mark.parametrize("path", ["/api/nothing/", "/api/exchange/api/v1/orders", "/api/"])
 def test_an_unknown_path_under_api_is_a_404_document(
     client: APIClient, settings, debug: bool, method: str, path: str
 ):
     settings.DEBUG = debug
     assert_problem(getattr(client, method)(path), 404, "not_found")
+
+
+def test_a_forgotten_slash_is_a_404_for_a_real_client_too(db: None):
+    """Django's test client skips the CSRF check unless it is told not to."""
+    client = APIClient(enforce_csrf_checks=True)
+    assert_problem(client.post("/api/exchange/api/v1/orders", {}), 404, "not_found")
+
+
+def test_too_many_query_parameters_are_a_400(client: APIClient):
+    query = "&".join(f"a{number}=1" for number in range(1100))
+    assert_problem(client.get(f"{ORDERS}?{query}"), 400, "bad_request")
 
 
 def test_a_wrong_method_is_a_405(client: APIClient):
