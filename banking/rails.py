@@ -91,7 +91,7 @@ SANDBOX_GUIDE = f"""
 | `{DELAYED}` | transactions stay `pending` for {SETTLES_AFTER.seconds} s, then complete |
 | `{REFUSED}` | transactions fail with `failure_reason: account_closed` |
 | `{RETURNED_LATER}` | transactions complete and are returned {RETURNED_AFTER.seconds} s later \
-with `failure_reason: returned_by_bank` |
+with `failure_reason: returned_by_bank`; until then a deposit is held |
 | `{NEEDS_MICRO_DEPOSITS}` | the account stays `pending` until it is verified with the amounts \
 `"{MICRO_DEPOSITS[0]}"` and `"{MICRO_DEPOSITS[1]}"` |
 | any other | verified at once; transactions complete at once |

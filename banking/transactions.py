@@ -204,6 +204,8 @@ def _follow(
             row.save(update_fields=["due_at"])
         case rails.Completed(ask_again_after=wait):
             _complete(row, now)
+            if wait is not None and row.type == TransactionType.DEPOSIT:
+                _hold_until_confirmed(row, now)
             row.due_at = None if wait is None else now + wait
             row.save(update_fields=["status", "completed_at", "due_at"])
         case rails.Refused(reason=reason):
@@ -225,6 +227,12 @@ def _complete(row: BankTransaction, now: datetime) -> None:
     row.completed_at = now
 
 
+def _hold_until_confirmed(row: BankTransaction, now: datetime) -> None:
+    """Money that the bank may still take back is there, but not to be spent."""
+    wallet = ledger.account_of(row.owner_id, USD)
+    holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
+
+
 def _end_without_payment(
     row: BankTransaction, status: TransactionStatus, reason: str, now: datetime
 ) -> None:
@@ -242,6 +250,8 @@ def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now
     match answer:
         case rails.Completed(ask_again_after=wait):
             row.due_at = None if wait is None else now + wait
+            if wait is None and row.type == TransactionType.DEPOSIT:
+                holds.release(_hold_of(row), at=now)
         case rails.Returned(reason=reason):
             if row.type == TransactionType.DEPOSIT:
                 _return_deposit(row, now)
@@ -254,16 +264,15 @@ def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now
 
 
 def _return_deposit(row: BankTransaction, now: datetime) -> None:
-    """Take the money back as far as it is available; what was spent, the customer owes."""
-    wallet = ledger.lock([(row.owner_id, USD)])[row.owner_id, USD.code]
-    taken = min(wallet.available, row.cents)
+    """Give the money back to the bank, out of the hold that has kept it."""
+    hold = _hold_of(row)
+    units = holds.settle(hold, remaining=0, final=True, at=now)
     ledger.post(
         kind=EntryKind.DEPOSIT_RETURN,
         reference=row.pk,
         lines=[
-            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), row.cents),
-            Line(wallet, -taken),
-            Line(ledger.house_account(HouseAccount.RECEIVABLE, USD), taken - row.cents),
+            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), units),
+            Line(hold.account, -units, Bucket.HELD),
         ],
         at=now,
     )

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             name='LedgerAccount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('house', models.CharField(blank=True, choices=[('bank_clearing', 'money that came from or went to banks'), ('market', 'the market outside: who sold to and bought from our customers'), ('fees', 'trading fees earned'), ('rounding', 'fractions of a cent between buyer and seller'), ('receivable', 'owed by customers after a returned deposit')], default='', max_length=20)),
+                ('house', models.CharField(blank=True, choices=[('bank_clearing', 'money that came from or went to banks'), ('market', 'the market outside: who sold to and bought from our customers'), ('fees', 'trading fees earned'), ('rounding', 'fractions of a cent between buyer and seller')], default='', max_length=20)),
                 ('asset', models.CharField(max_length=24)),
                 ('scale', models.PositiveSmallIntegerField(help_text="Decimals of the asset's smallest unit.")),
                 ('available', models.BigIntegerField(default=0)),

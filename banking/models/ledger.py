@@ -12,7 +12,6 @@ class HouseAccount(models.TextChoices):
     MARKET = "market", "the market outside: who sold to and bought from our customers"
     FEES = "fees", "trading fees earned"
     ROUNDING = "rounding", "fractions of a cent between buyer and seller"
-    RECEIVABLE = "receivable", "owed by customers after a returned deposit"
 
 
 class Bucket(models.TextChoices):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from authentication.tests.problems import assert_problem
-from banking import rails, transactions
+from banking import ledger, rails, transactions
 from banking.models import BankAccount, Hold, HouseAccount, JournalEntry
 from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right, dollars, house_dollars
@@ -154,7 +154,7 @@ def test_a_refused_withdrawal_still_needs_its_money(api, alice, refused):
 def test_a_returned_deposit_is_taken_back(api, alice, returned):
     row = deposit(returned)
     assert row.status == "completed"
-    assert dollars(alice) == ("100.00", "0.00")
+    assert dollars(alice) == ("0.00", "100.00")
 
     assert transactions.settle_due(now=after(9.9)) == 0
     assert transactions.settle_due(now=after(10)) == 1
@@ -168,27 +168,13 @@ def test_a_returned_deposit_is_taken_back(api, alice, returned):
     assert_books_are_right()
 
 
-def test_what_was_spent_of_a_returned_deposit_is_owed(alice, returned):
+def test_what_the_bank_may_still_take_back_can_not_be_spent(alice, returned):
     deposit(returned, "100")
-    withdraw(BankAccountFactory.create(owner=alice), "70")
 
-    transactions.settle_due(now=after(10))
+    with pytest.raises(ledger.InsufficientFunds):
+        withdraw(BankAccountFactory.create(owner=alice), "70")
 
-    assert dollars(alice) == ("0.00", "0.00")
-    assert house_dollars(HouseAccount.RECEIVABLE) == "-70.00"
-    assert house_dollars(HouseAccount.BANK_CLEARING) == "70.00"
-    assert_books_are_right()
-
-
-def test_a_returned_deposit_leaves_held_money_alone(alice, returned, delayed):
-    deposit(returned, "100")
-    withdraw(delayed, "70")
-    transactions.settle_due(now=after(4))
-
-    transactions._settle(returned.transactions.get().pk, after(10))
-
-    assert dollars(alice) == ("0.00", "70.00")
-    assert house_dollars(HouseAccount.RECEIVABLE) == "-70.00"
+    assert dollars(alice) == ("0.00", "100.00")
     assert_books_are_right()
 
 

@@ -55,10 +55,8 @@ def _executions_equal_postings() -> Iterator[str]:
 def _holds_belong_to_open_orders() -> Iterator[str]:
     live = set(Hold.objects.filter(ended_at__isnull=True).values_list("reference", flat=True))
     open_orders = set(Order.objects.filter(status__in=OPEN_STATUSES).values_list("pk", flat=True))
-    withdrawals = set(
-        BankTransaction.objects.filter(type="withdrawal", pk__in=live).values_list("pk", flat=True)
-    )
-    for reference in live - open_orders - withdrawals:
-        yield f"A hold for {reference} is live, but no open order or withdrawal has that id."
+    transfers = set(BankTransaction.objects.filter(pk__in=live).values_list("pk", flat=True))
+    for reference in live - open_orders - transfers:
+        yield f"A hold for {reference} is live, but no open order or transfer has that id."
     for order_id in open_orders - live:
         yield f"Order {order_id} is open and has no hold."
