@@ -1,5 +1,6 @@
 """manage.py run_broker: the whole broker in one command."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -16,7 +17,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 SECONDS_TO_START = 60
-SECONDS_TO_STOP = 10
+SECONDS_TO_STOP = 12  # a little longer than the server gives its open requests
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class Command(BaseCommand):
@@ -81,11 +83,11 @@ class Command(BaseCommand):
 
 
 class StopSignal:
-    """Remembers that Ctrl+C or a SIGTERM came."""
+    """Remembers that Ctrl+C, a SIGTERM or the end of the terminal came."""
 
     def __init__(self) -> None:
         self.received = False
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, self._on_signal)
 
     def _on_signal(self, *_: object) -> None:
@@ -107,8 +109,18 @@ def require_free_port(host: str, port: int) -> None:
 def start(*arguments: str) -> "subprocess.Popen[bytes]":
     """A child in a session of its own, so that Ctrl+C reaches it through us, once and in order."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
-        [sys.executable, *arguments], cwd=settings.BASE_DIR, env=os.environ, start_new_session=True
+        [sys.executable, *arguments],
+        cwd=settings.BASE_DIR,
+        env=os.environ,
+        start_new_session=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs here yet
     )
+
+
+def end_with_parent() -> None:
+    """In a child, on Linux: be told to stop when the parent dies, even by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def answers(url: str) -> bool:

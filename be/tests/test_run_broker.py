@@ -1,0 +1,43 @@
+"""run_broker ends what it started, however it ends itself."""
+
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from be.tests.processes import running
+from exchange.tests.server import LiveServer
+
+SECONDS_TO_END = 20
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_left_running(tmp_path: Path, how: signal.Signals):
+    server = LiveServer(tmp_path)
+    server.manage("migrate", "--verbosity", "0")
+    server.manage("seed_market", "--days", "8", "--minutes", "1")
+    with running(server, "manage.py", "run_broker", "--port", str(server.port)) as broker:
+        assert broker.stdout is not None
+        waits_for = {"Ctrl+C stops everything", "Simulating 26 instruments"}
+        for line in broker.stdout:
+            waits_for = {words for words in waits_for if words not in line}
+            if not waits_for:
+                break
+        assert answers(server.port)
+        broker.send_signal(how)
+        deadline = time.monotonic() + SECONDS_TO_END
+        while answers(server.port):
+            assert time.monotonic() < deadline, "the server outlived run_broker"
+            time.sleep(0.1)
+        # The simulator has said goodbye too, and with that given its lease back.
+        assert "Stopped after" in broker.stdout.read()
