@@ -9,6 +9,9 @@ MANAGE := $(RUN) python manage.py
 # The tests bring their own settings: what is set for a real server must not reach them.
 CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev/null
 
+# Trust what the machine trusts, also behind a proxy with a certificate of its own.
+export UV_SYSTEM_CERTS ?= true
+
 .DEFAULT_GOAL := help
 .PHONY: help install run runserver run-simulator prepare test test-fast test-servers lint format \
 	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run

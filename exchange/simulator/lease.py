@@ -27,7 +27,10 @@ def new_holder() -> str:
 def acquire(holder: str, *, now: datetime) -> Simulator:
     """Take the lease, if it is free or has run out; LeaseTaken tells who has it, and until when."""
     Simulator.objects.get_or_create(name=SIMULATOR)
+    before = Simulator.objects.get(name=SIMULATOR).holder
     free = Q(holder="") | Q(lease_until__lt=now) | Q(lease_until__isnull=True)
+    if _died_here(before):
+        free |= Q(holder=before)
     taken = Simulator.objects.filter(free, name=SIMULATOR).update(
         holder=holder, lease_until=_until(now)
     )
@@ -38,6 +41,20 @@ def acquire(holder: str, *, now: datetime) -> Simulator:
             f"lease runs out at {simulator.lease_until:%H:%M:%S} UTC."
         )
     return simulator
+
+
+def _died_here(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is no more, killed without a word."""
+    host, _, rest = holder.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname()[:40] or not rest.isdigit():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def renew(holder: str, *, now: datetime, state: dict[str, Any] | None) -> None:

@@ -42,7 +42,7 @@ def read_bars(path: Path) -> list[Bar]:
     Corrupt data is worse than none: a row that is not a number, not positive, inconsistent, out of
     order or a second of its date makes the whole file a BadReplayFile.
     """
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         bars = list(_parse(csv.reader(file)))
     if not bars:
         raise BadReplayFile(f"{path} has no bars")

@@ -1,5 +1,7 @@
 """One writer of prices at a time."""
 
+import os
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -40,3 +42,21 @@ def test_a_released_lease_is_free_at_once_and_only_its_owner_releases_it():
         lease.acquire("two", now=NOW)
     lease.release("one")
     lease.acquire("two", now=NOW)
+
+
+def test_the_lease_of_a_process_that_was_killed_on_this_machine_is_free_at_once():
+    with subprocess.Popen(["true"]) as process:
+        pass  # it has ended
+    dead = lease.new_holder().replace(f":{os.getpid()}:", f":{process.pid}:")
+    lease.acquire(dead, now=NOW)
+    lease.acquire("two", now=NOW + timedelta(seconds=1))
+    assert Simulator.objects.get().holder == "two"
+
+
+def test_the_lease_of_a_living_process_or_another_machine_is_not():
+    lease.acquire(lease.new_holder(), now=NOW)
+    with pytest.raises(lease.LeaseTaken):
+        lease.acquire("two", now=NOW + timedelta(seconds=1))
+    Simulator.objects.update(holder="elsewhere:999999999:abc")
+    with pytest.raises(lease.LeaseTaken):
+        lease.acquire("two", now=NOW + timedelta(seconds=1))

@@ -146,6 +146,7 @@ def test_a_second_simulator_says_so_and_exits(listed):
     ("options", "message"),
     [
         ({"interval": 0}, "interval"),
+        ({"interval": float("nan")}, "interval"),
         ({"replay": Path("x.csv")}, "go together"),
         ({"replay": Path("x.csv"), "symbol": "NOPE"}, "no instrument NOPE"),
         ({"replay": Path("/nowhere.csv"), "symbol": "AAPL"}, "Can't replay"),

@@ -18,6 +18,7 @@ from exchange.simulator import lease, replay
 from exchange.simulator.runner import ModelSource, Progress, Runner, continue_model
 
 SECONDS_BETWEEN_REPORTS = 30
+LONGEST_INTERVAL = 3600
 SHOWN = ("AAPL", "SPY", "BTC-USD", "UST-10Y")
 
 
@@ -37,8 +38,8 @@ class Command(BaseCommand):
         parser.add_argument("--symbol", help="the symbol whose prices come from --replay")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["interval"] <= 0:
-            raise CommandError("--interval must be more than 0 seconds.")
+        if not 0 < options["interval"] < LONGEST_INTERVAL:
+            raise CommandError("--interval must be more than 0 seconds and less than an hour.")
         if not seeding.is_seeded():
             raise CommandError("The market is empty. Run: manage.py seed_market")
         replayed = self._replayed(options["replay"], options["symbol"])
