@@ -1,26 +1,31 @@
 """The one writer of the journal.
 
-Everything that anyone owns stands in ledger accounts and changes only through `post`. An entry sums
-to zero for each asset: what one account gains, another gives. Units are integers of the asset's
-smallest unit (`banking.assets`).
+Everything that anyone owns stands in ledger accounts and changes only through a `Journal`: a
+transaction collects its entries in one and writes them at once (`post` is a journal of one entry).
+An entry sums to zero for each asset: what one account gains, another gives. Units are integers of
+the asset's smallest unit (`banking.assets`).
 
-Locks: an entry updates its customer accounts in the order of their ids. A transaction that posts
-several entries first calls `lock` with all accounts it will touch. Accounts come last in the lock
-order of the whole program: quotes, then orders by id, then ledger accounts by id.
+Locks: a transaction that posts several entries first calls `lock` with all accounts it will touch;
+they are locked in the order of their ids. Accounts come late in the lock order of the whole
+program: quotes, then orders by id, then ledger accounts by id, then the counters of updates.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
+from banking import ledger_rows
 from banking.assets import USD, Asset
-from banking.models import Bucket, EntryKind, HouseAccount, JournalEntry, LedgerAccount, Posting
+from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
+from be.api import statements
 from be.api.refusals import Refusal
+from be.api.statements import Row, Statement
 
 
 class InsufficientFunds(Refusal):
@@ -41,6 +46,10 @@ class OverdrawnHold(RuntimeError):
     """More was posted out of `held` than is there: a defect of the caller."""
 
 
+class HoldSpent(RuntimeError):
+    """Somebody else settled or released the hold: the caller did not lock its order first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting to be made: signed `units` into a `bucket` of an `account`."""
@@ -48,6 +57,11 @@ class Line:
     account: LedgerAccount
     units: int
     bucket: Bucket = Bucket.AVAILABLE
+
+
+# Whose account: a customer's id, or a role of the house.
+Holder = UUID | HouseAccount
+Accounts = dict[tuple[Holder, str], LedgerAccount]
 
 
 def account_of(owner_id: UUID, asset: Asset) -> LedgerAccount:
@@ -66,49 +80,36 @@ def house_account(role: HouseAccount, asset: Asset) -> LedgerAccount:
     return account
 
 
-def house_lines(movements: Iterable[tuple[HouseAccount, Asset, int]]) -> list[Line]:
-    """Lines for the broker's own side: (role, asset, units), those of nothing left out."""
-    moving = [movement for movement in movements if movement[2]]
-    rows = LedgerAccount.objects.filter(
-        owner=None,
-        house__in={role for role, _, _ in moving},
-        asset__in={asset.code for _, asset, _ in moving},
-    )
-    known = {(row.house, row.asset): row for row in rows}
-    return [
-        Line(known.get((role, asset.code)) or house_account(role, asset), units)
-        for role, asset, units in moving
-    ]
+def lock(
+    owners: Iterable[UUID], assets: Iterable[Asset], *, roles: Sequence[HouseAccount] = ()
+) -> Accounts:
+    """Lock the accounts of these owners for these assets, in the order of their ids.
 
-
-def lock(pairs: Iterable[tuple[UUID, Asset]]) -> dict[tuple[UUID, str], LedgerAccount]:
-    """Lock the accounts of these (owner, asset) pairs, in the order of their ids.
-
-    Accounts that do not exist are opened. Returns them as they are now, by owner and asset code.
-    Every asset of the pairs is locked for every owner, so that it is one plain query.
+    Accounts that do not exist are opened. Returns them as they are now, by owner and asset code;
+    the house's accounts of `roles`, which are never locked, by role and asset code.
     """
-    wanted = {(owner_id, asset.code): asset for owner_id, asset in pairs}
-    locked = _lock_existing(wanted)
-    missing = wanted.keys() - locked.keys()
+    by_code = {asset.code: asset for asset in assets}
+    wanted = [(owner_id, code) for owner_id in {*owners} for code in by_code]
+    accounts = _lock_existing(wanted, roles)
+    missing = [key for key in wanted if key not in accounts]
     if missing:
         for owner_id, code in sorted(missing):
-            account_of(owner_id, wanted[owner_id, code])
-        locked = _lock_existing(wanted)
-    return locked
+            account_of(owner_id, by_code[code])
+        accounts = _lock_existing(wanted, roles)
+    for role in roles:
+        for code, asset in by_code.items():
+            if (role, code) not in accounts:
+                accounts[role, code] = house_account(role, asset)
+    return accounts
 
 
-def _lock_existing(
-    wanted: Mapping[tuple[UUID, str], Asset],
-) -> dict[tuple[UUID, str], LedgerAccount]:
-    rows = (
-        LedgerAccount.objects.select_for_update()
-        .filter(
-            owner_id__in={owner_id for owner_id, _ in wanted},
-            asset__in={code for _, code in wanted},
-        )
-        .order_by("pk")
-    )
-    return {(row.owner_id, row.asset): row for row in rows if row.owner_id is not None}
+def _lock_existing(wanted: Sequence[tuple[UUID, str]], roles: Sequence[HouseAccount]) -> Accounts:
+    owners, assets = {owner for owner, _ in wanted}, {code for _, code in wanted}
+    rows = ledger_rows.lock_accounts(sorted(owners), sorted(assets), roles)
+    return {
+        (HouseAccount(row.house) if row.owner_id is None else row.owner_id, row.asset): row
+        for row in rows
+    }
 
 
 def balances_of(owner_id: UUID) -> list[LedgerAccount]:
@@ -124,21 +125,134 @@ def require_available(account: LedgerAccount, units: int) -> None:
 
 
 @transaction.atomic
-def post(*, kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetime) -> JournalEntry:
+def post(*, kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetime) -> None:
     """Write one entry and change the balances that it names, or neither.
 
     Lines of zero units are left out. Raises InsufficientFunds or InsufficientPosition when a
     customer's balance would fall below zero, UnbalancedEntry when the lines do not sum to zero.
     """
-    lines = [line for line in lines if line.units]
-    _require_balanced(lines)
-    _change_balances(lines)
-    entry = JournalEntry.objects.create(kind=kind, reference=reference, created_at=at)
-    Posting.objects.bulk_create(
-        Posting(entry=entry, account=line.account, bucket=line.bucket, units=line.units)
-        for line in lines
+    customers = {line.account.pk for line in lines if line.account.owner_id is not None}
+    if len(customers) > 1:
+        rows = LedgerAccount.objects.select_for_update().filter(pk__in=customers)
+        list(rows.order_by("pk").values_list("pk"))
+    with journal(at) as entries:
+        entries.post(kind=kind, reference=reference, lines=lines)
+
+
+class Journal:
+    """What one transaction posts, and what becomes of its holds: collected, then written at once.
+
+    The accounts that it is given follow in memory, so that what is posted later sees it; the
+    database has the last word when it is written.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self._entries: list[Row] = []
+        self._postings: list[Row] = []
+        self._accounts: dict[int, LedgerAccount] = {}
+        self._changes: dict[int, tuple[int, int]] = {}
+        self._new_holds: list[Hold] = []
+        self._changed_holds: dict[UUID, tuple[Hold, int]] = {}
+
+    def post(self, *, kind: EntryKind, reference: UUID, lines: Sequence[Line]) -> None:
+        """Add an entry. Lines of zero units are left out. Raises UnbalancedEntry."""
+        lines = [line for line in lines if line.units]
+        _require_balanced(lines)
+        key = (str(kind), reference)
+        self._entries.append((*key, self.at))
+        for line in lines:
+            account, units, bucket = line.account, line.units, str(line.bucket)
+            self._postings.append((*key, account.pk, bucket, units))
+            if account.owner_id is not None:
+                self._change(account, bucket, units)
+
+    def _change(self, account: LedgerAccount, bucket: str, units: int) -> None:
+        available, held = self._changes.get(account.pk, (0, 0))
+        if bucket == Bucket.HELD:
+            held += units
+            account.held += units
+        else:
+            available += units
+            account.available += units
+        self._accounts[account.pk] = account
+        self._changes[account.pk] = (available, held)
+
+    def add_hold(self, hold: Hold) -> None:
+        """Write this new hold; its entry is posted by whoever adds it."""
+        self._new_holds.append(hold)
+
+    def change_hold(self, hold: Hold, *, remaining: int, ended_at: datetime | None) -> None:
+        """Lower a hold, or end it. HoldSpent at the writing if the database has another opinion."""
+        if hold not in self._new_holds:
+            self._changed_holds.setdefault(hold.pk, (hold, hold.remaining))
+        hold.remaining, hold.ended_at = remaining, ended_at
+
+    def parts(self) -> list[tuple[Statement, list[Row]]]:
+        """What to run, for whoever writes more in the same trip; `check` takes the answers."""
+        return [
+            (
+                ledger_rows.CHANGE_BALANCES,
+                [(pk, *self._changes[pk]) for pk in sorted(self._changes)],
+            ),
+            (ledger_rows.INSERT_ENTRIES, self._entries),
+            (ledger_rows.INSERT_POSTINGS, self._postings),
+            (ledger_rows.INSERT_HOLDS, [_new_hold(hold) for hold in self._new_holds]),
+            (
+                ledger_rows.CHANGE_HOLDS,
+                [
+                    (pk, before, hold.remaining, hold.ended_at)
+                    for pk, (hold, before) in sorted(self._changed_holds.items())
+                ],
+            ),
+        ]
+
+    def check(self, answers: Sequence[Any]) -> None:
+        """Refuse or raise, for the transaction to be rolled back, if not all was written.
+
+        InsufficientFunds or InsufficientPosition where money or securities were missing.
+        """
+        if answers[4] != len(self._changed_holds):
+            raise HoldSpent(f"one of the holds {[*self._changed_holds]} has changed meanwhile")
+        changed = {pk for (pk,) in answers[0]}
+        for pk in self._changes:
+            if pk not in changed:
+                raise self._why_not(pk)
+
+    def _why_not(self, pk: int) -> Exception:
+        available, held = self._changes[pk]
+        account = LedgerAccount.objects.get(pk=pk)
+        if account.available < -available:
+            return _insufficient(account, available)
+        return OverdrawnHold(f"account {pk} holds {account.held}, not {-held}")
+
+    def write(self) -> None:
+        """Write all of it, in one trip to the database."""
+        self.check(statements.run(*self.parts()))
+
+
+@contextmanager
+def journal(at: datetime, *, joining: Journal | None = None) -> Iterator[Journal]:
+    """The journal that is being kept already, or one of its own that is written at the end."""
+    if joining is not None:
+        yield joining
+        return
+    with transaction.atomic():
+        entries = Journal(at)
+        yield entries
+        entries.write()
+
+
+def _new_hold(hold: Hold) -> Row:
+    return (
+        hold.pk,
+        hold.account_id,
+        hold.reference,
+        hold.units,
+        hold.remaining,
+        hold.created_at,
+        hold.ended_at,
     )
-    return entry
 
 
 def _require_balanced(lines: Sequence[Line]) -> None:
@@ -149,28 +263,8 @@ def _require_balanced(lines: Sequence[Line]) -> None:
         raise UnbalancedEntry(f"an entry must sum to zero for each asset, not to {dict(sums)}")
 
 
-def _change_balances(lines: Sequence[Line]) -> None:
-    """One conditional update an account: the condition and the change cannot be told apart."""
-    accounts: dict[int, LedgerAccount] = {}
-    changes: dict[int, dict[str, int]] = defaultdict(lambda: {"available": 0, "held": 0})
-    for line in lines:
-        if line.account.owner_id is not None:
-            accounts[line.account.pk] = line.account
-            changes[line.account.pk][line.bucket] += line.units
-    for pk in sorted(changes):
-        available, held = changes[pk]["available"], changes[pk]["held"]
-        changed = LedgerAccount.objects.filter(
-            pk=pk, available__gte=-available, held__gte=-held
-        ).update(available=F("available") + available, held=F("held") + held)
-        if not changed:
-            if available >= 0:
-                raise OverdrawnHold(f"account {pk} holds less than {-held}")
-            raise _insufficient(accounts[pk], available)
-
-
 def _insufficient(account: LedgerAccount, change: int) -> Refusal:
     asset = Asset(account.asset, account.scale)
-    account.refresh_from_db(fields=["available"])
     detail = (
         f"This needs {asset.amount(-change):f} {asset.code}; "
         f"{asset.amount(account.available):f} is available."

@@ -8,15 +8,25 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from banking.admin import LookOnly, LookOnlyAdmin
-from exchange.models import Bond, Execution, Instrument, InstrumentStatus, Order, Quote, Simulator
+from exchange.models import (
+    Bond,
+    Execution,
+    FeeSchedule,
+    Instrument,
+    InstrumentStatus,
+    Order,
+    Quote,
+    Simulator,
+)
 from exchange.trading import halts
 
 if TYPE_CHECKING:  # generic for the type checker only
     InstrumentModelAdmin = admin.ModelAdmin[Instrument]
+    FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
     BondStackedInline = admin.StackedInline[Bond, Instrument]
     ExecutionTabularInline = admin.TabularInline[Execution, Order]
 else:
-    InstrumentModelAdmin = admin.ModelAdmin
+    InstrumentModelAdmin = FeeScheduleModelAdmin = admin.ModelAdmin
     BondStackedInline = admin.StackedInline
     ExecutionTabularInline = admin.TabularInline
 
@@ -75,6 +85,17 @@ class InstrumentAdmin(InstrumentModelAdmin):
         return False
 
 
+@admin.register(FeeSchedule)
+class FeeScheduleAdmin(FeeScheduleModelAdmin):
+    """Rates for orders that will be placed; those that have been placed keep theirs."""
+
+    list_display = ("asset_class", "maker_bps", "taker_bps")
+    list_editable = ("maker_bps", "taker_bps")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
 @admin.register(Quote)
 class QuoteAdmin(LookOnlyAdmin):
     list_display = ("instrument", "price", "bid", "ask", "timestamp", "sequence")
@@ -96,9 +117,10 @@ class OrderAdmin(LookOnlyAdmin):
         "order_type",
         "amount",
         "limit_price",
+        "stop_price",
         "status",
     )
-    list_filter = ("status", "order_type", "side", "instrument__asset_class")
+    list_filter = ("status", "order_type", "order_class", "side", "instrument__asset_class")
     search_fields = ("id", "owner__email", "instrument__symbol", "client_order_id")
     list_select_related = ("owner", "instrument")
     ordering = ("-id",)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 
@@ -11,28 +12,33 @@ from exchange.market import feed, quotes
 from exchange.market.ticks import Round
 from exchange.models import SIMULATOR, Quote, Simulator
 from exchange.streaming import publish
-from exchange.trading import orders, updates, working
+from exchange.trading import order_rows, orders, rounds
 
 
 def advance(round_: Round) -> int:
     """Carry out one round; returns the number of orders that it changed.
 
-    Orders whose time is up end first, so that no old order trades at a new price.
+    Orders whose time is up end first, so that no old order trades at a new price. Then everybody
+    sees the new prices; then orders meet them.
     """
     orders.expire_due(now=round_.at)
-    changed = _record_and_fill(round_)
+    _record(round_)
+    changed = sum(rounds.work_off(pk, now=round_.at) for pk in _unworked())
     bank_transactions.settle_due(now=round_.at)
     return changed
 
 
 @transactions.atomic
-def _record_and_fill(round_: Round) -> int:
+def _record(round_: Round) -> None:
     recorded = feed.record(round_)
-    touched = working.work_round(recorded.quotes, round_.at)
-    updates.send(touched)
+    order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
     sequence = _next_round()
     transaction.on_commit(partial(_publish, sequence, recorded.quotes))
-    return len(touched)
+
+
+def _unworked() -> list[UUID]:
+    """Also what an earlier round could not finish, because its simulator died."""
+    return list(Quote.objects.filter(unworked=True).order_by("pk").values_list("pk", flat=True))
 
 
 def _next_round() -> int:

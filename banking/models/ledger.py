@@ -92,7 +92,9 @@ class Posting(models.Model):
     """A signed number of units that one entry adds to one bucket of one account. Never changed."""
 
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="postings")
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="postings", db_index=False
+    )
     bucket = models.CharField(max_length=9, choices=Bucket)
     units = models.BigIntegerField()
 
@@ -114,7 +116,9 @@ class Hold(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="holds", db_index=False
+    )
     reference = models.UUIDField(unique=True, help_text="The order or withdrawal it is for.")
     units = models.BigIntegerField()
     remaining = models.BigIntegerField()

@@ -7,8 +7,7 @@ from django.db import IntegrityError, transaction
 
 from banking import holds, ledger
 from banking.assets import USD
-from banking.holds import HoldSpent
-from banking.ledger import InsufficientFunds, Line
+from banking.ledger import HoldSpent, InsufficientFunds, Line
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
 from banking.tests.factories import NOW, give
 from banking.tests.money import assert_books_are_right, dollars

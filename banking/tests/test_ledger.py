@@ -25,7 +25,9 @@ AAPL = Asset("AAPL", 6)
 
 
 def post(*lines: Line) -> JournalEntry:
-    return ledger.post(kind=EntryKind.TRADE, reference=uuid.uuid4(), lines=lines, at=NOW)
+    reference = uuid.uuid4()
+    ledger.post(kind=EntryKind.TRADE, reference=reference, lines=lines, at=NOW)
+    return JournalEntry.objects.get(reference=reference)
 
 
 def test_an_entry_takes_from_one_account_what_it_gives_to_another(alice, bob):
@@ -136,7 +138,7 @@ def test_locking_reads_the_balances_as_they_are_now_and_opens_what_is_missing(al
     give(alice, "10.00")
 
     with transaction.atomic():
-        locked = ledger.lock([(alice.pk, USD), (alice.pk, AAPL)])
+        locked = ledger.lock([alice.pk], [USD, AAPL])
 
     assert {key: row.available for key, row in locked.items()} == {
         (alice.pk, "USD"): 1000,

@@ -38,6 +38,7 @@ ORDER = {
     "asset_class": "stock",
     "side": "buy",
     "order_type": "market",
+    "order_class": "simple",
     "time_in_force": "day",
     "quantity": "1.5",
     "notional": None,
@@ -51,6 +52,7 @@ ORDER = {
     "average_fill_price": "191.26",
     "fees": "0.00",
     "reject_reason": None,
+    "parent_id": None,
     "replaces": None,
     "replaced_by": None,
     "created_at": "2026-03-02T15:00:03.120Z",
@@ -59,6 +61,7 @@ ORDER = {
     "canceled_at": None,
     "expires_at": "2026-03-03T00:00:00.000Z",
     "executions": [EXECUTION],
+    "legs": [],
 }
 
 ORDER_EXAMPLES = [
@@ -85,5 +88,52 @@ ORDER_EXAMPLES = [
         },
         request_only=True,
     ),
+    OpenApiExample(
+        "Trailing stop",
+        value={
+            "symbol": "AAPL",
+            "side": "sell",
+            "order_type": "trailing_stop",
+            "quantity": "1.5",
+            "trail_percent": "5",
+            "time_in_force": "gtc",
+        },
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Bracket",
+        value={
+            "symbol": "AAPL",
+            "side": "buy",
+            "order_type": "limit",
+            "quantity": "2",
+            "limit_price": "185.00",
+            "order_class": "bracket",
+            "take_profit": {"limit_price": "200.00"},
+            "stop_loss": {"stop_price": "180.00"},
+        },
+        request_only=True,
+    ),
     OpenApiExample("Filled", value=ORDER, response_only=True, status_codes=["201"]),
+]
+
+REPLACE_EXAMPLES = [
+    OpenApiExample("Another limit", value={"limit_price": "182.50"}, request_only=True),
+    OpenApiExample(
+        "Replaced",
+        value={
+            **ORDER,
+            "order_type": "limit",
+            "limit_price": "182.50",
+            "status": "new",
+            "filled_quantity": "0",
+            "remaining_quantity": "1.5",
+            "average_fill_price": None,
+            "replaces": "0195575a-1111-7a00-9c11-aabbccddeeff",
+            "filled_at": None,
+            "executions": [],
+        },
+        response_only=True,
+        status_codes=["201"],
+    ),
 ]

@@ -16,9 +16,17 @@ from be.api.idempotency import idempotent
 from be.api.refusals import NotFound
 from be.api.schema import IDEMPOTENCY_KEY, problems
 from exchange.api import examples, queries, serializers
-from exchange.models import OPEN_STATUSES, Execution, Order, OrderType, Side, TimeInForce
+from exchange.models import (
+    OPEN_STATUSES,
+    Execution,
+    Order,
+    OrderClass,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from exchange.trading import documents, orders, requests
-from exchange.trading.requests import OrderRequest
+from exchange.trading.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
 
 ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
 
@@ -31,7 +39,9 @@ def owner_of(request: Request) -> UUID:
 
 
 def with_fills() -> QuerySet[Order]:
-    return Order.objects.select_related("instrument").prefetch_related("executions")
+    return Order.objects.select_related("instrument").prefetch_related(
+        "executions", "legs", "legs__executions"
+    )
 
 
 @extend_schema(tags=["Orders"])
@@ -54,6 +64,30 @@ class OrderViewSet(GenericViewSet[Order]):
         order = orders.place(
             owner_id=owner_of(request),
             request=_order_request(body.validated_data),
+            now=timezone.now(),
+        )
+        return Response(documents.order(order), status=201)
+
+    @extend_schema(
+        operation_id="orders_replace",
+        summary="Replace an open order by another",
+        description=(
+            "Puts a new order in the place of an open one, in one step: it takes over what is left "
+            "to fill and the money held for it, and goes to the end of the line of its price. "
+            "Answers 409 `order_not_replaceable` when the order was filled meanwhile."
+        ),
+        parameters=[ID],
+        request=serializers.ReplaceRequestSerializer,
+        responses={201: serializers.OrderSerializer, **problems(400, 404, 409, 422)},
+        examples=examples.REPLACE_EXAMPLES,
+    )
+    def partial_update(self, request: Request, id: str) -> Response:
+        body = serializers.ReplaceRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        order = orders.replace(
+            owner_id=owner_of(request),
+            order_id=identifiers.parse(id),
+            request=ReplaceRequest(**body.validated_data),
             now=timezone.now(),
         )
         return Response(documents.order(order), status=201)
@@ -107,7 +141,11 @@ class OrderViewSet(GenericViewSet[Order]):
 
 
 def _order_request(data: dict[str, Any]) -> OrderRequest:
-    time_in_force = data.get("time_in_force")
+    time_in_force, profit, loss = (
+        data.get("time_in_force"),
+        data.get("take_profit"),
+        data.get("stop_loss"),
+    )
     return OrderRequest(
         symbol=data["symbol"],
         side=Side(data["side"]),
@@ -115,8 +153,14 @@ def _order_request(data: dict[str, Any]) -> OrderRequest:
         quantity=data.get("quantity"),
         notional=data.get("notional"),
         limit_price=data.get("limit_price"),
+        stop_price=data.get("stop_price"),
+        trail_amount=data.get("trail_amount"),
+        trail_percent=data.get("trail_percent"),
         time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
         client_order_id=data.get("client_order_id"),
+        order_class=OrderClass(data.get("order_class", OrderClass.SIMPLE)),
+        take_profit=None if profit is None else TakeProfit(**profit),
+        stop_loss=None if loss is None else StopLoss(**loss),
     )
 
 

@@ -12,6 +12,7 @@ from exchange.models import (
     InstrumentStatus,
     Interval,
     Liquidity,
+    OrderClass,
     OrderStatus,
     OrderType,
     Side,
@@ -185,6 +186,17 @@ class OrderQuery(serializers.Serializer[Any]):
 # Orders ---------------------------------------------------------------------------------------
 
 
+class TakeProfitSerializer(serializers.Serializer[Any]):
+    limit_price = PositiveDecimalField()
+
+
+class StopLossSerializer(serializers.Serializer[Any]):
+    stop_price = PositiveDecimalField()
+    limit_price = PositiveDecimalField(
+        required=False, allow_null=True, help_text="With it, the exit is a stop_limit order."
+    )
+
+
 class OrderRequestSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
     side = serializers.ChoiceField(Side.choices)
@@ -193,18 +205,58 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
     notional = PositiveDecimalField(
         required=False, allow_null=True, help_text="Dollars, instead of a quantity (market only)."
     )
-    limit_price = PositiveDecimalField(required=False, allow_null=True)
+    limit_price = PositiveDecimalField(
+        required=False, allow_null=True, help_text="limit and stop_limit orders."
+    )
+    stop_price = PositiveDecimalField(
+        required=False, allow_null=True, help_text="stop and stop_limit orders."
+    )
+    trail_amount = PositiveDecimalField(
+        required=False, allow_null=True, help_text="Dollars behind the best price (trailing_stop)."
+    )
+    trail_percent = PositiveDecimalField(
+        required=False, allow_null=True, help_text="Or percent of the best price."
+    )
     time_in_force = serializers.ChoiceField(
         TimeInForce.choices,
         required=False,
         help_text="When left out: gtc for crypto, day for the rest.",
     )
+    order_class = serializers.ChoiceField(
+        OrderClass.choices,
+        required=False,
+        help_text="bracket: entry, take_profit and stop_loss. oto: entry and one of them. oco: a "
+        "limit order to sell (the take-profit) with a stop_loss. Left out: simple.",
+    )
+    take_profit = TakeProfitSerializer(required=False, allow_null=True)
+    stop_loss = StopLossSerializer(required=False, allow_null=True)
     client_order_id = serializers.RegexField(
         r"^[\x21-\x7e]+\Z",
         max_length=128,
         required=False,
         allow_null=True,
         help_text="Your own name for it, unique among your orders.",
+    )
+
+
+class ReplaceRequestSerializer(serializers.Serializer[Any]):
+    """What is to be different; what is left out stays."""
+
+    quantity = PositiveDecimalField(
+        required=False,
+        allow_null=True,
+        help_text="Of the whole order, what has been filled included.",
+    )
+    limit_price = PositiveDecimalField(required=False, allow_null=True)
+    stop_price = PositiveDecimalField(required=False, allow_null=True)
+    trail_amount = PositiveDecimalField(required=False, allow_null=True)
+    trail_percent = PositiveDecimalField(required=False, allow_null=True)
+    client_order_id = serializers.RegexField(
+        r"^[\x21-\x7e]+\Z",
+        max_length=128,
+        required=False,
+        allow_null=True,
+        help_text="Your own name for the new order.",
     )
 
 
@@ -225,13 +277,16 @@ class OrderExecutionSerializer(ExecutionSerializer):
     side = serializers.ChoiceField(Side.choices)
 
 
-class OrderSerializer(serializers.Serializer[Any]):
+class LegSerializer(serializers.Serializer[Any]):
+    """An order; as a leg of another it has no legs of its own."""
+
     id = serializers.UUIDField()
     client_order_id = serializers.CharField(allow_null=True)
     symbol = serializers.CharField()
     asset_class = serializers.ChoiceField(AssetClass.choices)
     side = serializers.ChoiceField(Side.choices)
     order_type = serializers.ChoiceField(OrderType.choices)
+    order_class = serializers.ChoiceField(OrderClass.choices)
     time_in_force = serializers.ChoiceField(TimeInForce.choices)
     quantity = PlainDecimalField(allow_null=True)
     notional = PlainDecimalField(allow_null=True)
@@ -245,6 +300,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     average_fill_price = PlainDecimalField(allow_null=True)
     fees = PlainDecimalField()
     reject_reason = serializers.CharField(allow_null=True)
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The order that it is a leg of.")
     replaces = serializers.UUIDField(allow_null=True)
     replaced_by = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -253,6 +309,10 @@ class OrderSerializer(serializers.Serializer[Any]):
     canceled_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     executions = ExecutionSerializer(many=True)
+
+
+class OrderSerializer(LegSerializer):
+    legs = LegSerializer(many=True)
 
 
 class CanceledOrdersSerializer(serializers.Serializer[Any]):

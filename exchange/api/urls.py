@@ -17,7 +17,10 @@ urlpatterns = [
         "orders/",
         OrderViewSet.as_view({"get": "list", "post": "create", "delete": "destroy_all"}),
     ),
-    path("orders/<str:id>/", OrderViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(
+        "orders/<str:id>/",
+        OrderViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
     path("executions/", ExecutionViewSet.as_view({"get": "list"})),
     path("status/", StatusView.as_view()),
 ]

@@ -91,10 +91,3 @@ def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
 
 def _units(quote: Quote, quantity: Decimal) -> int:
     return quote.instrument.asset.units_down(quantity)
-
-
-def take(quote: Quote, side: str, units: int) -> None:
-    """Note that customers took `units` of what an order of `side` meets. The quote is locked."""
-    field = "ask_taken" if side == "buy" else "bid_taken"
-    setattr(quote, field, getattr(quote, field) + units)
-    quote.save(update_fields=[field])

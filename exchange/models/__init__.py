@@ -1,10 +1,14 @@
+from exchange.models.fees import FeeSchedule
 from exchange.models.instruments import AssetClass, Bond, DayCount, Instrument, InstrumentStatus
 from exchange.models.orders import (
+    LIMIT_TYPES,
     OPEN_STATUSES,
+    STOP_TYPES,
     WORKING_STATUSES,
     Execution,
     Liquidity,
     Order,
+    OrderClass,
     OrderFeed,
     OrderStatus,
     OrderType,
@@ -14,19 +18,23 @@ from exchange.models.orders import (
 from exchange.models.prices import SIMULATOR, Candle, Interval, Quote, Simulator
 
 __all__ = [
+    "LIMIT_TYPES",
     "OPEN_STATUSES",
     "SIMULATOR",
+    "STOP_TYPES",
     "WORKING_STATUSES",
     "AssetClass",
     "Bond",
     "Candle",
     "DayCount",
     "Execution",
+    "FeeSchedule",
     "Instrument",
     "InstrumentStatus",
     "Interval",
     "Liquidity",
     "Order",
+    "OrderClass",
     "OrderFeed",
     "OrderStatus",
     "OrderType",

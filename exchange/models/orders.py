@@ -15,6 +15,22 @@ class Side(models.TextChoices):
 class OrderType(models.TextChoices):
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop", "a market order once the stop price has traded"
+    STOP_LIMIT = "stop_limit", "a limit order once the stop price has traded"
+    TRAILING_STOP = "trailing_stop", "a stop that follows the market at a distance"
+
+
+STOP_TYPES: tuple[str, ...] = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+LIMIT_TYPES: tuple[str, ...] = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+
+class OrderClass(models.TextChoices):
+    """How an order hangs together with others. What holds between them: `trading.brackets`."""
+
+    SIMPLE = "simple"
+    BRACKET = "bracket", "an entry with a take-profit and a stop-loss"
+    OCO = "oco", "a take-profit and a stop-loss, one cancels the other"
+    OTO = "oto", "an entry that triggers one exit"
 
 
 class TimeInForce(models.TextChoices):
@@ -55,13 +71,21 @@ class Order(models.Model):
     `quantity` and `filled_quantity` are units of the instrument; `notional_cents` is set instead
     of a quantity given by the customer, for market orders sized at the quote. `collar_price` is
     the worst price that a market order may trade at. Fee rates are frozen when it is placed.
+
+    An `armed` order waits for its stop price and is not in the book. A trailing stop's
+    `stop_price` follows `peak_price`, the best price for its owner since it was placed.
+
+    `parent` is the order that a leg belongs to. Orders with the same `pair_id` cancel each other
+    and share one hold, whose reference is the pair's id.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
-    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="orders")
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     client_order_id = models.CharField(max_length=128, null=True)  # noqa: DJ001 - unique if given
     side = models.CharField(max_length=4, choices=Side)
     order_type = models.CharField(max_length=16, choices=OrderType)
@@ -70,6 +94,22 @@ class Order(models.Model):
     notional_cents = models.BigIntegerField(null=True)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
     collar_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    stop_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    trail_amount = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    trail_percent = models.DecimalField(max_digits=6, decimal_places=4, null=True)
+    peak_price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    armed = models.BooleanField(default=False, help_text="Waits for its stop price.")
+    order_class = models.CharField(max_length=7, choices=OrderClass, default=OrderClass.SIMPLE)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="legs", db_index=False
+    )
+    pair_id = models.UUIDField(null=True)
+    replaces = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    replaced_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     maker_fee_bps = models.PositiveSmallIntegerField(default=0)
     taker_fee_bps = models.PositiveSmallIntegerField(default=0)
     status = models.CharField(max_length=16, choices=OrderStatus)
@@ -95,9 +135,16 @@ class Order(models.Model):
                 name="order_never_overfilled",
             ),
             models.CheckConstraint(
-                condition=Q(order_type="limit", limit_price__gt=0)
-                | Q(order_type="market", limit_price__isnull=True),
+                condition=Q(order_type__in=["limit", "stop_limit"], limit_price__gt=0)
+                | Q(order_type__in=["market", "stop", "trailing_stop"], limit_price__isnull=True),
                 name="order_limit_price_iff_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    order_type__in=["stop", "stop_limit", "trailing_stop"], stop_price__gt=0
+                )
+                | Q(order_type__in=["market", "limit"], stop_price__isnull=True, armed=False),
+                name="order_stop_price_iff_stop",
             ),
             models.CheckConstraint(
                 condition=Q(quantity__isnull=False) | Q(notional_cents__gt=0),
@@ -107,9 +154,28 @@ class Order(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["instrument", "side", "limit_price", "id"],
-                condition=Q(status__in=["accepted", "new", "partially_filled"]),
-                name="order_book",
+                condition=Q(status__in=["new", "partially_filled"], armed=False),
+                name="order_in_book",
             ),
+            models.Index(
+                fields=["instrument", "side", "stop_price", "id"],
+                condition=Q(status__in=["new", "partially_filled"], armed=True),
+                name="order_armed",
+            ),
+            models.Index(
+                fields=["instrument", "id"],
+                condition=Q(status="accepted"),
+                name="order_waiting",
+            ),
+            models.Index(
+                fields=["instrument", "side", "peak_price"],
+                condition=Q(
+                    status__in=["new", "partially_filled"], armed=True, peak_price__isnull=False
+                ),
+                name="order_trailing",
+            ),
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="order_legs"),
+            models.Index(fields=["pair_id"], condition=Q(pair_id__isnull=False), name="order_pair"),
             models.Index(fields=["owner", "-id"], name="order_by_owner"),
             models.Index(fields=["owner", "updated_at"], name="order_by_update"),
             models.Index(
@@ -120,6 +186,10 @@ class Order(models.Model):
                 name="order_expiry",
             ),
         ]
+
+    # Set by whoever has the rows in memory, so that nobody asks the database for them again.
+    loaded_fills: "list[Execution] | None" = None
+    loaded_legs: "list[Order] | None" = None
 
     def __str__(self) -> str:
         return f"{self.side} {self.instrument_id} {self.status}"

@@ -30,6 +30,7 @@ class Quote(models.Model):
     session_date = models.DateField()
     timestamp = models.DateTimeField()
     sequence = models.BigIntegerField(help_text="Counts the quotes of this instrument.")
+    unworked = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

@@ -3,10 +3,11 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from banking.assets import EXACT, USD
 from be.api.formats import money, plain, price_text, time_text
-from exchange.models import Execution, Instrument, Order
+from exchange.models import Execution, Instrument, Order, OrderClass
 
 Document = dict[str, Any]
 
@@ -35,43 +36,78 @@ def fill(execution_: Execution) -> Document:
     }
 
 
-def order(order: Order) -> Document:
-    """`order.instrument` and `order.executions` should be loaded beforehand for lists."""
+def order(order: Order, *, with_legs: bool = True) -> Document:
+    """The order with its executions, and with its legs where it has any.
+
+    For lists, load `instrument`, `executions`, `legs` and `legs__executions` beforehand.
+    """
     instrument = order.instrument
-    fills = sorted(order.executions.all(), key=lambda fill: fill.pk)
+    fills = _fills(order)
     return {
         "id": str(order.pk),
         "client_order_id": order.client_order_id,
         "symbol": instrument.symbol,
         "asset_class": instrument.asset_class,
-        "side": order.side,
-        "order_type": order.order_type,
-        "time_in_force": order.time_in_force,
+        "side": str(order.side),
+        "order_type": str(order.order_type),
+        "order_class": str(order.order_class),
+        "time_in_force": str(order.time_in_force),
         "quantity": _quantity(instrument, order.quantity),
         "notional": None
         if order.notional_cents is None
         else money(USD.amount(order.notional_cents)),
-        "limit_price": None
-        if order.limit_price is None
-        else price_text(order.limit_price, instrument.price_increment),
-        "stop_price": None,
-        "trail_amount": None,
-        "trail_percent": None,
-        "status": order.status,
+        "limit_price": _price(instrument, order.limit_price),
+        "stop_price": _price(instrument, order.stop_price),
+        "trail_amount": _price(instrument, order.trail_amount),
+        "trail_percent": None if order.trail_percent is None else plain(order.trail_percent),
+        "status": str(order.status),
         "filled_quantity": _quantity(instrument, order.filled_quantity),
         "remaining_quantity": _quantity(instrument, order.remaining_quantity),
         "average_fill_price": _average_price(fills, instrument),
         "fees": money(USD.amount(sum(fill.fee_cents for fill in fills))),
         "reject_reason": order.reject_reason or None,
-        "replaces": None,
-        "replaced_by": None,
+        "parent_id": _id(order.parent_id),
+        "replaces": _id(order.replaces_id),
+        "replaced_by": _id(order.replaced_by_id),
         "created_at": time_text(order.created_at),
         "updated_at": time_text(order.updated_at),
         "filled_at": _time(order.filled_at),
         "canceled_at": _time(order.canceled_at),
         "expires_at": _time(order.expires_at),
         "executions": [execution(fill, instrument) for fill in fills],
+        "legs": _legs(order) if with_legs else [],
     }
+
+
+def _fills(order: Order) -> list[Execution]:
+    if order.loaded_fills is not None:
+        return order.loaded_fills
+    if not order.filled_quantity:
+        return []
+    return sorted(order.executions.all(), key=lambda fill: fill.pk)
+
+
+def _legs(order: Order) -> list[Document]:
+    if order.order_class == OrderClass.SIMPLE or order.parent_id is not None:
+        return []
+    legs = order.loaded_legs
+    if legs is None:
+        legs = sorted(order.legs.all(), key=lambda leg: leg.pk)
+    for leg in legs:
+        leg.instrument = order.instrument
+    return [_leg(leg) for leg in legs]
+
+
+def _leg(leg: Order) -> Document:
+    return order(leg, with_legs=False)
+
+
+def _id(key: UUID | None) -> str | None:
+    return None if key is None else str(key)
+
+
+def _price(instrument: Instrument, price: Decimal | None) -> str | None:
+    return None if price is None else price_text(price, instrument.price_increment)
 
 
 def _quantity(instrument: Instrument, units: int | None) -> str | None:

@@ -1,4 +1,8 @@
-"""What a trade costs: rates by asset class, in basis points of the traded value."""
+"""What a trade costs: rates by asset class, in basis points of the traded value.
+
+The table `FeeSchedule`, which an administrator can edit, has the last word; these are the rates of
+a class that is not in it.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,9 +19,9 @@ class FeeRates:
 
 
 FREE = FeeRates(maker_bps=0, taker_bps=0)
-RATES = {"crypto": FeeRates(maker_bps=15, taker_bps=25)}
+DEFAULTS = {"crypto": FeeRates(maker_bps=15, taker_bps=25)}
 
 
-def rates_for(asset_class: str) -> FeeRates:
-    """The rates that an order placed now keeps for its life."""
-    return RATES.get(asset_class, FREE)
+def default_rates(asset_class: str) -> FeeRates:
+    """The rates of a class for which no schedule has been entered."""
+    return DEFAULTS.get(asset_class, FREE)

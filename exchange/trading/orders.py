@@ -1,33 +1,40 @@
-"""Placing, canceling and expiring orders: the doors through which customers reach the market."""
+"""Placing, canceling, replacing and expiring orders: the doors of customers to the market."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 
-from banking.assets import EXACT, USD
 from be.api import transactions
-from be.api.identifiers import uuid7
 from be.api.refusals import Invalid, NotFound, Refusal
 from exchange.market import quotes
 from exchange.models import (
     OPEN_STATUSES,
-    AssetClass,
-    Instrument,
     InstrumentStatus,
     Order,
+    OrderClass,
     OrderStatus,
     OrderType,
     Quote,
-    Side,
-    TimeInForce,
 )
-from exchange.trading import execution, fees, requests, updates, working
-from exchange.trading.requests import OrderRequest
+from exchange.trading import (
+    lifecycle,
+    order_rows,
+    requests,
+    reservations,
+    rounds,
+    tickets,
+    working,
+)
+from exchange.trading.blotter import Blotter, Working
+from exchange.trading.order_rows import Market
+from exchange.trading.requests import OrderRequest, ReplaceRequest
+from exchange.trading.working import Meeting
+
+# Orders that end in one transaction when their time is up.
+EXPIRE_AT_ONCE = 500
 
 
 class ClientOrderIdExists(Refusal):
@@ -42,106 +49,89 @@ class OrderNotCancelable(Refusal):
     title = "The order has ended"
 
 
+class OrderNotReplaceable(Refusal):
+    code = "order_not_replaceable"
+    status = 409
+    title = "The order can't be replaced"
+
+
 @transactions.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
-    """Check, save and work an order; what happened to it at once is in the order returned.
+    """Check and work an order; what happened to it at once is in the order returned.
 
-    Refuses with Invalid (400) for shape, InstrumentNotTradable, InsufficientFunds or
-    InsufficientPosition (422) and ClientOrderIdExists (409); then nothing has moved.
+    Refuses with Invalid (400) for shape, InstrumentNotTradable, StopPriceReached, InsufficientFunds
+    or InsufficientPosition (422) and ClientOrderIdExists (409); then nothing has moved.
     """
-    instrument = requests.find_instrument(request.symbol)
-    requests.check_shape(request, instrument)
-    quote = _lock_quote(instrument)
-    instrument.refresh_from_db(fields=["status", "tradable"])
-    requests.check_tradable(request, instrument)
-    order = _new_order(owner_id, request, instrument, quote, now)
-    _save_new(order)
-    if instrument.status == InstrumentStatus.ACTIVE and quotes.is_fresh(quote, now):
-        changed = working.work_new(order, quote, now)
-    else:
-        changed = working.let_wait(order, now)
-    updates.send(changed, created=order)
+    market = _lock_market(request.symbol)
+    requests.check_shape(request, market.instrument)
+    market = rounds.work_first(market, now=now)
+    requests.check_against_market(request, market.quote)
+    order, legs = tickets.write(owner_id=owner_id, request=request, market=market, now=now)
+    blotter = Blotter(now)
+    meeting = _look(order, market, now)
+    blotter.open(meeting.makers, arriving=[order, *legs])
+    _arrive(blotter, blotter.workings[order.pk], meeting, market)
+    _write(blotter, order)
+    order.loaded_legs = legs
     return order
 
 
-def _lock_quote(instrument: Instrument) -> Quote:
-    quote = Quote.objects.select_for_update().filter(pk=instrument.pk).first()
-    if quote is None:
+def _lock_market(symbol: str) -> Market:
+    market = None if "\x00" in symbol else order_rows.lock_market(symbol=symbol)
+    if market is None:
+        instrument = requests.find_instrument(symbol)
+        market = order_rows.lock_market(instrument_id=instrument.pk)
+    if market is None:
         raise requests.InstrumentNotTradable(
             f"{instrument.symbol} has no price yet; start the simulator.", field="symbol"
         )
-    quote.instrument = instrument
-    return quote
+    return market
 
 
-def _new_order(
-    owner_id: UUID, request: OrderRequest, instrument: Instrument, quote: Quote, now: datetime
-) -> Order:
-    rates = fees.rates_for(instrument.asset_class)
-    market = request.order_type == OrderType.MARKET
-    default = TimeInForce.GTC if instrument.asset_class == AssetClass.CRYPTO else TimeInForce.DAY
-    time_in_force = request.time_in_force or default
-    return Order(
-        id=uuid7(now),
-        owner_id=owner_id,
-        instrument=instrument,
-        client_order_id=request.client_order_id,
-        side=request.side,
-        order_type=request.order_type,
-        time_in_force=time_in_force,
-        quantity=_units(request, instrument, quote),
-        notional_cents=None if request.notional is None else USD.units(request.notional),
-        limit_price=request.limit_price,
-        collar_price=_collar(request.side, quote, instrument) if market else None,
-        maker_fee_bps=rates.maker_bps,
-        taker_fee_bps=rates.taker_bps,
-        status=OrderStatus.NEW,
-        created_at=now,
-        updated_at=now,
-        expires_at=_end_of_day(now) if time_in_force == TimeInForce.DAY else None,
-    )
+def _look(order: Order, market: Market, now: datetime) -> Meeting:
+    """Whom the order meets, if it can meet anybody; the instrument's status is up to date then."""
+    if order.armed or order.status == OrderStatus.HELD or not quotes.is_fresh(market.quote, now):
+        order_rows.read_status(market)
+        meeting = Meeting.nobody()
+    else:
+        meeting = working.look(order, market, now)
+    requests.check_tradable(order.order_type, market.instrument)
+    if market.instrument.status != InstrumentStatus.ACTIVE:
+        return Meeting.nobody()
+    return meeting
 
 
-def _units(request: OrderRequest, instrument: Instrument, quote: Quote) -> int | None:
-    """Units asked for. A notional to sell is sized at the bid, one to buy in the book."""
-    asset = instrument.asset
-    if request.quantity is not None:
-        return asset.units(request.quantity)
-    if request.side == Side.BUY or request.notional is None:
-        return None
-    dollars = EXACT.multiply(request.notional, instrument.price_divisor)
-    units = asset.units_down(EXACT.divide(dollars, quote.bid))
-    step = asset.units(instrument.quantity_increment)
-    units -= units % step
-    if asset.amount(units) < instrument.min_quantity:
-        raise Invalid("Too small to sell one increment.", field="notional")
-    if asset.amount(units) > requests.MAX_NOTIONAL:
-        raise Invalid("Too many at once.", field="notional")
-    return units
+def _arrive(blotter: Blotter, arriving: Working, meeting: Meeting, market: Market) -> None:
+    """Work an order, or let it wait; its legs, if it has any, wait with it."""
+    order = arriving.order
+    for leg in arriving.legs:
+        blotter.touch(leg)
+    if arriving.partner is not None and arriving.hold is None:
+        _reserve_pair(blotter, arriving, arriving.partner)
+    active = market.instrument.status == InstrumentStatus.ACTIVE
+    if order.status == OrderStatus.HELD:
+        blotter.touch(arriving)
+    elif not active or not quotes.is_fresh(market.quote, blotter.now):
+        working.let_wait(blotter, arriving, OrderStatus.ACCEPTED)
+    elif order.armed:
+        working.let_wait(blotter, arriving, OrderStatus.NEW)
+    else:
+        working.work(blotter, arriving, meeting, market)
 
 
-def _collar(side: Side, quote: Quote, instrument: Instrument) -> Decimal:
-    """The worst price for a market order: a few percent from the quote, on the price grid."""
-    percent = Decimal(settings.MARKET_ORDER_COLLAR_PERCENT) / 100
-    buying = side == Side.BUY
-    worst = quote.ask * (1 + percent) if buying else quote.bid * (1 - percent)
-    increments = (worst / instrument.price_increment).to_integral_value(
-        ROUND_CEILING if buying else ROUND_FLOOR
-    )
-    return max(increments, Decimal(1)) * instrument.price_increment
+def _reserve_pair(blotter: Blotter, arriving: Working, partner: Working) -> None:
+    """Two exits that arrive together share one hold, before either of them trades."""
+    reservations.require_covered(arriving, (), rests=True, at=blotter.now)
+    reservations.reserve(blotter, arriving)
+    blotter.touch(arriving)
+    blotter.touch(partner)
 
 
-def _end_of_day(now: datetime) -> datetime:
-    """The simulated market is open around the clock; its day ends at midnight UTC."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def _save_new(order: Order) -> None:
+def _write(blotter: Blotter, order: Order) -> None:
     try:
-        with transaction.atomic():
-            order.save(force_insert=True)
+        blotter.write()
     except IntegrityError as error:
-        if order.client_order_id is None:
+        if order.client_order_id is None or "client_order_id" not in str(error):
             raise
         raise ClientOrderIdExists(
             f"You have an order with client_order_id {order.client_order_id}.",
@@ -150,9 +140,56 @@ def _save_new(order: Order) -> None:
 
 
 @transactions.atomic
+def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: datetime) -> Order:
+    """Put another order in the place of an open one, in one step; returns the new one.
+
+    It takes over what is left to fill and the money or securities that were held for it. It goes to
+    the end of the line of its price. Refuses with NotFound, OrderNotReplaceable (409: the order has
+    ended, or its fills have overtaken the request) or like `place`; the old order then goes on.
+    """
+    found = (
+        Order.objects.filter(pk=order_id, owner_id=owner_id).values_list("instrument_id").first()
+    )
+    if found is None:
+        raise NotFound("There is no such order.")
+    market = order_rows.lock_market(instrument_id=found[0])
+    if market is None:
+        raise NotFound("The order's instrument has no price.")
+    market = rounds.work_first(market, now=now)
+    old = _lock_orders(Order.objects.filter(pk=order_id))[order_id]
+    _check_replaceable(old, request)
+    old.instrument = market.instrument
+    order = tickets.rewrite(old, request, market, now)
+    order.status = str(OrderStatus.HELD if old.status == OrderStatus.HELD else OrderStatus.NEW)
+    meeting = _look(order, market, now)
+    blotter = Blotter(now)
+    blotter.open([old, *meeting.makers], arriving=[order])
+    lifecycle.hand_over(blotter, blotter.workings[old.pk], blotter.workings[order.pk])
+    _arrive(blotter, blotter.workings[order.pk], meeting, market)
+    _write(blotter, order)
+    order.loaded_legs = [leg.order for leg in blotter.workings[order.pk].legs]
+    return order
+
+
+def _check_replaceable(old: Order, request: ReplaceRequest) -> None:
+    if not old.is_open:
+        raise OrderNotReplaceable(f"The order is {old.status}; only open orders can be replaced.")
+    if old.order_type == OrderType.MARKET:
+        raise OrderNotReplaceable("A market order has no price to change; cancel it.")
+    if request.quantity is None:
+        return
+    if old.order_class != OrderClass.SIMPLE:
+        raise Invalid("The orders of a bracket keep their quantity.", field="quantity")
+    if request.quantity <= old.instrument.asset.amount(old.filled_quantity):
+        raise OrderNotReplaceable("As much has been filled already; cancel what is left.")
+
+
+@transactions.atomic
 def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
     """Cancel an open order of this owner; NotFound or OrderNotCancelable (409) otherwise."""
-    order = _lock_orders(Order.objects.filter(pk=order_id, owner_id=owner_id)).get(order_id)
+    mine = Order.objects.filter(pk=order_id, owner_id=owner_id)
+    _lock_quotes_of_tied(mine)
+    order = _lock_orders(mine).get(order_id)
     if order is None:
         raise NotFound("There is no such order.")
     if not order.is_open:
@@ -164,18 +201,43 @@ def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
 @transactions.atomic
 def cancel_all(*, owner_id: UUID, now: datetime) -> list[Order]:
     """Cancel every open order of this owner; returns them, newest first."""
-    orders = _lock_orders(Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES))
-    _end_all(list(orders.values()), OrderStatus.CANCELED, now)
-    return sorted(orders.values(), key=lambda order: order.pk, reverse=True)
+    mine = Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES)
+    _lock_quotes_of_tied(mine)
+    orders = list(_lock_orders(mine).values())
+    _end_all(orders, OrderStatus.CANCELED, now)
+    return sorted(orders, key=lambda order: order.pk, reverse=True)
+
+
+def expire_due(*, now: datetime) -> int:
+    """End the open orders whose time is up, so many at a time; returns how many."""
+    expired = 0
+    while ended := _expire_some(now=now):
+        expired += ended
+    return expired
 
 
 @transactions.atomic
-def expire_due(*, now: datetime) -> int:
-    """End the open orders whose time is up; returns how many."""
+def _expire_some(*, now: datetime) -> int:
     due = Order.objects.filter(status__in=OPEN_STATUSES, expires_at__lte=now)
-    orders = _lock_orders(due)
-    _end_all(list(orders.values()), OrderStatus.EXPIRED, now)
+    some = Order.objects.filter(
+        pk__in=list(due.values_list("pk", flat=True)[:EXPIRE_AT_ONCE]), status__in=OPEN_STATUSES
+    )
+    _lock_quotes_of_tied(some)
+    orders = list(_lock_orders(some).values())
+    _end_all(orders, OrderStatus.EXPIRED, now)
     return len(orders)
+
+
+def _lock_quotes_of_tied(orders: QuerySet[Order]) -> None:
+    """Ending an order of a bracket or a pair changes others: like a trade, it has the quote's lock.
+
+    Orders on their own need no such lock, so that canceling never waits for the market.
+    """
+    tied = orders.exclude(order_class=OrderClass.SIMPLE).values_list("instrument_id", flat=True)
+    instruments = set(tied)
+    if instruments:
+        rows = Quote.objects.select_for_update().filter(pk__in=instruments).order_by("pk")
+        list(rows.values_list("pk"))
 
 
 def _lock_orders(orders: QuerySet[Order]) -> dict[UUID, Order]:
@@ -188,8 +250,11 @@ def _lock_orders(orders: QuerySet[Order]) -> dict[UUID, Order]:
 
 
 def _end_all(orders: Sequence[Order], status: OrderStatus, now: datetime) -> None:
-    locked = execution.open_working(orders)
+    if not orders:
+        return
+    blotter = Blotter(now)
+    blotter.open(orders)
     for order in orders:
-        execution.end(locked[order.pk], status, now)
-    execution.save(orders)
-    updates.send(list(locked.values()))
+        if order.is_open:  # the end of one before it may have been its end too
+            lifecycle.end(blotter, blotter.workings[order.pk], status)
+    blotter.write()

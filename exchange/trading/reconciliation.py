@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.db.models import Case, F, Sum, When
 
 from banking.models import BankTransaction, EntryKind, Hold, Posting
-from exchange.models import OPEN_STATUSES, Execution, Order, Side
+from exchange.models import OPEN_STATUSES, Execution, Order, OrderStatus, Side
 
 
 def check() -> Iterator[str]:
@@ -54,9 +54,10 @@ def _executions_equal_postings() -> Iterator[str]:
 
 def _holds_belong_to_open_orders() -> Iterator[str]:
     live = set(Hold.objects.filter(ended_at__isnull=True).values_list("reference", flat=True))
-    open_orders = set(Order.objects.filter(status__in=OPEN_STATUSES).values_list("pk", flat=True))
+    open_orders = Order.objects.filter(status__in=OPEN_STATUSES).exclude(status=OrderStatus.HELD)
+    needed = {pair or pk: pk for pk, pair in open_orders.values_list("pk", "pair_id")}
     transfers = set(BankTransaction.objects.filter(pk__in=live).values_list("pk", flat=True))
-    for reference in live - open_orders - transfers:
+    for reference in live - needed.keys() - transfers:
         yield f"A hold for {reference} is live, but no open order or transfer has that id."
-    for order_id in open_orders - live:
-        yield f"Order {order_id} is open and has no hold."
+    for reference in needed.keys() - live:
+        yield f"Order {needed[reference]} is open and has no hold."

@@ -1,4 +1,4 @@
-"""What a customer may ask for: the shape of an order request, checked before anything is locked."""
+"""What a customer may ask for: the shape of an order request, checked before anything moves."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,22 +8,50 @@ from banking.assets import EXACT
 from be.api.refusals import Invalid, Refusal
 from exchange.market import quotes, ticks
 from exchange.models import (
+    LIMIT_TYPES,
+    STOP_TYPES,
     AssetClass,
     Instrument,
     InstrumentStatus,
+    OrderClass,
     OrderType,
+    Quote,
     Side,
     TimeInForce,
 )
+from exchange.trading import stops
+from exchange.trading.stops import Trail
 
 CENT = Decimal("0.01")
 MAX_PRICE = Decimal(10_000_000)
 MAX_NOTIONAL = Decimal(1_000_000_000)
+PERCENT_STEP = Decimal("0.0001")
+ALL = Decimal(100)
 
 
 class InstrumentNotTradable(Refusal):
     code = "instrument_not_tradable"
     title = "The instrument can't be traded now"
+
+
+class StopPriceReached(Refusal):
+    code = "stop_price_reached"
+    title = "The stop price has been reached already"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeProfit:
+    """An exit at a better price: a limit order."""
+
+    limit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoss:
+    """An exit at a worse price: a stop order, or a stop-limit order with a limit price."""
+
+    stop_price: Decimal
+    limit_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +65,32 @@ class OrderRequest:
     notional: Decimal | None = None
     limit_price: Decimal | None = None
     time_in_force: TimeInForce | None = None
+    client_order_id: str | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    order_class: OrderClass = OrderClass.SIMPLE
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
+
+    @property
+    def trail(self) -> Trail:
+        return Trail(self.trail_amount, self.trail_percent)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRequest:
+    """What is to be different; what is left out stays.
+
+    `quantity` is that of the whole order, what has been filled included (as OrderQty of FIX), so
+    that a fill on the way can't make it larger than was meant.
+    """
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
     client_order_id: str | None = None
 
 
@@ -66,12 +120,9 @@ def check_shape(request: OrderRequest, instrument: Instrument) -> None:
         _check_quantity(request.quantity, instrument)
     if request.notional is not None:
         _check_notional(request)
-    if (request.order_type == OrderType.LIMIT) != (request.limit_price is not None):
-        raise Invalid("A limit order, and only that, has a limit_price.", field="limit_price")
-    if request.limit_price is not None:
-        _check_price(request.limit_price, instrument)
-    if instrument.asset_class == AssetClass.CRYPTO and request.time_in_force == TimeInForce.DAY:
-        raise Invalid("Crypto has no trading day; use gtc, ioc or fok.", field="time_in_force")
+    _check_prices(request, instrument)
+    _check_time_in_force(request, instrument)
+    _check_class(request, instrument)
 
 
 def _check_quantity(quantity: Decimal, instrument: Instrument) -> None:
@@ -87,8 +138,8 @@ def _check_quantity(quantity: Decimal, instrument: Instrument) -> None:
 
 
 def _check_notional(request: OrderRequest) -> None:
-    if request.order_type != OrderType.MARKET:
-        raise Invalid("Only market orders take a notional.", field="notional")
+    if request.order_type != OrderType.MARKET or request.order_class != OrderClass.SIMPLE:
+        raise Invalid("Only simple market orders take a notional.", field="notional")
     if request.time_in_force == TimeInForce.FOK:
         raise Invalid("Fill-or-kill needs a quantity.", field="time_in_force")
     if EXACT.remainder(request.notional or CENT, CENT):
@@ -97,23 +148,125 @@ def _check_notional(request: OrderRequest) -> None:
         raise Invalid(f"At most {MAX_NOTIONAL} at once.", field="notional")
 
 
-def _check_price(price: Decimal, instrument: Instrument) -> None:
+def _check_prices(request: OrderRequest, instrument: Instrument) -> None:
+    type_ = request.order_type
+    if (type_ in LIMIT_TYPES) != (request.limit_price is not None):
+        raise Invalid(
+            "A limit or stop_limit order, and only that, has a limit_price.", field="limit_price"
+        )
+    trails = type_ == OrderType.TRAILING_STOP
+    if (type_ in STOP_TYPES and not trails) != (request.stop_price is not None):
+        raise Invalid(
+            "A stop or stop_limit order, and only that, has a stop_price.", field="stop_price"
+        )
+    given = (request.trail_amount is not None) + (request.trail_percent is not None)
+    if given != (1 if trails else 0):
+        raise Invalid(
+            "A trailing_stop order, and only that, has a trail_amount or a trail_percent.",
+            field="trail_percent" if request.trail_amount is None else "trail_amount",
+        )
+    _check_price("limit_price", request.limit_price, instrument)
+    _check_price("stop_price", request.stop_price, instrument)
+    _check_price("trail_amount", request.trail_amount, instrument)
+    percent = request.trail_percent
+    if percent is not None and (percent >= ALL or EXACT.remainder(percent, PERCENT_STEP)):
+        raise Invalid("Below 100, with at most four decimals.", field="trail_percent")
+
+
+def _check_price(field: str, price: Decimal | None, instrument: Instrument) -> None:
+    if price is None:
+        return
     increment = ticks.increment_at(price, instrument.price_increment, instrument.asset_class)
     if EXACT.remainder(price, increment):
         raise Invalid(
             f"Prices of {instrument.symbol} are multiples of {increment.normalize():f}.",
-            field="limit_price",
+            field=field,
         )
     if price > MAX_PRICE:
-        raise Invalid(f"At most {MAX_PRICE}.", field="limit_price")
+        raise Invalid(f"At most {MAX_PRICE}.", field=field)
 
 
-def check_tradable(request: OrderRequest, instrument: Instrument) -> None:
+def _check_time_in_force(request: OrderRequest, instrument: Instrument) -> None:
+    wanted = request.time_in_force
+    if instrument.asset_class == AssetClass.CRYPTO and wanted == TimeInForce.DAY:
+        raise Invalid("Crypto has no trading day; use gtc, ioc or fok.", field="time_in_force")
+    at_once = wanted in (TimeInForce.IOC, TimeInForce.FOK)
+    if at_once and (request.order_type in STOP_TYPES or request.order_class != OrderClass.SIMPLE):
+        raise Invalid("Orders that wait take day or gtc.", field="time_in_force")
+
+
+def _check_class(request: OrderRequest, instrument: Instrument) -> None:
+    exits = (request.take_profit is not None) + (request.stop_loss is not None)
+    match request.order_class:
+        case OrderClass.SIMPLE:
+            if exits:
+                raise Invalid("Exits need an order_class: bracket or oto.", field="order_class")
+            return
+        case OrderClass.BRACKET:
+            _check_entry(request, exits == 2, "A bracket has take_profit and stop_loss.")  # noqa: PLR2004
+        case OrderClass.OTO:
+            _check_entry(request, exits == 1, "An oto order has take_profit or stop_loss.")
+        case OrderClass.OCO:
+            _check_oco(request)
+    if request.take_profit is not None:
+        _check_price("take_profit.limit_price", request.take_profit.limit_price, instrument)
+    if request.stop_loss is not None:
+        _check_price("stop_loss.stop_price", request.stop_loss.stop_price, instrument)
+        _check_price("stop_loss.limit_price", request.stop_loss.limit_price, instrument)
+
+
+def _check_entry(request: OrderRequest, complete: bool, rule: str) -> None:
+    if not complete:
+        raise Invalid(rule, field="take_profit" if request.take_profit is None else "stop_loss")
+    if request.side != Side.BUY:
+        raise Invalid("An entry buys; its exits sell what it bought.", field="side")
+    if request.order_type not in (OrderType.MARKET, OrderType.LIMIT):
+        raise Invalid("An entry is a market or a limit order.", field="order_type")
+
+
+def _check_oco(request: OrderRequest) -> None:
+    if request.order_type != OrderType.LIMIT or request.side != Side.SELL:
+        raise Invalid(
+            "An oco order is a limit order to sell, its limit_price the take-profit.",
+            field="order_type" if request.order_type != OrderType.LIMIT else "side",
+        )
+    if request.take_profit is not None:
+        raise Invalid("The limit_price of an oco order is its take-profit.", field="take_profit")
+    if request.stop_loss is None:
+        raise Invalid("An oco order has a stop_loss.", field="stop_loss")
+
+
+def check_against_market(request: OrderRequest, quote: Quote) -> None:
+    """Refuse prices that make no sense where the market is now.
+
+    Invalid for exits on the wrong side of their entry, StopPriceReached for a stop that would be
+    triggered at once.
+    """
+    entry = request.limit_price or quote.price
+    profit, loss = request.take_profit, request.stop_loss
+    if profit is not None and profit.limit_price <= entry:
+        raise Invalid("The take-profit must be above the entry.", field="take_profit.limit_price")
+    if loss is not None and loss.stop_price >= entry:
+        raise Invalid("The stop-loss must be below the other price.", field="stop_loss.stop_price")
+    if request.trail_amount is not None and request.trail_amount >= quote.price:
+        raise Invalid("The distance must be smaller than the price.", field="trail_amount")
+    stop = request.stop_price
+    if loss is not None and request.order_class == OrderClass.OCO:
+        stop = loss.stop_price
+    if stop is not None and stops.is_reached(request.side, stop, quote.price):
+        raise StopPriceReached(
+            f"{quote.instrument.symbol} trades at {quote.price.normalize():f}; "
+            f"a stop to {request.side} must be {'above' if request.side == Side.BUY else 'below'}.",
+            field="stop_price",
+        )
+
+
+def check_tradable(order_type: str, instrument: Instrument) -> None:
     """Refuse what it does not take now. Its status was read after its quote was locked."""
     if not instrument.tradable:
         raise InstrumentNotTradable(f"{instrument.symbol} takes no orders.", field="symbol")
     halted = instrument.status == InstrumentStatus.HALTED
-    if halted and request.order_type == OrderType.MARKET:
+    if halted and order_type == OrderType.MARKET:
         raise InstrumentNotTradable(
             f"{instrument.symbol} is halted: send a limit order, or wait.", field="symbol"
         )

@@ -3,14 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
-from exchange.models import Order, OrderFeed, OrderStatus
+from exchange.models import OrderStatus
 from exchange.streaming import publish
 from exchange.trading import documents
-from exchange.trading.execution import Working
+
+if TYPE_CHECKING:
+    from exchange.trading.blotter import Working
 
 ENDINGS = {
     OrderStatus.CANCELED: "canceled",
@@ -20,30 +23,26 @@ ENDINGS = {
 }
 
 
-def send(changed: Sequence[Working], *, created: Order | None = None) -> None:
-    """Queue an update for each thing that happened to these orders, after they were saved.
-
-    The numbering locks each owner's feed, last in the lock order and by owner.
-    """
-    by_owner: dict[UUID, list[publish.Document]] = defaultdict(list)
-    for working in changed:
-        document = documents.order(working.order)
-        by_owner[working.order.owner_id] += [
-            {"event": event, "order": document, "execution": execution}
-            for event, execution in _events(working, created=working.order is created)
-        ]
-    for owner_id in sorted(by_owner):
-        _number_and_queue(owner_id, by_owner[owner_id])
-
-
-def _events(working: Working, *, created: bool) -> Iterator[tuple[str, publish.Document | None]]:
+def events_of(working: "Working") -> list[publish.Document]:
+    """An update for each thing that happened to the order, without its number."""
     order = working.order
-    if created:
-        yield ("accepted" if order.status == OrderStatus.ACCEPTED else "new"), None
-    elif working.status_before == OrderStatus.ACCEPTED and order.status not in ENDINGS:
+    order.loaded_fills = working.fills
+    document = documents.order(order, with_legs=False)
+    return [
+        {"event": event, "order": document, "execution": execution}
+        for event, execution in _events(working)
+    ]
+
+
+def _events(working: "Working") -> Iterator[tuple[str, publish.Document | None]]:
+    order = working.order
+    waited = working.status_before in (OrderStatus.ACCEPTED, OrderStatus.HELD)
+    if working.is_new:
+        yield ("accepted" if _waits(order.status) else "new"), None
+    elif waited and order.status not in ENDINGS and not _waits(order.status):
         yield "new", None
-    units = order.filled_quantity - sum(fill.quantity for fill in working.new_executions)
-    for fill in working.new_executions:
+    units = order.filled_quantity - sum(fill.quantity for fill in working.new_fills)
+    for fill in working.new_fills:
         units += fill.quantity
         event = "fill" if units == order.quantity else "partial_fill"
         yield event, documents.execution(fill, order.instrument)
@@ -51,10 +50,21 @@ def _events(working: Working, *, created: bool) -> Iterator[tuple[str, publish.D
         yield ending, None
 
 
-def _number_and_queue(owner_id: UUID, updates: list[publish.Document]) -> None:
-    feed, _ = OrderFeed.objects.select_for_update().get_or_create(owner_id=owner_id)
-    for number, update in enumerate(updates, start=feed.sequence + 1):
-        update["sequence"] = number
-    feed.sequence += len(updates)
-    feed.save(update_fields=["sequence"])
-    transaction.on_commit(partial(publish.order_updates, owner_id=owner_id, updates=updates))
+def _waits(status: str) -> bool:
+    return status in (OrderStatus.ACCEPTED, OrderStatus.HELD)
+
+
+def send(
+    told: Sequence[tuple[UUID, list[publish.Document]]], counts: Sequence[tuple[str, int]]
+) -> None:
+    """Number the updates of each owner up to his new count, and send them after the commit."""
+    by_owner: dict[UUID, list[publish.Document]] = defaultdict(list)
+    for owner_id, events in told:
+        by_owner[owner_id] += events
+    last = {UUID(str(owner)): count for owner, count in counts}
+    for owner_id, events in by_owner.items():
+        if not events:
+            continue
+        for number, update in enumerate(events, start=last[owner_id] - len(events) + 1):
+            update["sequence"] = number
+        transaction.on_commit(partial(publish.order_updates, owner_id=owner_id, updates=events))

@@ -1,104 +1,85 @@
-"""Working orders: an order that arrives meets the book, and a round of quotes meets the orders.
+"""Working orders: an order that arrives meets the book, and a round's quote meets the orders.
 
-Locks, always in this order: the quote row, orders by id, ledger accounts by id. Everything that a
-call will touch is locked before the first thing is changed.
+Locks, always in this order: the quote row, orders by id, ledger accounts by id, the owners' update
+counters. Everything that a call will touch is locked before the first thing is changed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
-from django.db.models import F, Q
-
 from banking.assets import EXACT, USD
-from exchange.market import book, feed
-from exchange.models import (
-    WORKING_STATUSES,
-    Order,
-    OrderStatus,
-    OrderType,
-    Quote,
-    Side,
-    TimeInForce,
+from banking.ledger import InsufficientFunds
+from exchange.market import book
+from exchange.market.levels import Level, without
+from exchange.models import Order, OrderClass, OrderStatus, Side, TimeInForce
+from exchange.trading import (
+    execution,
+    fees,
+    lifecycle,
+    matching,
+    order_rows,
+    reservations,
+    stops,
+    tickets,
 )
-from exchange.trading import execution, fees, matching
-from exchange.trading.execution import Working
+from exchange.trading.blotter import Blotter, Working
+from exchange.trading.order_rows import Market
 from exchange.trading.requests import CENT
 
-
-def work_new(order: Order, quote: Quote, now: datetime) -> list[Working]:
-    """Match an order that arrives with the book; then let it rest, or end it.
-
-    The quote is locked. Returns all orders that changed, this one first; all are saved.
-    """
-    resting = _lock_resting(order, now)
-    outcome = _match(order, resting, quote)
-    met = {match.order_id for match in outcome.matches}
-    makers = [maker for maker in resting if maker.pk in met]
-    workings = execution.open_working(makers, arriving=order)
-    return _carry_out(workings[order.pk], outcome, workings, quote, now)
+# How many resting orders are locked at first for one that arrives; more if it meets them all.
+FIRST_LOOK = 16
 
 
-def let_wait(order: Order, now: datetime) -> list[Working]:
-    """Reserve what an order needs that can't be worked yet."""
-    working = execution.open_working([], arriving=order)[order.pk]
-    order.status = OrderStatus.ACCEPTED
-    execution.reserve(working, now)
-    execution.save([order])
-    return [working]
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Whom an order meets in the book, by the pure rules; the ones it meets are locked."""
+
+    makers: tuple[Order, ...]
+    outcome: matching.Outcome
+
+    @classmethod
+    def nobody(cls) -> Self:
+        return cls((), matching.Outcome(()))
 
 
-def _lock_resting(order: Order, now: datetime) -> list[Order]:
-    """Orders that this one can meet, its owner's included, best first and older first.
-
-    One whose time is up is no longer there, even if no round has ended it yet.
-    """
-    buying = order.side == Side.BUY
-    worst = execution.worst_price(order)
-    reachable = Q(limit_price__lte=worst) if buying else Q(limit_price__gte=worst)
-    rows = list(
-        Order.objects.select_for_update(of=("self",))
-        .filter(
-            reachable,
-            Q(expires_at__isnull=True) | Q(expires_at__gt=now),
-            instrument=order.instrument,
-            side=Side.SELL if buying else Side.BUY,
-            status__in=WORKING_STATUSES,
+def look(order: Order, market: Market, now: datetime) -> Meeting:
+    """Ask the rules whom the order meets now; those resting orders are locked, best first."""
+    levels = book.street_levels(market.instrument, market.quote, order.side)
+    at_most = FIRST_LOOK
+    while True:
+        worst = reservations.worst_price(order)
+        resting = order_rows.lock_met(
+            market, side=order.side, worst=worst, at_most=at_most, now=now
         )
-        .order_by("pk")
-    )
-    for row in rows:
-        row.instrument = order.instrument
-    return _best_first(rows, meets=order.side)
+        outcome = _match(order, resting, levels)
+        met = {match.order_id for match in outcome.matches}
+        if len(resting) < at_most or not {maker.pk for maker in resting} <= met:
+            return Meeting(tuple(maker for maker in resting if maker.pk in met), outcome)
+        at_most *= 8
 
 
-def _best_first(resting: Iterable[Order], *, meets: str) -> list[Order]:
-    """Orders in the order in which one of side `meets` gets to them: by price, then by time."""
-    by_time = sorted(resting, key=lambda order: order.pk)
-    return sorted(by_time, key=_limit, reverse=meets == Side.SELL)
-
-
-def _limit(order: Order) -> Decimal:
-    return order.limit_price or Decimal(0)
-
-
-def _match(order: Order, resting: Sequence[Order], quote: Quote) -> matching.Outcome:
+def _match(order: Order, resting: Sequence[Order], levels: Sequence[Level]) -> matching.Outcome:
     """Ask the pure rules; a fill-or-kill order that can't have all gets nothing."""
     sized = order.quantity is not None
     outcome = matching.match(
         matching.Incoming(
             side="buy" if order.side == Side.BUY else "sell",
             owner_id=order.owner_id,
-            worst_price=execution.worst_price(order),
+            worst_price=reservations.worst_price(order),
             units=order.remaining_quantity if sized else None,
             budget=None if sized else _budget(order),
         ),
         resting=[
-            matching.Resting(maker.pk, maker.owner_id, _limit(maker), maker.remaining_quantity)
+            matching.Resting(
+                maker.pk, maker.owner_id, maker.limit_price or Decimal(0), maker.remaining_quantity
+            )
             for maker in resting
         ],
-        levels=book.street_levels(order.instrument, quote, order.side),
+        levels=levels,
     )
     kills = order.time_in_force == TimeInForce.FOK and outcome.units < order.remaining_quantity
     return matching.Outcome((), outcome.wanted, outcome.self_trade) if kills else outcome
@@ -117,50 +98,55 @@ def _budget(order: Order) -> matching.Budget:
     )
 
 
-def _carry_out(
-    working: Working,
-    outcome: matching.Outcome,
-    workings: Mapping[UUID, Working],
-    quote: Quote,
-    now: datetime,
-) -> list[Working]:
-    """Turn matches into trades and decide what becomes of the rest; saves all that changed."""
-    order = working.order
+def work(blotter: Blotter, working: Working, meeting: Meeting, market: Market) -> None:
+    """Carry out what an order meets, and decide what becomes of the rest.
+
+    Its makers have been opened in the blotter. Refuses (InsufficientFunds, InsufficientPosition)
+    when its owner can't deliver.
+    """
+    order, outcome = working.order, meeting.outcome
+    blotter.touch(working)
     if order.quantity is None and outcome.units:
         order.quantity = outcome.units + outcome.wanted
-    if working.hold is None:
-        execution.require_covered(working, outcome.matches, rests=_rests(order, outcome), at=now)
-    makers: dict[UUID, Working] = {}
+    reservations.require_covered(
+        working, outcome.matches, rests=_rests(order, outcome), at=blotter.now
+    )
     for match in outcome.matches:
-        maker = workings[match.order_id] if match.order_id is not None else None
-        execution.trade(taker=working, maker=maker, price=match.price, units=match.units, at=now)
-        if maker is not None:
-            makers[maker.order.pk] = maker
-    if outcome.street_units:
-        feed.take(quote, order.side, outcome.street_units)
-    _settle_rest(working, outcome, now)
-    changed = [working, *makers.values()]
-    execution.save([each.order for each in changed])
-    return changed
+        maker = None if match.order_id is None else blotter.workings[match.order_id]
+        execution.trade(blotter, taker=working, maker=maker, price=match.price, units=match.units)
+    _take(blotter, market, order.side, outcome.street_units)
+    _settle_rest(blotter, working, outcome)
 
 
-def _settle_rest(working: Working, outcome: matching.Outcome, now: datetime) -> None:
+def _take(blotter: Blotter, market: Market, side: str, units: int) -> None:
+    """Note on the quote what customers took of the street's levels, so that it is offered once."""
+    if not units:
+        return
+    if side == Side.BUY:
+        market.quote.ask_taken += units
+    else:
+        market.quote.bid_taken += units
+    blotter.keep_quote(market.quote)
+
+
+def _settle_rest(blotter: Blotter, working: Working, outcome: matching.Outcome) -> None:
     """Decide what becomes of the part that found no match."""
     order = working.order
-    if order.status == OrderStatus.FILLED:
+    if not order.is_open:
         return
     if not _rests(order, outcome):
-        execution.end(working, OrderStatus.CANCELED, now, reason=_why_not(order, outcome))
+        reason = _why_not(order, outcome)
+        lifecycle.end(blotter, working, OrderStatus.CANCELED, reason=reason)
         return
     if order.status == OrderStatus.ACCEPTED:
-        execution.move(order, OrderStatus.NEW, now)
-    execution.reserve(working, now)
+        lifecycle.move(order, OrderStatus.NEW, blotter.now)
+    reservations.reserve(blotter, working)
 
 
 def _rests(order: Order, outcome: matching.Outcome) -> bool:
     """Whether the part that found no match stays in the book."""
     stays = order.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
-    return stays and order.order_type == OrderType.LIMIT and not outcome.self_trade
+    return stays and order.limit_price is not None and not outcome.self_trade
 
 
 def _why_not(order: Order, outcome: matching.Outcome) -> str:
@@ -171,85 +157,138 @@ def _why_not(order: Order, outcome: matching.Outcome) -> str:
     return "notional_too_small" if order.quantity is None else "no_liquidity"
 
 
-def work_round(changed: Sequence[Quote], now: datetime) -> list[Working]:
-    """Fill what the new quotes cross, and wake the orders that waited for one.
+def let_wait(blotter: Blotter, working: Working, status: OrderStatus) -> None:
+    """Reserve what an order needs that can't be worked yet, and let it wait in this status."""
+    blotter.touch(working)
+    working.order.status = str(status)
+    if working.hold is None:
+        reservations.require_covered(working, (), rests=True, at=blotter.now)
+    reservations.reserve(blotter, working)
 
-    The quotes are locked. Returns the orders that changed, saved.
+
+@dataclass(slots=True)
+class Progress:
+    """What one batch has done. `current` is the order that was being worked, for who asks why."""
+
+    changed: int = 0
+    more: bool = False
+    current: UUID | None = None
+
+
+def work_batch(
+    market: Market, *, at_most: int, skip: Collection[UUID], now: datetime, progress: Progress
+) -> None:
+    """Let a quote meet the orders that wait for it, so many of them at most. The quote is locked.
+
+    First the resting limits that it crosses, in price-time priority; then the stops that it
+    triggers and the orders that waited for a quote, in the order of their time.
     """
-    workings = execution.open_working(_lock_concerned(changed))
-    quotes = {quote.instrument_id: quote for quote in changed}
-    touched: dict[UUID, Working] = {}
-    for working in _in_priority(workings.values()):
-        quote = quotes[working.order.instrument_id]
-        if working.order.status == OrderStatus.ACCEPTED:
-            resting = _met_by(working.order, workings.values())
-            outcome = _match(working.order, resting, quote)
-            met = _carry_out(working, outcome, workings, quote, now)
-        else:
-            met = _fill_resting(working, quote, now)
-        touched |= {each.order.pk: each for each in met}
-    return list(touched.values())
+    limits = _Batch(market, at_most, frozenset(skip), now, progress)
+    limits.follow_the_market()
+    limits.fill_crossed(Side.BUY)
+    limits.fill_crossed(Side.SELL)
+    limits.work_one_by_one()
 
 
-def _lock_concerned(changed: Sequence[Quote]) -> list[Order]:
-    """Orders that the round may fill, locked by id.
+class _Batch:
+    """The steps of `work_batch`, each written before the next one looks."""
 
-    These are the crossed ones, the waiting ones, and, where one waits, all that it might meet.
-    """
-    instruments = [quote.instrument_id for quote in changed]
-    waiting = Order.objects.filter(
-        instrument__in=instruments, status=OrderStatus.ACCEPTED
-    ).values_list("instrument_id", flat=True)
-    crossed = Q(side=Side.BUY, limit_price__gte=F("instrument__quote__ask")) | Q(
-        side=Side.SELL, limit_price__lte=F("instrument__quote__bid")
-    )
-    rows = (
-        Order.objects.select_for_update(of=("self",))
-        .filter(instrument__in=instruments)
-        .filter(
-            Q(status=OrderStatus.ACCEPTED)
-            | Q(status__in=WORKING_STATUSES) & (crossed | Q(instrument__in=list(waiting)))
+    def __init__(
+        self,
+        market: Market,
+        at_most: int,
+        skip: frozenset[UUID],
+        now: datetime,
+        progress: Progress,
+    ) -> None:
+        self._market = market
+        self._at_most = at_most
+        self._skip = skip
+        self._now = now
+        self._progress = progress
+
+    def follow_the_market(self) -> None:
+        """Move the stop prices of trailing stops."""
+        trailing = order_rows.lock_trailing(self._market, at_most=self._at_most, now=self._now)
+        self._progress.more |= len(trailing) == self._at_most
+        for order in trailing:
+            tickets.trail(order, self._market.quote.price)
+        order_rows.save_trailing(trailing)
+
+    def fill_crossed(self, side: Side) -> None:
+        """The street has come to resting orders, which trade at the street's prices."""
+        crossed = order_rows.lock_crossed(
+            self._market, side=side, at_most=self._at_most, without=self._skip, now=self._now
         )
-        .select_related("instrument", "instrument__bond")
-        .order_by("pk")
-    )
-    return list(rows)
+        if not crossed:
+            return
+        blotter = Blotter(self._now)
+        blotter.open(crossed)
+        levels = book.street_levels(self._market.instrument, self._market.quote, side)
+        for order in crossed:
+            self._progress.current = order.pk
+            if not order.is_open:  # the other exit of its pair was filled just now
+                continue
+            outcome = _match(order, (), levels)
+            for match in outcome.matches:
+                execution.trade(
+                    blotter,
+                    taker=None,
+                    maker=blotter.workings[order.pk],
+                    price=match.price,
+                    units=match.units,
+                )
+            levels = without(levels, outcome.units)
+            _take(blotter, self._market, side, outcome.units)
+            if order.is_open:  # nothing is left for it, nor for those behind it
+                break
+        else:
+            self._progress.more |= len(crossed) == self._at_most
+        self._progress.changed += blotter.write()
+
+    def work_one_by_one(self) -> None:
+        """Stops that are triggered, then orders that waited: each meets the book as it comes."""
+        for lock in (order_rows.lock_triggered, order_rows.lock_waiting):
+            found = lock(self._market, at_most=self._at_most, without=self._skip, now=self._now)
+            self._progress.more |= len(found) == self._at_most
+            for order in found:
+                self._progress.current = order.pk
+                if order.order_class != OrderClass.SIMPLE:  # its other exit may have been first
+                    order.refresh_from_db(fields=["status", "quantity"])
+                if order.is_open:
+                    self._wake(order)
+
+    def _wake(self, order: Order) -> None:
+        blotter = Blotter(self._now)
+        price = self._market.quote.price
+        reached = order.stop_price is not None and stops.is_reached(
+            order.side, order.stop_price, price
+        )
+        if order.armed and not reached:
+            blotter.open([order])
+            lifecycle.move(order, OrderStatus.NEW, self._now)
+            blotter.touch(blotter.workings[order.pk])
+        else:
+            self._send_to_market(blotter, order)
+        self._progress.changed += blotter.write()
+
+    def _send_to_market(self, blotter: Blotter, order: Order) -> None:
+        if order.armed:
+            _trigger(order, self._market)
+        meeting = look(order, self._market, self._now)
+        blotter.open([order, *meeting.makers])
+        working = blotter.workings[order.pk]
+        try:
+            work(blotter, working, meeting, self._market)
+        except InsufficientFunds:
+            # A gap has made it dearer than its hold and all that is available.
+            lifecycle.end(blotter, working, OrderStatus.CANCELED, reason="insufficient_funds")
 
 
-def _in_priority(workings: Iterable[Working]) -> list[Working]:
-    """Resting orders by price, then time; the ones that wake come after them, by time."""
-
-    def priority(working: Working) -> tuple[bool, Decimal, UUID]:
-        order = working.order
-        waits = order.status == OrderStatus.ACCEPTED
-        price = Decimal(0) if waits else _limit(order)
-        return (waits, -price if working.buys else price, order.pk)
-
-    return sorted(workings, key=priority)
-
-
-def _met_by(order: Order, workings: Iterable[Working]) -> list[Order]:
-    worst = execution.worst_price(order)
-    side: matching.SideName = "buy" if order.side == Side.BUY else "sell"
-    resting = [
-        other.order
-        for other in workings
-        if other.order.instrument_id == order.instrument_id
-        and other.order.side != order.side
-        and other.order.status in WORKING_STATUSES
-        and matching.crosses(side, worst, _limit(other.order))
-    ]
-    return _best_first(resting, meets=order.side)
-
-
-def _fill_resting(working: Working, quote: Quote, now: datetime) -> list[Working]:
-    """The street has come to a resting order, which trades at the street's price."""
-    order = working.order
-    outcome = _match(order, (), quote)
-    if not outcome.matches:
-        return []
-    for match in outcome.matches:
-        execution.trade(taker=None, maker=working, price=match.price, units=match.units, at=now)
-    feed.take(quote, order.side, outcome.units)
-    execution.save([order])
-    return [working]
+def _trigger(order: Order, market: Market) -> None:
+    """The stop price has traded: from now on it is a limit or a market order like any other."""
+    order.armed = False
+    if order.limit_price is None:
+        quote = market.quote
+        start = quote.ask if order.side == Side.BUY else quote.bid
+        order.collar_price = tickets.collar(order.side, start, market.instrument)

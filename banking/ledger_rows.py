@@ -1,0 +1,81 @@
+"""The SQL behind the ledger: how its rows are locked, read and written."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from banking.models import Hold, HouseAccount, LedgerAccount
+from be.api import statements
+from be.api.statements import Reader, Statement
+
+_accounts = Reader(LedgerAccount)
+
+# An account is only changed while the change can be afforded: condition and change are one.
+CHANGE_BALANCES = statements.update(
+    LedgerAccount,
+    ("id", "available", "held"),
+    sets="available = old.available + given.available, held = old.held + given.held",
+    where="old.available >= -given.available AND old.held >= -given.held",
+    returning=("id",),
+)
+
+INSERT_ENTRIES = Statement(
+    "INSERT INTO banking_journalentry (kind, reference, created_at) "
+    "SELECT * FROM unnest(%s::text[], %s::uuid[], %s::timestamptz[])",
+    "INSERT INTO banking_journalentry (kind, reference, created_at) VALUES (%s, %s, %s)",
+    returning=("id", "kind", "reference"),
+    exports=True,
+)
+"""Rows of (kind, reference, created_at); in one call, no two have the same kind and reference."""
+
+INSERT_POSTINGS = Statement(
+    "INSERT INTO banking_posting (entry_id, account_id, bucket, units) "
+    "SELECT entry.id, given.account_id, given.bucket, given.units "
+    "FROM unnest(%s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[]) "
+    "WITH ORDINALITY AS given (kind, reference, account_id, bucket, units, number) "
+    "JOIN {exported} AS entry USING (kind, reference) ORDER BY given.number",
+    "INSERT INTO banking_posting (entry_id, account_id, bucket, units) VALUES ("
+    "(SELECT max(id) FROM banking_journalentry WHERE kind = %s AND reference = %s), %s, %s, %s)",
+)
+"""Rows of (kind, reference, account_id, bucket, units), for the entries of the same call."""
+
+INSERT_HOLDS = statements.insert(
+    Hold, ("id", "account_id", "reference", "units", "remaining", "created_at", "ended_at")
+)
+
+CHANGE_HOLDS = Statement(
+    "UPDATE banking_hold AS old SET remaining = given.remaining, ended_at = given.ended_at "
+    "FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::timestamptz[]) "
+    "AS given (id, before, remaining, ended_at) WHERE old.id = given.id "
+    "AND old.remaining = given.before AND old.ended_at IS NULL",
+    "UPDATE banking_hold AS old SET remaining = given.remaining, ended_at = given.ended_at "
+    "FROM (SELECT %s AS id, %s AS before, %s AS remaining, %s AS ended_at) AS given "
+    "WHERE old.id = given.id AND old.remaining = given.before AND old.ended_at IS NULL",
+)
+"""Rows of (id, what it reserved before, what it reserves now, ended_at or None)."""
+
+
+def lock_accounts(
+    owners: Collection[UUID], assets: Collection[str], roles: Collection[HouseAccount]
+) -> list[LedgerAccount]:
+    """The owners' accounts for the assets, locked in the order of their ids.
+
+    The house's accounts of these roles come after them; nothing of theirs changes, so they are not
+    locked.
+    """
+    columns = _accounts.columns("account")
+    owned, owned_values = statements.among("account.owner_id", [*owners])
+    held, held_values = statements.among("account.asset", [*assets])
+    sql = (
+        f"WITH owned AS (SELECT {columns} FROM banking_ledgeraccount account "
+        f"WHERE {owned} AND {held} ORDER BY account.id {statements.locking()}) "
+        "SELECT * FROM owned"
+    )
+    values = owned_values + held_values
+    if roles:
+        house, house_values = statements.among("account.house", [str(role) for role in roles])
+        sql += (
+            f" UNION ALL SELECT {columns} FROM banking_ledgeraccount account "
+            f"WHERE account.owner_id IS NULL AND {house} AND {held}"
+        )
+        values += house_values + held_values
+    return [_accounts.make(row) for row in statements.query(sql, values)]

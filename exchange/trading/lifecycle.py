@@ -1,0 +1,94 @@
+"""How an order moves and ends, and what that means for the orders that are tied to it.
+
+Legs are `held` until their entry has ended. If something of it was filled, they go to work for as
+much, with the next quote; if nothing was, they are canceled. Two exits of a pair sell the same
+securities: a fill of one lowers the other, and the end of one is the end of the other.
+"""
+
+from datetime import datetime
+
+from banking import holds
+from exchange.models import Order, OrderStatus
+from exchange.trading import reservations, states
+from exchange.trading.blotter import Blotter, Working
+
+PARTNER_ENDED = "other_exit_ended"
+ENTRY_ENDED = "entry_not_filled"
+
+
+def move(order: Order, status: OrderStatus, at: datetime) -> None:
+    """Make a legal move and stamp it."""
+    states.require_legal(order.status, status)
+    order.status = str(status)
+    if status == OrderStatus.FILLED:
+        order.filled_at = at
+    elif status == OrderStatus.CANCELED:
+        order.canceled_at = at
+
+
+def end(blotter: Blotter, working: Working, status: OrderStatus, *, reason: str = "") -> None:
+    """Take the order off the market, release what it still holds, and end what depends on it."""
+    _stop(blotter, working, status, reason)
+    follow_end(blotter, working)
+
+
+def _stop(blotter: Blotter, working: Working, status: OrderStatus, reason: str) -> None:
+    """End this order alone. A hold that it shares is released with the last who needs it."""
+    move(working.order, status, blotter.now)
+    working.order.reject_reason = reason
+    blotter.touch(working)
+    partner, hold = working.partner, working.hold
+    shared = partner is not None and partner.order.is_open
+    if hold is not None and hold.ended_at is None and not shared:
+        holds.release(hold, at=blotter.now, journal=blotter.journal)
+
+
+def hand_over(blotter: Blotter, old: Working, new: Working) -> None:
+    """Let a new order take the place of an old one: its partner, its legs, and what it holds.
+
+    A hold that a pair shares goes on; one of its own is released, for the new order to make its own
+    in the same transaction.
+    """
+    move(old.order, OrderStatus.REPLACED, blotter.now)
+    old.order.replaced_by, new.order.replaces = new.order, old.order
+    blotter.touch(old)
+    new.partner, new.legs, old.legs = old.partner, old.legs, []
+    if new.partner is not None:
+        new.partner.partner, old.partner = new, None
+    for leg in new.legs:
+        leg.order.parent = new.order
+        blotter.touch(leg)
+    if new.order.pair_id is not None:
+        new.hold = old.hold
+    elif old.hold is not None:
+        holds.release(old.hold, at=blotter.now, journal=blotter.journal)
+
+
+def follow_fill(blotter: Blotter, working: Working, units: int) -> None:
+    """An exit has sold `units`: its partner has as much less to sell."""
+    partner = working.partner
+    if partner is None or partner.order.quantity is None or not working.order.remaining_quantity:
+        return
+    partner.order.quantity -= units
+    blotter.touch(partner)
+
+
+def follow_end(blotter: Blotter, working: Working) -> None:
+    """The order has ended: so does its partner, and its legs go to work or end."""
+    partner = working.partner
+    if partner is not None and partner.order.is_open:
+        _stop(blotter, partner, OrderStatus.CANCELED, PARTNER_ENDED)
+    for leg in working.legs:
+        if leg.order.status != OrderStatus.HELD:
+            continue
+        if working.order.filled_quantity:
+            _put_to_work(blotter, leg, working.order.filled_quantity)
+        else:
+            _stop(blotter, leg, OrderStatus.CANCELED, ENTRY_ENDED)
+
+
+def _put_to_work(blotter: Blotter, leg: Working, units: int) -> None:
+    leg.order.quantity = units
+    move(leg.order, OrderStatus.ACCEPTED, blotter.now)
+    reservations.reserve(blotter, leg)
+    blotter.touch(leg)

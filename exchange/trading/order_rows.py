@@ -1,0 +1,306 @@
+"""The SQL behind orders: how a market and its orders are locked, read and written."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q
+
+from banking.models import Hold
+from be.api import statements
+from be.api.statements import Reader, Row
+from exchange.models import (
+    OPEN_STATUSES,
+    Bond,
+    Execution,
+    Instrument,
+    Order,
+    OrderFeed,
+    Quote,
+    Side,
+)
+from exchange.trading import fees
+from exchange.trading.fees import FeeRates
+
+_quotes, _instruments, _bonds = Reader(Quote), Reader(Instrument), Reader(Bond)
+_orders, _holds = Reader(Order), Reader(Hold)
+
+WORKING = "status IN ('new', 'partially_filled')"
+
+NEW_COLUMNS = tuple(field.column for field in Order._meta.concrete_fields)
+_NEW_ATTRIBUTES = tuple(field.attname for field in Order._meta.concrete_fields)
+CHANGING_COLUMNS = (
+    "quantity",
+    "collar_price",
+    "stop_price",
+    "peak_price",
+    "armed",
+    "parent_id",
+    "replaced_by_id",
+    "status",
+    "filled_quantity",
+    "reject_reason",
+    "updated_at",
+    "filled_at",
+    "canceled_at",
+)
+EXECUTION_COLUMNS = tuple(field.column for field in Execution._meta.concrete_fields)
+_EXECUTION_ATTRIBUTES = tuple(field.attname for field in Execution._meta.concrete_fields)
+
+INSERT_ORDERS = statements.insert(Order, NEW_COLUMNS)
+CHANGE_ORDERS = statements.update(Order, ("id", *CHANGING_COLUMNS))
+INSERT_EXECUTIONS = statements.insert(Execution, EXECUTION_COLUMNS)
+MOVE_STOPS = statements.update(Order, ("id", "peak_price", "stop_price"))
+CHANGE_QUOTES = statements.update(Quote, ("instrument_id", "bid_taken", "ask_taken", "unworked"))
+COUNT_UPDATES = statements.insert(
+    OrderFeed,
+    ("owner_id", "sequence"),
+    suffix="ON CONFLICT (owner_id) DO UPDATE "
+    "SET sequence = exchange_orderfeed.sequence + excluded.sequence",
+    returning=("owner_id", "sequence"),
+)
+"""Rows of (owner, how many more); answers with each owner's new count."""
+
+
+def new_order(order: Order) -> Row:
+    return _row(order, _NEW_ATTRIBUTES)
+
+
+def changed_order(order: Order) -> Row:
+    return (order.pk, *_row(order, CHANGING_COLUMNS))
+
+
+def new_execution(execution: Execution) -> Row:
+    return _row(execution, _EXECUTION_ATTRIBUTES)
+
+
+def changed_quote(quote: Quote) -> Row:
+    return (quote.pk, quote.bid_taken, quote.ask_taken, quote.unworked)
+
+
+def _row(instance: Order | Execution, attributes: Sequence[str]) -> Row:
+    """Values as plain types: a member of TextChoices is its text."""
+    values = instance.__dict__
+    return tuple(
+        str(value) if isinstance(value := values[name], str) else value for name in attributes
+    )
+
+
+@dataclass(slots=True)
+class Market:
+    """An instrument's locked quote, with all that trading in it needs to know."""
+
+    quote: Quote
+    rates: FeeRates
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.quote.instrument
+
+
+def lock_market(*, symbol: str | None = None, instrument_id: UUID | None = None) -> Market | None:
+    """The quote, locked, of one instrument, by its symbol or its id; None if it has none."""
+    key = "instrument.symbol" if symbol is not None else "instrument.id"
+    rows = statements.query(
+        f"SELECT {_quotes.columns('quote')}, {_instruments.columns('instrument')}, "
+        f"{_bonds.columns('bond')}, fee.maker_bps, fee.taker_bps "
+        "FROM exchange_quote quote "
+        "JOIN exchange_instrument instrument ON instrument.id = quote.instrument_id "
+        "LEFT JOIN exchange_bond bond ON bond.instrument_id = instrument.id "
+        "LEFT JOIN exchange_feeschedule fee ON fee.asset_class = instrument.asset_class "
+        f"WHERE {key} = %s {statements.locking('quote')}",
+        (symbol if symbol is not None else instrument_id,),
+    )
+    return _market(rows[0]) if rows else None
+
+
+def _market(row: Row) -> Market:
+    first, second = _quotes.width, _quotes.width + _instruments.width
+    quote = _quotes.make(row[:first])
+    quote.instrument = _instruments.make(row[first:second])
+    if row[second] is not None:
+        _bonds.make(row[second:-2]).instrument = quote.instrument
+    maker, taker = row[-2:]
+    rates = fees.default_rates(quote.instrument.asset_class)
+    return Market(quote, rates if maker is None else FeeRates(maker, taker))
+
+
+def lock_met(
+    market: Market, *, side: str, worst: Decimal, at_most: int, now: datetime
+) -> list[Order]:
+    """The resting orders that one of `side` meets down to `worst`, best first and older first.
+
+    They are locked in the order of their ids. One whose time is up is no longer there, even if no
+    round has ended it yet. The instrument's status is read anew: whoever changes it locks the quote
+    before.
+    """
+    meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
+    instrument = market.instrument
+    rows = statements.query(
+        f"WITH met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
+        "WHERE resting.id IN (SELECT id FROM exchange_order WHERE instrument_id = %s "
+        f"AND side = '{meets}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
+        "AND (expires_at IS NULL OR expires_at > %s) "
+        f"ORDER BY limit_price {direction}, id LIMIT %s) "
+        f"AND {WORKING} ORDER BY resting.id {statements.locking()}) "
+        "SELECT instrument.status, instrument.tradable, met.* "
+        "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s",
+        (instrument.pk, worst, now, at_most, instrument.pk),
+    )
+    instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
+    found = [_order(row[2:], instrument) for row in rows if row[2] is not None]
+    sign = 1 if side == Side.BUY else -1
+    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+
+
+def read_status(market: Market) -> None:
+    """Read anew whether the instrument trades: whoever changes that locks the quote before."""
+    market.instrument.refresh_from_db(fields=["status", "tradable"])
+
+
+def _order(row: Row, instrument: Instrument) -> Order:
+    order = _orders.make(row)
+    order.instrument = instrument
+    return order
+
+
+def lock_crossed(
+    market: Market, *, side: str, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Resting orders of `side` that the street now meets, best first and older first, locked."""
+    quote = market.quote
+    price, reach, direction = (
+        (quote.ask, ">=", "DESC") if side == Side.BUY else (quote.bid, "<=", "ASC")
+    )
+    found = _lock(
+        market,
+        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
+        "AND (expires_at IS NULL OR expires_at > %s)",
+        (price, now),
+        f"limit_price {direction}, id",
+        at_most,
+        without,
+        now,
+    )
+    sign = -1 if side == Side.BUY else 1
+    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+
+
+def lock_triggered(
+    market: Market, *, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Armed orders whose stop price has traded, older first, locked."""
+    price = market.quote.price
+    return _lock(
+        market,
+        f"{WORKING} AND armed AND (side = 'buy' AND stop_price <= %s "
+        "OR side = 'sell' AND stop_price >= %s)",
+        (price, price),
+        "id",
+        at_most,
+        without,
+        now,
+    )
+
+
+def lock_waiting(
+    market: Market, *, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Orders that were accepted while there was nothing to trade on, older first, locked."""
+    return _lock(market, "status = 'accepted'", (), "id", at_most, without, now)
+
+
+def lock_trailing(market: Market, *, at_most: int, now: datetime) -> list[Order]:
+    """Trailing stops for which the market has gone further than ever, locked."""
+    price = market.quote.price
+    return _lock(
+        market,
+        f"{WORKING} AND armed AND peak_price IS NOT NULL "
+        "AND (side = 'sell' AND peak_price < %s OR side = 'buy' AND peak_price > %s)",
+        (price, price),
+        "id",
+        at_most,
+        (),
+        now,
+    )
+
+
+def _lock(
+    market: Market,
+    condition: str,
+    values: Row,
+    order_by: str,
+    at_most: int,
+    without: Collection[UUID],
+    now: datetime,
+) -> list[Order]:
+    left_out = "".join(" AND id <> %s" for _ in without)
+    rows = statements.query(
+        f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
+        f"(SELECT id FROM exchange_order WHERE instrument_id = %s AND {condition}{left_out} "
+        f"ORDER BY {order_by} LIMIT %s) "
+        "AND found.status IN ('accepted', 'new', 'partially_filled') "
+        f"ORDER BY found.id {statements.locking()}",
+        (market.instrument.pk, *values, *without, at_most),
+    )
+    return [_order(row, market.instrument) for row in rows]
+
+
+def save_trailing(orders: Sequence[Order]) -> None:
+    """Write where these trailing stops stand now."""
+    statements.run(
+        (MOVE_STOPS, [(order.pk, order.peak_price, order.stop_price) for order in orders])
+    )
+
+
+def lock_related(
+    orders: Collection[Order],
+    *,
+    pairs: Collection[UUID],
+    parents: Collection[UUID],
+    without: Collection[UUID],
+) -> list[Order]:
+    """Open orders of these pairs and open legs of these parents, but for `without`, locked."""
+    instruments = {order.instrument_id: order.instrument for order in orders}
+    found = (
+        Order.objects.select_for_update()
+        .filter(Q(pair_id__in=pairs) | Q(parent__in=parents), status__in=OPEN_STATUSES)
+        .exclude(pk__in=without)
+        .order_by("pk")
+    )
+    related = list(found)
+    for order in related:
+        order.instrument = instruments[order.instrument_id]
+    return related
+
+
+def live_holds(references: Collection[UUID]) -> list[Hold]:
+    """The holds for these references that have not ended."""
+    chosen, values = statements.among("hold.reference", [*references])
+    rows = statements.query(
+        f"SELECT {_holds.columns('hold')} FROM banking_hold hold "
+        f"WHERE {chosen} AND hold.ended_at IS NULL",
+        values,
+    )
+    return [_holds.make(row) for row in rows]
+
+
+def mark_unworked(instruments: Collection[UUID]) -> list[UUID]:
+    """Mark the quotes of these instruments that orders wait for; which ones those are."""
+    chosen, values = statements.among("quote.instrument_id", [*instruments])
+    of_quote = "SELECT 1 FROM exchange_order o WHERE o.instrument_id = quote.instrument_id AND"
+    resting, armed = f"o.{WORKING} AND NOT o.armed", f"o.{WORKING} AND o.armed"
+    rows = statements.query(
+        f"UPDATE exchange_quote AS quote SET unworked = {'true'} WHERE {chosen} AND ("
+        f"EXISTS ({of_quote} {resting} AND o.side = 'buy' AND o.limit_price >= quote.ask) OR "
+        f"EXISTS ({of_quote} {resting} AND o.side = 'sell' AND o.limit_price <= quote.bid) OR "
+        f"EXISTS ({of_quote} {armed} AND o.side = 'buy' AND o.stop_price <= quote.price) OR "
+        f"EXISTS ({of_quote} {armed} AND o.side = 'sell' AND o.stop_price >= quote.price) OR "
+        f"EXISTS ({of_quote} {armed} AND o.side = 'sell' AND o.peak_price < quote.price) OR "
+        f"EXISTS ({of_quote} {armed} AND o.side = 'buy' AND o.peak_price > quote.price) OR "
+        f"EXISTS ({of_quote} o.status = 'accepted')) RETURNING instrument_id",
+        values,
+    )
+    return [row[0] if isinstance(row[0], UUID) else UUID(row[0]) for row in rows]
