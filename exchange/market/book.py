@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q, Sum
 
 from be.api.formats import plain, price_text
 from exchange.market.levels import Level, without
@@ -89,10 +89,15 @@ def _side(
         instrument=instrument,
         side=rests,
         status__in=WORKING_STATUSES,
+        armed=False,
         limit_price__isnull=False,
     )
-    for order in resting.only("limit_price", "quantity", "filled_quantity"):
-        if order.limit_price is not None:
-            units[order.limit_price] += order.remaining_quantity
+    levels = resting.values_list("limit_price").annotate(
+        left=Sum(F("quantity") - F("filled_quantity"))
+    )
+    for price, left in levels.order_by("-limit_price" if rests == Side.BUY else "limit_price")[
+        :depth
+    ]:
+        units[price] += left
     best_first = sorted(units, reverse=rests == Side.BUY)
     return [Level(price, units[price]) for price in best_first[:depth]]

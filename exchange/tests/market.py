@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from authentication.models import User
@@ -130,19 +131,21 @@ def place(
     limit: str | None = None,
     notional: str | None = None,
     now: datetime = NOW,
-    **fields: object,
+    **fields: Any,
 ) -> Order:
     """Place an order the short way: a limit order when `limit` is given, else a market order."""
     return orders.place(
         owner_id=user.pk,
         request=OrderRequest(
-            symbol=symbol,
-            side=Side(side),
-            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-            quantity=None if quantity is None else Decimal(quantity),
-            notional=None if notional is None else Decimal(notional),
-            limit_price=None if limit is None else Decimal(limit),
-            **fields,  # type: ignore[arg-type]
+            **{
+                "symbol": symbol,
+                "side": Side(side),
+                "order_type": OrderType.MARKET if limit is None else OrderType.LIMIT,
+                "quantity": None if quantity is None else Decimal(quantity),
+                "notional": None if notional is None else Decimal(notional),
+                "limit_price": None if limit is None else Decimal(limit),
+                **fields,
+            }
         ),
         now=now,
     )

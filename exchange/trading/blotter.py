@@ -83,7 +83,9 @@ class Blotter:
             )
         for order in arriving:
             self.workings[order.pk].is_new = True
-        self._link(everyone)
+        # Apart, so that an order and the one that takes its place are no pair.
+        self._link(old)
+        self._link(arriving)
 
     def _lock_accounts(self, orders: Sequence[Order]) -> None:
         assets = {USD.code: USD} | {

@@ -106,12 +106,13 @@ def _arrive(blotter: Blotter, arriving: Working, meeting: Meeting, market: Marke
     order = arriving.order
     for leg in arriving.legs:
         blotter.touch(leg)
+    if order.status == OrderStatus.HELD:
+        blotter.touch(arriving)
+        return
     if arriving.partner is not None and arriving.hold is None:
         _reserve_pair(blotter, arriving, arriving.partner)
     active = market.instrument.status == InstrumentStatus.ACTIVE
-    if order.status == OrderStatus.HELD:
-        blotter.touch(arriving)
-    elif not active or not quotes.is_fresh(market.quote, blotter.now):
+    if not active or not quotes.is_fresh(market.quote, blotter.now):
         working.let_wait(blotter, arriving, OrderStatus.ACCEPTED)
     elif order.armed:
         working.let_wait(blotter, arriving, OrderStatus.NEW)
