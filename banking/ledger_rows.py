@@ -19,8 +19,8 @@ CHANGE_BALANCES = statements.update(
 )
 
 INSERT_ENTRIES = Statement(
-    "INSERT INTO banking_journalentry (kind, reference, created_at) "
-    "SELECT * FROM unnest(%s::text[], %s::uuid[], %s::timestamptz[])",
+    ("text", "uuid", "timestamptz"),
+    "INSERT INTO banking_journalentry (kind, reference, created_at) SELECT * FROM {given} AS given",
     "INSERT INTO banking_journalentry (kind, reference, created_at) VALUES (%s, %s, %s)",
     returning=("id", "kind", "reference"),
     exports=True,
@@ -28,11 +28,11 @@ INSERT_ENTRIES = Statement(
 """Rows of (kind, reference, created_at); in one call, no two have the same kind and reference."""
 
 INSERT_POSTINGS = Statement(
+    ("text", "uuid", "bigint", "text", "bigint"),
     "INSERT INTO banking_posting (entry_id, account_id, bucket, units) "
     "SELECT entry.id, given.account_id, given.bucket, given.units "
-    "FROM unnest(%s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[]) "
-    "WITH ORDINALITY AS given (kind, reference, account_id, bucket, units, number) "
-    "JOIN {exported} AS entry USING (kind, reference) ORDER BY given.number",
+    "FROM {given} AS given (kind, reference, account_id, bucket, units) "
+    "JOIN {exported} AS entry USING (kind, reference)",
     "INSERT INTO banking_posting (entry_id, account_id, bucket, units) VALUES ("
     "(SELECT max(id) FROM banking_journalentry WHERE kind = %s AND reference = %s), %s, %s, %s)",
 )
@@ -43,9 +43,9 @@ INSERT_HOLDS = statements.insert(
 )
 
 CHANGE_HOLDS = Statement(
+    ("uuid", "bigint", "bigint", "timestamptz"),
     "UPDATE banking_hold AS old SET remaining = given.remaining, ended_at = given.ended_at "
-    "FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::timestamptz[]) "
-    "AS given (id, before, remaining, ended_at) WHERE old.id = given.id "
+    "FROM {given} AS given (id, before, remaining, ended_at) WHERE old.id = given.id "
     "AND old.remaining = given.before AND old.ended_at IS NULL",
     "UPDATE banking_hold AS old SET remaining = given.remaining, ended_at = given.ended_at "
     "FROM (SELECT %s AS id, %s AS before, %s AS remaining, %s AS ended_at) AS given "

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 
 def plain(value: Decimal) -> str:
@@ -23,6 +24,7 @@ def price_text(price: Decimal, increment: Decimal) -> str:
     return f"{price:.{places}f}"
 
 
+@lru_cache(maxsize=4096)
 def _decimals(value: Decimal) -> int:
     exponent = value.normalize().as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0

@@ -1,8 +1,9 @@
 """How an order moves and ends, and what that means for the orders that are tied to it.
 
 Legs are `held` until their entry has ended. If something of it was filled, they go to work for as
-much, with the next quote; if nothing was, they are canceled. Two exits of a pair sell the same
-securities: a fill of one lowers the other, and the end of one is the end of the other.
+much (or what is left of it), with the next quote; if nothing was, they are canceled. Two exits of a
+pair sell the same securities: a fill of one lowers the other, and the end of one is the end of the
+other.
 """
 
 from datetime import datetime
@@ -14,6 +15,7 @@ from exchange.trading.blotter import Blotter, Working
 
 PARTNER_ENDED = "other_exit_ended"
 ENTRY_ENDED = "entry_not_filled"
+POSITION_GONE = "insufficient_position"
 
 
 def move(order: Order, status: OrderStatus, at: datetime) -> None:
@@ -81,13 +83,21 @@ def follow_end(blotter: Blotter, working: Working) -> None:
     for leg in working.legs:
         if leg.order.status != OrderStatus.HELD:
             continue
-        if working.order.filled_quantity:
-            _put_to_work(blotter, leg, working.order.filled_quantity)
+        # The leg has the size of the entry as it was before fills and replacements.
+        bought = (leg.order.quantity or 0) - working.order.remaining_quantity
+        if bought:
+            _put_to_work(blotter, leg, bought)
         else:
             _stop(blotter, leg, OrderStatus.CANCELED, ENTRY_ENDED)
 
 
-def _put_to_work(blotter: Blotter, leg: Working, units: int) -> None:
+def _put_to_work(blotter: Blotter, leg: Working, bought: int) -> None:
+    """Let an exit sell what was bought, or what its owner has not sold or reserved since."""
+    there = leg.position.available if leg.hold is None else leg.hold.remaining
+    units = min(bought, there)
+    if not units:
+        _stop(blotter, leg, OrderStatus.CANCELED, POSITION_GONE)
+        return
     leg.order.quantity = units
     move(leg.order, OrderStatus.ACCEPTED, blotter.now)
     reservations.reserve(blotter, leg)

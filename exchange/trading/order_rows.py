@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from uuid import UUID
 
 from django.db.models import Q
@@ -102,18 +103,22 @@ class Market:
 
 def lock_market(*, symbol: str | None = None, instrument_id: UUID | None = None) -> Market | None:
     """The quote, locked, of one instrument, by its symbol or its id; None if it has none."""
-    key = "instrument.symbol" if symbol is not None else "instrument.id"
-    rows = statements.query(
+    key, value = ("symbol", symbol) if symbol is not None else ("id", instrument_id)
+    rows = statements.query(_select_market(key), (value,))
+    return _market(rows[0]) if rows else None
+
+
+@cache
+def _select_market(key: str) -> str:
+    return (
         f"SELECT {_quotes.columns('quote')}, {_instruments.columns('instrument')}, "
         f"{_bonds.columns('bond')}, fee.maker_bps, fee.taker_bps "
         "FROM exchange_quote quote "
         "JOIN exchange_instrument instrument ON instrument.id = quote.instrument_id "
         "LEFT JOIN exchange_bond bond ON bond.instrument_id = instrument.id "
         "LEFT JOIN exchange_feeschedule fee ON fee.asset_class = instrument.asset_class "
-        f"WHERE {key} = %s {statements.locking('quote')}",
-        (symbol if symbol is not None else instrument_id,),
+        f"WHERE instrument.{key} = %s {statements.locking('quote')}"
     )
-    return _market(rows[0]) if rows else None
 
 
 def _market(row: Row) -> Market:
@@ -136,9 +141,18 @@ def lock_met(
     round has ended it yet. The instrument's status is read anew: whoever changes it locks the quote
     before.
     """
-    meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
     instrument = market.instrument
-    rows = statements.query(
+    rows = statements.query(_select_met(side), (instrument.pk, worst, now, at_most, instrument.pk))
+    instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
+    found = [_order(row[2:], instrument) for row in rows if row[2] is not None]
+    sign = 1 if side == Side.BUY else -1
+    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+
+
+@cache
+def _select_met(side: str) -> str:
+    meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
+    return (
         f"WITH met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
         "WHERE resting.id IN (SELECT id FROM exchange_order WHERE instrument_id = %s "
         f"AND side = '{meets}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
@@ -146,13 +160,8 @@ def lock_met(
         f"ORDER BY limit_price {direction}, id LIMIT %s) "
         f"AND {WORKING} ORDER BY resting.id {statements.locking()}) "
         "SELECT instrument.status, instrument.tradable, met.* "
-        "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s",
-        (instrument.pk, worst, now, at_most, instrument.pk),
+        "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s"
     )
-    instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
-    found = [_order(row[2:], instrument) for row in rows if row[2] is not None]
-    sign = 1 if side == Side.BUY else -1
-    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
 
 
 def read_status(market: Market) -> None:
@@ -176,9 +185,8 @@ def lock_crossed(
     )
     found = _lock(
         market,
-        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
-        "AND (expires_at IS NULL OR expires_at > %s)",
-        (price, now),
+        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s",
+        (price,),
         f"limit_price {direction}, id",
         at_most,
         without,
@@ -236,14 +244,15 @@ def _lock(
     without: Collection[UUID],
     now: datetime,
 ) -> list[Order]:
+    """Orders whose time is up are left out: what they waited for has come too late."""
     left_out = "".join(" AND id <> %s" for _ in without)
     rows = statements.query(
         f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
         f"(SELECT id FROM exchange_order WHERE instrument_id = %s AND {condition}{left_out} "
-        f"ORDER BY {order_by} LIMIT %s) "
+        f"AND (expires_at IS NULL OR expires_at > %s) ORDER BY {order_by} LIMIT %s) "
         "AND found.status IN ('accepted', 'new', 'partially_filled') "
         f"ORDER BY found.id {statements.locking()}",
-        (market.instrument.pk, *values, *without, at_most),
+        (market.instrument.pk, *values, *without, now, at_most),
     )
     return [_order(row, market.instrument) for row in rows]
 

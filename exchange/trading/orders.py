@@ -158,7 +158,7 @@ def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: dat
         raise NotFound("The order's instrument has no price.")
     market = rounds.work_first(market, now=now)
     old = _lock_orders(Order.objects.filter(pk=order_id))[order_id]
-    _check_replaceable(old, request)
+    _check_replaceable(old, request, now)
     old.instrument = market.instrument
     order = tickets.rewrite(old, request, market, now)
     order.status = str(OrderStatus.HELD if old.status == OrderStatus.HELD else OrderStatus.NEW)
@@ -172,9 +172,11 @@ def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: dat
     return order
 
 
-def _check_replaceable(old: Order, request: ReplaceRequest) -> None:
+def _check_replaceable(old: Order, request: ReplaceRequest, now: datetime) -> None:
     if not old.is_open:
         raise OrderNotReplaceable(f"The order is {old.status}; only open orders can be replaced.")
+    if old.expires_at is not None and old.expires_at <= now:
+        raise OrderNotReplaceable("The day of the order is over; send a new one.")
     if old.order_type == OrderType.MARKET:
         raise OrderNotReplaceable("A market order has no price to change; cancel it.")
     if request.quantity is None:

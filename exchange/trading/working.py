@@ -52,14 +52,19 @@ def look(order: Order, market: Market, now: datetime) -> Meeting:
     at_most = FIRST_LOOK
     while True:
         worst = reservations.worst_price(order)
-        resting = order_rows.lock_met(
-            market, side=order.side, worst=worst, at_most=at_most, now=now
-        )
+        found = order_rows.lock_met(market, side=order.side, worst=worst, at_most=at_most, now=now)
+        resting = _one_of_each_pair(found)
         outcome = _match(order, resting, levels)
         met = {match.order_id for match in outcome.matches}
-        if len(resting) < at_most or not {maker.pk for maker in resting} <= met:
+        if len(found) < at_most or not {maker.pk for maker in resting} <= met:
             return Meeting(tuple(maker for maker in resting if maker.pk in met), outcome)
         at_most *= 8
+
+
+def _one_of_each_pair(resting: Sequence[Order]) -> list[Order]:
+    """Without the worse exit of a pair: it has no units of its own when the better one is met."""
+    found = {order.pair_id or order.pk: order for order in reversed(resting)}
+    return [order for order in resting if found[order.pair_id or order.pk] is order]
 
 
 def _match(order: Order, resting: Sequence[Order], levels: Sequence[Level]) -> matching.Outcome:

@@ -1,0 +1,92 @@
+"""A defect in one order is nobody else's; what a round leaves undone, the next one does."""
+
+from datetime import timedelta
+
+import pytest
+
+from authentication.models import User
+from exchange.models import Instrument, Order, Quote
+from exchange.tests import market
+from exchange.tests.market import NOW, advance, place, tick
+from exchange.trading import execution, order_rows, rounds
+from exchange.trading.blotter import Blotter
+
+pytestmark = pytest.mark.usefixtures("books_must_agree")
+
+
+@pytest.fixture
+def orders_of_three(alice: User, bob: User, charlie: User, aapl: Instrument) -> list[Order]:
+    return [
+        place(user, "buy", "1", limit="180.00", now=NOW + timedelta(milliseconds=number))
+        for number, user in enumerate((alice, bob, charlie))
+    ]
+
+
+def break_order(monkeypatch: pytest.MonkeyPatch, broken: Order) -> None:
+    trade = execution.trade
+
+    def trade_or_fail(blotter: Blotter, **how: object) -> None:
+        if how["maker"] is not None and how["maker"].order.pk == broken.pk:  # type: ignore[attr-defined]
+            raise ZeroDivisionError("a defect")
+        trade(blotter, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(execution, "trade", trade_or_fail)
+
+
+def test_an_order_that_cannot_be_worked_leaves_the_others_alone(
+    orders_of_three: list[Order],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    break_order(monkeypatch, orders_of_three[1])
+    assert advance(tick("AAPL", "178.98", "179.00")) == 2
+    for order in orders_of_three:
+        order.refresh_from_db()
+    assert [order.status for order in orders_of_three] == ["filled", "new", "filled"]
+    assert str(orders_of_three[1].pk) in caplog.text
+    assert not Quote.objects.get().unworked
+
+
+def test_an_order_that_arrives_does_not_fail_for_somebody_else_s_defect(
+    orders_of_three: list[Order], alice: User, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "work_off", lambda pk, now: 0)
+        advance(tick("AAPL", "178.98", "179.00"))
+    break_order(monkeypatch, orders_of_three[1])
+    arrived = place(alice, "buy", "1", now=NOW + timedelta(seconds=3))
+    assert arrived.status == "filled"
+    assert Quote.objects.get().unworked
+
+
+def test_more_orders_than_fit_one_batch_are_all_worked(
+    orders_of_three: list[Order], aapl: Instrument
+):
+    Quote.objects.update(bid="178.98", ask="179.00", price="178.98")
+    assert order_rows.mark_unworked([aapl.pk]) == [aapl.pk]
+    assert rounds.work_off(aapl.pk, now=NOW, batch=2) == 3
+    assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
+    assert not Quote.objects.get().unworked
+
+
+def test_a_quote_that_nobody_waits_for_is_not_marked(alice: User, aapl: Instrument):
+    place(alice, "buy", "1", limit="150.00")
+    assert order_rows.mark_unworked([aapl.pk]) == []
+    assert rounds.work_off(aapl.pk, now=NOW) == 0
+
+
+def test_the_next_round_finishes_what_a_dead_simulator_left(
+    orders_of_three: list[Order], monkeypatch: pytest.MonkeyPatch
+):
+    def die(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "work_off", die)
+        with pytest.raises(KeyboardInterrupt):
+            advance(tick("AAPL", "178.98", "179.00"))
+    assert Quote.objects.get().unworked
+    other = market.make_instrument("OTHER")
+    market.set_quote(other, "5.00", "5.02")
+    advance(tick("OTHER", "5.00", "5.02"), at=NOW + timedelta(seconds=4))
+    assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
