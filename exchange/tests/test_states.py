@@ -1,6 +1,7 @@
 """The table of legal moves."""
 
 import pytest
+from django.conf import settings
 
 from exchange.models import OPEN_STATUSES, WORKING_STATUSES, OrderStatus
 from exchange.trading import states
@@ -40,3 +41,8 @@ def test_moves_of_the_table_pass(current: str, following: str):
 def test_an_order_never_goes_back(current: str, following: str):
     with pytest.raises(IllegalMove):
         states.require_legal(current, following)
+
+
+def test_the_diagram_in_the_docs_is_the_table():
+    page = (settings.BASE_DIR / "docs" / "life-of-an-order.md").read_text()
+    assert f"```mermaid\n{states.diagram()}\n```" in page

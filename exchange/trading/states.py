@@ -38,6 +38,9 @@ LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.REPLACED: frozenset(),
 }
 
+# What an order can be when it is saved for the first time, before anything has happened to it.
+STARTS = (Status.NEW, Status.ACCEPTED, Status.HELD)
+
 OPEN = frozenset(status for status, moves in LEGAL_MOVES.items() if moves)
 # Working orders are the ones that rest in the book.
 WORKING = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
@@ -47,3 +50,13 @@ def require_legal(current: str, following: str) -> None:
     """Raise IllegalMove unless the table has the move."""
     if Status(following) not in LEGAL_MOVES[Status(current)]:
         raise IllegalMove(f"an order cannot go from {current} to {following}")
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the docs: every move is an arrow."""
+    lines = ["stateDiagram-v2"]
+    lines += [f"    [*] --> {status.value}" for status in STARTS]
+    for status, moves in LEGAL_MOVES.items():
+        lines += [f"    {status.value} --> {following.value}" for following in sorted(moves)]
+    lines += [f"    {status.value} --> [*]" for status in LEGAL_MOVES if status not in OPEN]
+    return "\n".join(lines)
