@@ -6,28 +6,42 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 from be.api import immutability
 
 APPEND_ONLY = ("banking_journalentry", "banking_posting", "exchange_execution")
 
-_sql_flush = SQLite.ops_class.sql_flush
+FLUSH: dict[type[BaseDatabaseOperations], Any] = {
+    database.ops_class: database.ops_class.sql_flush for database in (SQLite, PostgreSQL)
+}
 
 
-def _flush_append_only(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+def _flush_sqlite(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
     """Between tests SQLite empties tables row by row, which append-only tables refuse."""
     guarded = [table for table in APPEND_ONLY if table in tables]
     drop = [sql for table in guarded for sql in immutability.sqlite_drop(table)]
     create = [sql for table in guarded for sql in immutability.sqlite_create(table)]
-    return [*drop, *_sql_flush(self, style, tables, **options), *create]
+    return [*drop, *FLUSH[SQLite.ops_class](self, style, tables, **options), *create]
+
+
+def _flush_postgresql(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+    """PostgreSQL truncates them, which they refuse as well."""
+    guarded = [table for table in APPEND_ONLY if table in tables]
+    disable = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate" for table in guarded]
+    enable = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate" for table in guarded]
+    return [*disable, *FLUSH[PostgreSQL.ops_class](self, style, tables, **options), *enable]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _allow_flush_between_tests() -> Iterator[None]:
-    SQLite.ops_class.sql_flush = _flush_append_only  # type: ignore[method-assign]
+    SQLite.ops_class.sql_flush = _flush_sqlite  # type: ignore[method-assign]
+    PostgreSQL.ops_class.sql_flush = _flush_postgresql  # type: ignore[method-assign]
     yield
-    SQLite.ops_class.sql_flush = _sql_flush  # type: ignore[method-assign]
+    for operations, sql_flush in FLUSH.items():
+        operations.sql_flush = sql_flush  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ Handler = Callable[Concatenate[Any, Request, P], Response]
 
 ACCEPTED = re.compile(r"[\x21-\x7e]{1,255}")
 # A claim this old without an answer belongs to a server that died; its work was rolled back.
-ABANDONED_AFTER = timedelta(seconds=60)
+ABANDONED_AFTER = timedelta(seconds=30)
 # Refusals that the domain decided: the same request deserves the same answer. Anything else that
 # is not a success (400, 401, 429, 5xx) did not reach the domain and may be sent again.
 DECIDED = frozenset({404, 409, 422})
@@ -47,6 +47,7 @@ class KeyInFlight(Refusal):
     code = "idempotency_key_in_flight"
     status = 409
     title = "The first request with this key is still being handled"
+    wait = 1.0  # seconds, told as Retry-After
 
 
 def idempotent(handler: Handler[P]) -> Callable[..., HttpResponse]:

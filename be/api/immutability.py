@@ -46,3 +46,23 @@ def append_only(table: str) -> RunPython:
             editor.execute(statement)
 
     return RunPython(forwards, backwards)
+
+
+def never_truncated(table: str) -> RunPython:
+    """A reversible step for a table that is append-only: PostgreSQL's TRUNCATE is refused too.
+
+    Row triggers don't see it. SQLite has no such statement.
+    """
+
+    def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
+            )
+
+    def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
+
+    return RunPython(forwards, backwards)

@@ -24,12 +24,19 @@ def _integer(literal: str) -> int:
     return int(literal)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name is given twice")
+    return document
+
+
 def _not_json(literal: str) -> NoReturn:
     raise ValueError(f"{literal} is not JSON")
 
 
 class ExactJSONParser(JSONParser):
-    """`1.1` is read as Decimal("1.1"); NaN, Infinity and bottomless nesting are refused."""
+    """`1.1` is read as Decimal("1.1"); NaN, a name given twice and bottomless nesting are not."""
 
     def parse(
         self,
@@ -43,6 +50,7 @@ class ExactJSONParser(JSONParser):
                 parse_float=_exact,
                 parse_int=_integer,
                 parse_constant=_not_json,
+                object_pairs_hook=_once,
             )
         except RecursionError as error:
             raise ParseError("JSON parse error: nested too deep.") from error

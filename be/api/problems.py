@@ -1,6 +1,7 @@
 """Every error as a problem document (RFC 9457), rendered in this one place."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -118,7 +119,10 @@ def from_exception(error: Exception) -> Problem:
             status=503,
             code="unavailable",
             title="Temporarily unavailable",
-            detail="The database did not answer in time. Nothing was changed; try again.",
+            detail=(
+                "The database did not answer in time. A change may have been made or not: send it "
+                "again with its Idempotency-Key, or look."
+            ),
         )
     logger.error("unhandled error", exc_info=error)
     return problem(
@@ -168,9 +172,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if not request.path.startswith("/api/"):
-        return defaults.server_error(request)
-    return _plain(from_exception(RuntimeError("outside of a view")))
+    """What nobody foresaw outside of the API's views, and a lost database there."""
+    error = sys.exception()
+    lost = error if isinstance(error, OperationalError | InterfaceError) else None
+    document = from_exception(lost or RuntimeError("outside of a view"))
+    response = (
+        _plain(document) if request.path.startswith("/api/") else defaults.server_error(request)
+    )
+    if lost:
+        response.status_code = document["status"]
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

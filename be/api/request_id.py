@@ -27,7 +27,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponse:
-            request_id = _begin(request)
+            request_id = begin(request.headers.get("X-Request-ID", ""))
             response: HttpResponse = await get_response(request)
             response["X-Request-ID"] = request_id
             return response
@@ -35,7 +35,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponse:
-        request_id = _begin(request)
+        request_id = begin(request.headers.get("X-Request-ID", ""))
         response: HttpResponse = get_response(request)
         response["X-Request-ID"] = request_id
         return response
@@ -43,8 +43,8 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     return answer
 
 
-def _begin(request: HttpRequest) -> str:
-    given = request.headers.get("X-Request-ID", "")
+def begin(given: str) -> str:
+    """From here on the request has the name that its client gave it, or a new one; returns it."""
     request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
     _current.set(request_id)
     return request_id

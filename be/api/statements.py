@@ -10,11 +10,13 @@ and a statement is executed for each row.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -176,7 +178,7 @@ def _answers(statement: Statement) -> bool:
 
 
 def _run_each(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
-    with connection.cursor() as cursor:
+    with _sqlite_cursor() as cursor:
         return [_run_rows(cursor, *part) for part in parts]
 
 
@@ -184,16 +186,56 @@ def _run_rows(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Any:
     values = [adapt(row) for row in rows]
     if _answers(statement):
         columns = ", ".join(statement.returning).replace("old.", "")
-        return [
-            tuple(one)
-            for row in values
-            for one in cursor.execute(f"{statement.sqlite} RETURNING {columns}", row).fetchall()
-        ]
+        sql = _marked(f"{statement.sqlite} RETURNING {columns}")
+        return [tuple(one) for row in values for one in cursor.execute(sql, row).fetchall()]
+    sql = _marked(statement.sqlite)
     if len(values) == 1:
-        cursor.execute(statement.sqlite, values[0])
+        cursor.execute(sql, values[0])
     else:
-        cursor.executemany(statement.sqlite, values)
+        cursor.executemany(sql, values)
     return cursor.rowcount
+
+
+@contextmanager
+def _sqlite_cursor() -> Iterator[Any]:
+    """SQLite's own cursor, or Django's around it where somebody listens to Django's statements.
+
+    Django's would look for its `%s` in every text anew.
+    """
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.validate_no_broken_transaction()
+    if database.connection is None or _is_heard(database):
+        with database.cursor() as cursor:
+            yield _Spoken(cursor)
+        return
+    with database.wrap_database_errors, closing(sqlite3.Cursor(database.connection)) as cursor:
+        yield cursor
+
+
+class _Spoken:
+    """Django's cursor, for texts that have SQLite's `?` in the place of `%s`."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, values: Row) -> Any:
+        return self._cursor.execute(sql.replace("?", "%s"), values)
+
+    def executemany(self, sql: str, rows: Sequence[Row]) -> Any:
+        return self._cursor.executemany(sql.replace("?", "%s"), rows)
+
+    @property
+    def rowcount(self) -> int:
+        return int(self._cursor.rowcount)
+
+
+def _is_heard(database: Any) -> bool:
+    return bool(database.queries_logged or database.execute_wrappers)
+
+
+@cache
+def _marked(sql: str) -> str:
+    return sql.replace("%s", "?")
 
 
 class PreparedCursor(psycopg.RawCursor[Any]):
@@ -216,7 +258,7 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
         database.ensure_connection()
         database.validate_no_broken_transaction()
     cursor = PreparedCursor(database.connection)
-    if database.queries_logged or database.execute_wrappers:
+    if _is_heard(database):
         cursor = database._prepare_cursor(cursor)
     with database.wrap_database_errors:
         cursor.execute(sql, params)
@@ -227,9 +269,8 @@ def query(sql: str, params: Row) -> list[Row]:
     """All rows of a statement that returns some; parameters are `%s` on both databases."""
     if is_postgresql():
         return execute(_numbered(sql), params)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, adapt(params))
-        return list(cursor.fetchall())
+    with _sqlite_cursor() as cursor:
+        return list(cursor.execute(_marked(sql), adapt(params)).fetchall())
 
 
 @cache
@@ -336,6 +377,7 @@ def adapt(row: Sequence[Any]) -> Row:
     )
 
 
+@lru_cache(maxsize=64)
 def _naive_utc(at: datetime) -> str:
     return str(at.astimezone(UTC).replace(tzinfo=None))
 

@@ -1,5 +1,6 @@
 """Whether this server can do its work, for people and load balancers."""
 
+import asyncio
 import logging
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,9 @@ from be.api.formats import time_text
 from exchange.models import Quote
 
 logger = logging.getLogger(__name__)
+
+# A channel layer that takes longer counts as down.
+SECONDS_TO_ANSWER = 1.0
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
@@ -50,12 +54,17 @@ def _newest_quote() -> tuple[datetime | None, str]:
         return None, DOWN
 
 
+async def _ask(layer: Any) -> None:
+    async with asyncio.timeout(SECONDS_TO_ANSWER):
+        await layer.group_send("brokerpro.status", {"type": "status.check"})
+
+
 def _channel_layer() -> str:
     layer = get_channel_layer()
     if layer is None:
         return DOWN
     try:
-        async_to_sync(layer.group_send)("brokerpro.status", {"type": "status.check"})
+        async_to_sync(_ask)(layer)
     except Exception as error:  # noqa: BLE001 - each layer has errors of its own; all mean down
         logger.warning("status: the channel layer does not answer: %s", error)
         return DOWN

@@ -16,7 +16,7 @@ from authentication.models import User
 from banking import books
 from banking.models import LedgerAccount
 from be.api.refusals import Refusal
-from exchange.models import Execution, Order, TimeInForce
+from exchange.models import Execution, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import make_customer, make_instrument, place, set_quote
 from exchange.trading import orders, reconciliation
@@ -152,6 +152,7 @@ def test_one_resting_order_is_sold_once_however_many_want_it():
 def test_cancel_against_fill_has_one_winner_and_leaves_no_hold():
     set_quote(make_instrument())
     for attempt in range(6):
+        Quote.objects.update(price="190.00", bid="190.00", ask="190.02")
         alice = make_customer(f"race-{attempt}@example.com")
         order = place(alice, "buy", "1", limit="180.00")
         fill = partial(

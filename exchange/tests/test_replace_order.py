@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from authentication.models import User
 from be.api.refusals import Refusal
-from exchange.models import Instrument, Order, OrderType
+from exchange.models import Instrument, Order, OrderType, Quote
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
 from exchange.tests.test_order_storm import assert_books_agree, in_threads
@@ -175,6 +175,7 @@ def test_a_client_order_id_that_is_taken_refuses_the_whole_replacement(
 def test_replacing_against_its_own_fill_has_one_winner_and_never_both():
     market.set_quote(market.make_instrument())
     for attempt in range(8):
+        Quote.objects.update(price="190.00", bid="190.00", ask="190.02")
         user = market.make_customer(f"race-{attempt}@example.com")
         old = place(user, "buy", "1", limit="180.00")
         request = ReplaceRequest(limit_price=Decimal("150.00"))

@@ -8,7 +8,6 @@ from django.conf import settings
 from authentication.models import User
 from banking.models import JournalEntry, Posting
 from exchange.models import Instrument
-from exchange.tests import market
 from exchange.tests.market import advance, balance, place, tick
 
 NAMES = {"alice@example.com": "Alice", "bob@example.com": "Bob"}

@@ -270,6 +270,8 @@ class _Batch:
             order.side, order.stop_price, price
         )
         if order.armed and not reached:
+            if order.peak_price is not None:
+                tickets.trail(order, stops.better_peak(order.side, order.peak_price, price))
             blotter.open([order])
             lifecycle.move(order, OrderStatus.NEW, self._now)
             blotter.touch(blotter.workings[order.pk])

@@ -1,0 +1,52 @@
+"""A server that is killed in the middle of a storm: what it acknowledged is there afterwards."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from be.tests.storm import DECIDED, RECOVERY, Storm
+from exchange.tests.server import LiveServer
+
+pytestmark = pytest.mark.servers
+
+CUSTOMERS = 5
+
+
+@pytest.fixture
+def own_database() -> Iterator[str]:
+    """The URL of a new database on the PostgreSQL that was named."""
+    url, name = os.environ["TEST_DATABASE_URL"], f"crash_{uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+    try:
+        yield f"{url.rsplit('/', 1)[0]}/{name}"
+    finally:
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def test_what_was_acknowledged_survives_a_killed_server_on_sqlite(tmp_path: Path):
+    assert_a_killed_server_loses_nothing(tmp_path, {})
+
+
+def test_what_was_acknowledged_survives_a_killed_server_on_postgresql(
+    tmp_path: Path, own_database: str
+):
+    assert_a_killed_server_loses_nothing(tmp_path, {"DATABASE_URL": own_database})
+
+
+def assert_a_killed_server_loses_nothing(directory: Path, env: dict[str, str]) -> None:
+    with LiveServer(directory, env={**env, "QUOTE_MAX_AGE_SECONDS": "3600"}) as server:
+        with Storm(server, customers=CUSTOMERS) as storm:
+            storm.wait_for(acknowledged=8)
+            server.kill()
+        assert {each.status for each in storm.sent()} <= {0, *DECIDED}
+        assert any(each.status == 0 and each.key for each in storm.sent())
+        server.start()
+        assert "0 mismatches" in server.call(f"{RECOVERY}:check_ledger")
+        storm.settle_what_is_open()
+        storm.assert_nothing_is_lost()
