@@ -17,11 +17,20 @@ from rest_framework_simplejwt.tokens import AccessToken
 from authentication import attempts, passwords, tokens
 from authentication.models import Session, User
 from authentication.tokens import InvalidToken
-from be.api import transactions
+from be.api import statements, transactions
 from be.api.identifiers import uuid7
 from be.api.refusals import NotFound, Refusal
 
 logger = logging.getLogger(__name__)
+
+# Asked with every request: written out, it costs a quarter of what the ORM takes to write it.
+_users = statements.Reader(User)
+_USER_OF_SESSION = (
+    f"SELECT {_users.columns('person')} FROM authentication_session AS session "  # noqa: S608
+    "JOIN authentication_user AS person ON person.id = session.user_id "
+    "WHERE session.id = %s AND session.user_id = %s AND session.ended_at IS NULL "
+    "AND session.expires_at > %s AND person.is_active"
+)
 
 
 class EndReason(StrEnum):
@@ -242,15 +251,12 @@ def authenticate_access(token: str, now: datetime) -> AccessGrant:
     The session must be live and the user active: a token falls at once with either of them.
     """
     claims = tokens.read_access(token, now=now)
-    session = (
-        _live(now)
-        .select_related("user")
-        .filter(pk=claims.session_id, user_id=claims.user_id)
-        .first()
-    )
-    if session is None:
+    rows = statements.query(_USER_OF_SESSION, (claims.session_id, claims.user_id, now))
+    if not rows:
         raise InvalidToken
-    return AccessGrant(user=session.user, session_id=session.pk, expires_at=claims.expires_at)
+    return AccessGrant(
+        user=_users.make(rows[0]), session_id=claims.session_id, expires_at=claims.expires_at
+    )
 
 
 def is_live(*, session_id: uuid.UUID, now: datetime) -> bool:

@@ -90,9 +90,27 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
-# Database ---------------------------------------------------------------------------------------
+# Database and threads -----------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default="")
+USES_POSTGRESQL = DATABASE_URL.startswith(("postgres://", "postgresql://"))
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
+# For sign-ins, which have threads of their own, and for sockets.
+OTHER_CONNECTIONS = 4
+# Requests are answered by so many threads, which use a connection each. Further requests wait for a
+# thread, so many and so many seconds at most; what is beyond that is answered with 503.
+HTTP_THREADS = env.int(
+    "HTTP_THREADS",
+    default=min(16, max(DATABASE_POOL_SIZE - OTHER_CONNECTIONS, 1)) if USES_POSTGRESQL else 16,
+)
+HTTP_QUEUE = env.int("HTTP_QUEUE", default=256)
+HTTP_QUEUE_SECONDS = env.float("HTTP_QUEUE_SECONDS", default=5.0)
+if HTTP_THREADS < 1:
+    raise ImproperlyConfigured("HTTP_THREADS must be at least 1.")
+if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
+    raise ImproperlyConfigured(
+        f"DATABASE_POOL_SIZE must be at least HTTP_THREADS + {OTHER_CONNECTIONS}, or requests "
+        "wait for each other's connections."
+    )
 
 
 def sqlite_database(path: str) -> dict[str, Any]:
@@ -123,14 +141,30 @@ def sqlite_database(path: str) -> dict[str, Any]:
 def postgresql_database(url: str) -> dict[str, Any]:
     database: dict[str, Any] = env.db_url_config(url)
     database["OPTIONS"] = {
+        # Nobody waits for ever: not for a server that is away, not for one that has vanished from
+        # the network, not for a row that another transaction has forgotten to give back.
+        "connect_timeout": 3,
+        "tcp_user_timeout": 10_000,
+        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
         **database.get("OPTIONS", {}),
+        # Only what asks for it is prepared (be/api/statements.py); None would forbid it to all.
+        "prepare_threshold": 10**9,
         # Without a pool every request under ASGI opens a connection of its own.
-        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+        # It tries a lost server again every few seconds; its own pauses would grow to minutes.
+        "pool": {
+            "min_size": 1,
+            "max_size": DATABASE_POOL_SIZE,
+            "timeout": 3,
+            "reconnect_timeout": 5,
+        },
     }
+    # A connection is tried when the pool gives it out, or each one that lay there while the server
+    # was started anew would cost a request.
+    database["CONN_HEALTH_CHECKS"] = True
     return database
 
 
-if DATABASE_URL.startswith(("postgres://", "postgresql://")):
+if USES_POSTGRESQL:
     DATABASES = {"default": postgresql_database(DATABASE_URL)}
 elif DATABASE_URL.startswith("sqlite:///"):
     DATABASES = {"default": sqlite_database(DATABASE_URL.removeprefix("sqlite:///"))}

@@ -1,59 +1,66 @@
-"""make bench: what the hot paths cost, each beside the least that the same work could cost.
+"""make bench: what the hot paths cost, each beside a limit that is measured in the same turns.
 
 Absolute figures tell about a machine; a ratio to a limit taken in the same minutes, turn by turn,
-tells about the code. Each line is the median of several turns, per second of CPU time of this
-process. The database is SQLite in a temporary folder.
+tells about the code. SQLite in a temporary folder is always measured; PostgreSQL, in a database of
+its own, when BENCH_DATABASE_URL names a server (and Redis with BENCH_REDIS_URL).
 """
 
 import os
 import platform
-import statistics
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
-TURNS = 7
+import django
 
+from bench import http
 
-def rate(work: Callable[[], int]) -> float:
-    """Units of work a CPU-second."""
-    began = time.process_time()
-    done = work()
-    return done / (time.process_time() - began)
-
-
-def compare(name: str, ours: Callable[[], int], limit: Callable[[], int], of: str) -> None:
-    """Run both in turn and print the median of each and of their ratios."""
-    ours(), limit()  # warm up
-    pairs = [(rate(ours), rate(limit)) for _ in range(TURNS)]
-    mine = statistics.median(pair[0] for pair in pairs)
-    best = statistics.median(pair[1] for pair in pairs)
-    ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-    sys.stdout.write(f"{name:<28} {mine:>12,.0f}  {best:>12,.0f}  {ratio:>7.3f}   {of}\n")
-    sys.stdout.flush()
+ROOT = Path(__file__).resolve().parents[1]
+RESTING = os.environ.get("BENCH_RESTING", "1000 10000").split()
 
 
 def main() -> None:
+    write(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"Django {django.get_version()}, load {os.getloadavg()[0]:.1f}\n"
+    )
+    url, redis = os.environ.get("BENCH_DATABASE_URL", ""), os.environ.get("BENCH_REDIS_URL", "")
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["DJANGO_SETTINGS_MODULE"] = "be.settings"
-        os.environ["VAR_DIR"] = folder
-        import django
+        _run({"VAR_DIR": folder}, "bench.trading", *RESTING)
+        _run({"VAR_DIR": f"{folder}/market"}, "bench.simulation")
+    if url:
+        with tempfile.TemporaryDirectory() as folder, http.database(url) as own:
+            _run(
+                {"VAR_DIR": folder, "DATABASE_URL": own, "REDIS_URL": redis},
+                "bench.trading",
+                *RESTING,
+            )
+    http.run(write)
 
-        django.setup()
-        from django.core.management import call_command
 
-        from bench import cases
+def write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
-        call_command("migrate", verbosity=0)
-        sys.stdout.write(
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-            f"Django {django.get_version()}, {TURNS} turns\n\n"
-            f"{'':<28} {'ours':>12}  {'limit':>12}  {'ratio':>7}   limit is\n"
-        )
-        for case in cases.all_cases(Path(folder)):
-            compare(*case)
+
+def _run(settings: Mapping[str, str], module: str, *arguments: str) -> None:
+    """A process of its own: Django's settings are chosen once in a process."""
+    as_in_production = {
+        "DEBUG": "false",
+        "SECRET_KEY": "aB3xQ7" * 16,
+        "ALLOWED_HOSTS": "localhost",
+        "BANKING_ENCRYPTION_KEY": "A" * 43 + "=",
+        # A bench may take longer than a quote stays fresh.
+        "QUOTE_MAX_AGE_SECONDS": "100000",
+    }
+    subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **as_in_production, **settings},
+        check=True,
+    )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,15 @@ def test_a_whole_production_configuration_starts(tmp_path: Path):
         ({"DEBUG": "true"}, "DEBUG"),
         ({"WEB_CONCURRENCY": "2"}, "REDIS_URL"),
         ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL"),
+        (
+            {
+                "DATABASE_URL": "postgresql://localhost/x",
+                "DATABASE_POOL_SIZE": "19",
+                "HTTP_THREADS": "16",
+            },
+            "DATABASE_POOL_SIZE",
+        ),
+        ({"HTTP_THREADS": "0"}, "HTTP_THREADS"),
     ],
 )
 def test_what_is_missing_or_unsafe_is_named(tmp_path: Path, change: dict[str, str], names: str):

@@ -219,6 +219,9 @@ class Hub:
                     self._take_round(message["sequence"], message["quotes"])
                 case "stream.orders":
                     self._tell_owner(UUID(message["owner"]), message["updates"])
+                case "stream.batch":
+                    for each in message["messages"]:
+                        self._receive(each)
                 case "stream.alert":
                     self._tell_all(protocol.read_alert(message["alert"]))
                 case _:

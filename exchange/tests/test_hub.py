@@ -222,6 +222,20 @@ async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub,
     assert received == list(range(len(received)))
 
 
+async def test_updates_that_were_sent_together_arrive_one_by_one_each_at_its_owner(hub, layer):
+    one, _, one_id = await reader_of(hub, orders=True)
+    other, _, other_id = await reader_of(hub, orders=True)
+    update: Document = {"event": "new", "order": {}, "execution": None}
+    messages = [
+        {"type": "stream.orders", "owner": str(owner), "updates": [update | {"sequence": number}]}
+        for owner, number in ((one_id, 1), (other_id, 1), (one_id, 2))
+    ]
+    await layer.group_send(publish.GROUP, {"type": "stream.batch", "messages": messages})
+    await until(lambda: len(one.frames("order_update")) == 2)
+    await until(lambda: len(other.frames("order_update")) == 1)
+    assert [frame["sequence"] for frame in one.frames("order_update")] == [1, 2]
+
+
 async def test_an_older_quote_never_follows_a_newer_one(hub, layer):
     await listed(AAPL="1", MSFT="1")
     reader, _, _ = await reader_of(hub, "AAPL", "MSFT")

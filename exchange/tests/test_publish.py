@@ -1,6 +1,16 @@
 """What is committed stays committed, whatever becomes of the message about it."""
 
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from channels.layers import channel_layers
@@ -8,28 +18,52 @@ from channels.layers import channel_layers
 from authentication.models import User
 from be.api.refusals import Refusal
 from exchange.models import Instrument, InstrumentStatus, Order, Quote
+from exchange.streaming import publish
 from exchange.tests import market
 from exchange.trading import halts
 
 
 class Recorder:
-    """A channel layer that keeps what it is given, or fails."""
+    """A channel layer that keeps what it is given, or fails, or holds the sender up."""
 
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-        self.messages: list[dict[str, object]] = []
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.asked = threading.Semaphore(0)
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.sent: list[publish.Document] = []
 
-    async def group_send(self, group: str, message: dict[str, object]) -> None:
+    async def group_send(self, group: str, message: publish.Document) -> None:
+        self.asked.release()
+        self.goes_on.wait(10)
         if self.error:
             raise self.error
-        self.messages.append(message)
+        self.sent.append(message)
+
+    @property
+    def messages(self) -> list[publish.Document]:
+        """All that was published so far, one by one."""
+        assert publish.flush(timeout=10)
+        return [
+            each
+            for message in self.sent
+            for each in (message["messages"] if message["type"] == "stream.batch" else [message])
+        ]
+
+    def hold_up(self) -> None:
+        """The sender has taken a message, and stays with it until `goes_on`."""
+        self.goes_on.clear()
+        publish.alert({"title": "first"})
+        self.asked.acquire()
 
 
 @pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+def layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     recorder = Recorder()
     monkeypatch.setitem(channel_layers.backends, "default", recorder)
-    return recorder
+    yield recorder
+    recorder.goes_on.set()
+    publish.flush(timeout=10)
 
 
 def updates(layer: Recorder) -> list[tuple[int, str]]:
@@ -37,7 +71,7 @@ def updates(layer: Recorder) -> list[tuple[int, str]]:
         (update["sequence"], update["event"])
         for message in layer.messages
         if message["type"] == "stream.orders"
-        for update in message["updates"]  # type: ignore[attr-defined]
+        for update in message["updates"]
     ]
 
 
@@ -48,6 +82,8 @@ def test_a_lost_bus_does_not_turn_a_committed_order_into_an_error(
     with django_capture_on_commit_callbacks(execute=True):
         market.place(alice)
         market.advance(market.tick("AAPL", "191.00", "191.02"))
+    assert layer.messages == []
+    assert layer.asked.acquire(blocking=False)
     assert Order.objects.get().status == "filled"
     assert Quote.objects.get().sequence == 2
 
@@ -89,7 +125,125 @@ def test_a_halt_and_its_end_are_announced_once(
         for status in (InstrumentStatus.HALTED, InstrumentStatus.HALTED, InstrumentStatus.ACTIVE):
             halts.set_status(symbol="AAPL", status=status, now=market.NOW)
     alerts = [message["alert"] for message in layer.messages]
-    assert [alert["title"] for alert in alerts] == [  # type: ignore[index]
+    assert [alert["title"] for alert in alerts] == [
         "AAPL halted",
         "AAPL trades again",
     ]
+
+
+# The queue ---------------------------------------------------------------------------------------
+
+
+def tell(owner_id: UUID, sequence: int) -> None:
+    publish.order_updates(owner_id=owner_id, updates=[{"sequence": sequence}])
+
+
+def test_who_publishes_does_not_wait_for_the_bus(layer: Recorder):
+    layer.hold_up()
+    publish.alert({"title": "second"})
+    assert layer.sent == []
+    assert not publish.flush(timeout=0)
+    layer.goes_on.set()
+    assert [message["alert"]["title"] for message in layer.messages] == ["first", "second"]
+
+
+def test_order_updates_that_wait_go_together_and_nothing_changes_its_place(layer: Recorder):
+    alice, bob = uuid4(), uuid4()
+    layer.hold_up()
+    tell(alice, 1)
+    tell(bob, 1)
+    tell(alice, 2)
+    publish.quotes(sequence=7, documents=[])
+    tell(bob, 2)
+    layer.goes_on.set()
+    told = [(message["type"], message.get("owner")) for message in layer.messages]
+    assert told == [
+        ("stream.alert", None),
+        ("stream.orders", str(alice)),
+        ("stream.orders", str(bob)),
+        ("stream.orders", str(alice)),
+        ("stream.quotes", None),
+        ("stream.orders", str(bob)),
+    ]
+    assert [message["type"] for message in layer.sent] == [
+        "stream.alert",
+        "stream.batch",
+        "stream.quotes",
+        "stream.orders",
+    ]
+
+
+def test_a_bus_that_is_down_is_mentioned_once_until_it_is_up(
+    layer: Recorder, caplog: pytest.LogCaptureFixture
+):
+    def publish_twice() -> None:
+        for _ in range(2):
+            publish.alert({"title": "lost"})
+        assert publish.flush(timeout=10)
+
+    layer.error = OSError("connection refused")
+    publish_twice()
+    assert caplog.text.count("connection refused") == 1
+    layer.error = None
+    publish_twice()
+    assert len(layer.sent) == 2
+    layer.error = OSError("connection refused")
+    publish_twice()
+    assert caplog.text.count("connection refused") == 2
+
+
+def test_what_does_not_fit_into_the_queue_is_dropped_with_one_warning(
+    layer: Recorder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(publish, "MAX_WAITING", 2)
+    layer.hold_up()
+    for number in range(5):
+        publish.alert({"title": str(number)})
+    assert caplog.text.count("more are lost") == 1
+    layer.goes_on.set()
+    assert [message["alert"]["title"] for message in layer.messages] == ["first", "0", "1"]
+
+
+def test_news_that_waited_too_long_is_not_sent(layer: Recorder, monkeypatch: pytest.MonkeyPatch):
+    layer.hold_up()
+    monkeypatch.setattr(publish, "SECONDS_TO_WAIT", -1)
+    publish.alert({"title": "old"})
+    layer.goes_on.set()
+    assert [message["alert"]["title"] for message in layer.messages] == ["first"]
+
+
+def test_a_forked_child_publishes_on_its_own(layer: Recorder):
+    publish.alert({"title": "of the parent"})
+    assert len(layer.messages) == 1
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        layer.sent.clear()
+        publish.alert({"title": "of the child"})
+        os.write(writing, json.dumps(layer.messages).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        told = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    assert [message["alert"]["title"] for message in told] == ["of the child"]
+    assert [message["alert"]["title"] for message in layer.messages] == ["of the parent"]
+
+
+def test_what_was_published_last_is_sent_before_the_process_ends(tmp_path: Path):
+    script = (
+        "import django; django.setup();"
+        "from exchange.streaming import publish;"
+        "[publish.alert({'title': str(n)}) for n in range(50)]"
+    )
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "be.settings",
+        "VAR_DIR": str(tmp_path),
+        "REDIS_URL": "",
+        "REDIS_HOST": "",
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=env, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    with closing(sqlite3.connect(tmp_path / "channels.sqlite3")) as db:
+        assert db.execute("SELECT count(*) FROM messages").fetchone() == (50,)

@@ -1,0 +1,253 @@
+"""HTTP into Django and out again: one hop to a thread that stays, where Django is synchronous.
+
+Django's own ASGI handler makes a thread executor for each request, hops between it and the event
+loop several times, and so opens database connections anew each time. Here a request is read in the
+event loop, answered in one go by a thread of a fixed set, and sent from the event loop again.
+docs/decisions/own-thread-pool.md has the measurements.
+"""
+
+import asyncio
+import io
+import json
+import logging
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any, NoReturn, cast
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import RequestAborted, RequestDataTooBig
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.db import close_old_connections
+from django.http import FileResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from be.api import problems, request_id
+from be.lane import Lane, Overloaded
+
+logger = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Where passwords are hashed: slow on purpose, so these wait for threads of their own.
+PASSWORD_PATHS = frozenset(
+    {"/api/auth/login/", "/api/auth/register/", "/api/auth/password/", "/admin/login/"}
+)
+PASSWORD_THREADS = 2
+PASSWORD_LINE = 64
+MAX_IN_MEMORY = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response, ready to be sent. `stream` is set if its content comes from an async iterator."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content: bytes | IO[bytes] = b""
+    stream: StreamingHttpResponse | None = None
+
+
+class _TooLarge(io.RawIOBase):
+    """A body beyond DATA_UPLOAD_MAX_MEMORY_SIZE: it was not kept, and whoever reads it is told."""
+
+    def read(self, size: int = -1) -> NoReturn:
+        raise RequestDataTooBig("Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.")
+
+
+class HTTPHandler(ASGIHandler):
+    """The ASGI application for HTTP.
+
+    A client that goes away takes its request out of the line; a request that a thread has begun is
+    carried out, and its answer is dropped. Under more load than HTTP_THREADS and HTTP_QUEUE take,
+    the answer is a 503 problem document with Retry-After, at once.
+    """
+
+    def __init__(self) -> None:
+        self.load_middleware(is_async=False)
+        seconds = settings.HTTP_QUEUE_SECONDS
+        self._requests = Lane(
+            name="http", threads=settings.HTTP_THREADS, line=settings.HTTP_QUEUE, seconds=seconds
+        )
+        self._passwords = Lane(
+            name="passwords", threads=PASSWORD_THREADS, line=PASSWORD_LINE, seconds=seconds
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _read(receive)
+        except RequestAborted:
+            return
+        hashes = scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS
+        lane = self._passwords if hashes else self._requests
+        try:
+            answer = await lane.run(partial(self._answer, scope, body))
+        except Overloaded:
+            answer = _overloaded(scope)
+        if answer.stream is None:
+            await _send(answer, send)
+        else:
+            await _stream(answer, answer.stream, receive, send)
+
+    def _answer(self, scope: Scope, body: IO[bytes]) -> _Answer:
+        """Answer a request, in a thread; what it used is closed or given back in the same one."""
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        try:
+            return self._collect(self._respond(scope, body))
+        finally:
+            close_old_connections()
+
+    def _respond(self, scope: Scope, body: IO[bytes]) -> Any:
+        request, refused = self.create_request(scope, body)
+        response: Any = refused
+        if request is not None:
+            if length := _length(body):
+                # A chunked body comes without it, and DRF takes it for empty then.
+                request.META.setdefault("CONTENT_LENGTH", str(length))
+            response = self.get_response(request)
+        response._handler_class = type(self)
+        return response
+
+    def _collect(self, response: Any) -> _Answer:
+        """Take all that is to be sent out of the response, and close it.
+
+        A synchronous stream is read to its end, into a file if it is long, so that no client,
+        however slow it reads, holds a thread or a database connection.
+        """
+        status, headers = response.status_code, _headers(response)
+        if isinstance(response, StreamingHttpResponse) and response.is_async:
+            return _Answer(status, headers, stream=response)
+        try:
+            content = _drained(response) if response.streaming else response.content
+        finally:
+            response.close()
+        return _Answer(status, headers, content)
+
+
+async def _read(receive: Receive) -> IO[bytes]:
+    """The whole body. Raises RequestAborted if the client goes away before its end."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestAborted
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return _TooLarge()  # type: ignore[return-value]  # nothing but `read` is called
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return io.BytesIO(b"".join(chunks))
+
+
+def _length(body: IO[bytes]) -> int:
+    """Bytes of the body, or at least so many."""
+    if isinstance(body, io.BytesIO):
+        return body.getbuffer().nbytes
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+
+def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    return [
+        *((name.encode("ascii"), value.encode("latin1")) for name, value in response.items()),
+        *(
+            (b"Set-Cookie", cookie.output(header="").encode("ascii").strip())
+            for cookie in response.cookies.values()
+        ),
+    ]
+
+
+def _drained(response: Any) -> IO[bytes]:
+    if isinstance(response, FileResponse):
+        response.block_size = HTTPHandler.chunk_size
+    file = tempfile.SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
+    file.writelines(response)
+    file.seek(0)
+    return file
+
+
+def _overloaded(scope: Scope) -> _Answer:
+    headers = dict(scope["headers"])
+    name = request_id.begin(headers.get(b"x-request-id", b"").decode("latin1"))
+    logger.warning("overloaded: %s %s was refused", scope["method"], scope["path"][:200])
+    document = problems.problem(
+        status=503,
+        code="unavailable",
+        title="Temporarily unavailable",
+        detail="Too many requests wait for an answer. Nothing was changed; try again.",
+    )
+    return _Answer(
+        document["status"],
+        [
+            (b"Content-Type", problems.CONTENT_TYPE.encode()),
+            (b"Retry-After", str(problems.RETRY_AFTER_SECONDS).encode()),
+            (b"X-Request-ID", name.encode()),
+        ],
+        json.dumps(document).encode(),
+    )
+
+
+async def _send(answer: _Answer, send: Send) -> None:
+    await send(_start(answer))
+    if isinstance(answer.content, bytes):
+        for chunk, last in HTTPHandler.chunk_bytes(answer.content):
+            await send({"type": "http.response.body", "body": chunk, "more_body": not last})
+        return
+    with answer.content as file:
+        while chunk := file.read(HTTPHandler.chunk_size):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+def _start(answer: _Answer) -> Message:
+    return {
+        "type": "http.response.start",
+        "status": answer.status,
+        "headers": answer.headers,
+    }
+
+
+async def _stream(
+    answer: _Answer, response: StreamingHttpResponse, receive: Receive, send: Send
+) -> None:
+    """Send an asynchronous stream, until it or the client ends.
+
+    What it asks of synchronous code runs in one thread of its own, as under Django's handler.
+    """
+    async with ThreadSensitiveContext():
+        tasks = [
+            asyncio.create_task(_send_stream(answer, response, send)),
+            asyncio.create_task(_gone(receive)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            sent, _ = await asyncio.gather(*tasks, return_exceptions=True)
+            await sync_to_async(response.close)()
+    if isinstance(sent, Exception):
+        raise sent
+
+
+async def _send_stream(answer: _Answer, response: StreamingHttpResponse, send: Send) -> None:
+    await send(_start(answer))
+    async with aclosing(cast(AsyncGenerator[bytes, None], aiter(response))) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the rest of a body that is not wanted

@@ -1,0 +1,93 @@
+"""What the load generator and the servers that are compared have to know; without any Django."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+QUANTITY = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a value that differs from order to order."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `$1`, and its values: constants, slots, and lists of both; rows become JSON."""
+
+    sql: str
+    values: list[Any]
+
+    def filled(self, given: Mapping[str, Any]) -> list[Any]:
+        return [_filled(value, given) for value in self.values]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that travel as one JSON document."""
+
+    rows: list[list[Any]]
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical")
+
+
+def _filled(value: Any, given: Mapping[str, Any]) -> Any:
+    if type(value) is Slot:
+        return given[value.name]
+    if type(value) is list:
+        return [_filled(each, given) for each in value]
+    if type(value) is Rows:
+        return _encoder.encode([_filled(row, given) for row in value.rows]).decode()
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A market order to buy QUANTITY against the street, statement by statement.
+
+    `session` is what every request begins with. The positions say where in the rows of
+    `lock_market` and `lock_accounts` the columns of their tables are found.
+    """
+
+    session: Statement
+    lock_market: Statement
+    look: list[Statement]
+    lock_accounts: Statement
+    write: Statement
+    quote_columns: list[str]
+    account_columns: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    owner_id: UUID
+    token: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Customers, each with an instrument of his own, and what one of their orders sends."""
+
+    customers: list[Customer]
+    recording: Recording
+
+
+def account_slot(*, house: str, is_cash: bool) -> str:
+    """The slot of an account: the owner's (no `house`) or the house's, of cash or of the asset."""
+    return f"{house or 'owner'} {'cash' if is_cash else 'asset'}"
+
+
+def read(path: str) -> Scene:
+    scene: Scene = pickle.loads(Path(path).read_bytes())  # noqa: S301 - our own file
+    return scene

@@ -1,0 +1,83 @@
+"""Servers to be measured: started on a core of their own, with their CPU time to be read."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS_TO_START = 60
+TICKS = os.sysconf("SC_CLK_TCK")
+# The server has the first core for itself; who asks, and the database, have the rest.
+CORES = os.cpu_count() or 1
+SERVER_CORE = "0"
+OTHER_CORES = f"1-{CORES - 1}" if CORES > 1 else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    name: str
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """What the process has used, all its threads, in user and system mode."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def pinned(cores: str) -> list[str]:
+    """What to put in front of a command so that it stays on these cores."""
+    taskset = shutil.which("taskset")
+    return [taskset, "--cpu-list", cores] if taskset else []
+
+
+@contextmanager
+def running(
+    name: str, module: Sequence[str], env: Mapping[str, str], log: Path
+) -> Iterator[Server]:
+    """A Python module as a server; `{port}` in its arguments is filled in."""
+    port = _free_port()
+    arguments = [part.format(port=port) for part in module]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [*pinned(SERVER_CORE), sys.executable, *arguments],
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            _wait(process, port, log)
+            yield Server(name, port, process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"a server did not start:\n{log.read_text(errors='replace')}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,90 @@
+"""python -m bench.simulation: rounds of the market, and the ticks of the model alone."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import django
+import numpy as np
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "be.settings")
+django.setup()  # first: what follows imports models
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from bench.effort import compare  # noqa: E402
+from bench.trading import ratio, show, write  # noqa: E402
+from exchange import engine  # noqa: E402
+from exchange.market.ticks import Round  # noqa: E402
+from exchange.models import Instrument  # noqa: E402
+from exchange.simulator import history, listing  # noqa: E402
+from exchange.simulator.model import MarketModel  # noqa: E402
+from exchange.simulator.universe import CATALOGUE  # noqa: E402
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+ROUNDS = 20
+STEPS = 400
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    listing.list_instruments(CATALOGUE, now=START)
+    past = history.generate(CATALOGUE, seed=1, now=START, days=3, fine_days=1)
+    history.open_quotes(past, Instrument.objects.in_bulk(field_name="symbol"))
+    raw = raw_database(Path(settings.VAR_DIR) / "raw.sqlite3")
+    clock = (past.end + timedelta(seconds=number) for number in count(1))
+    rounds, rows = compare(
+        [lambda: advance(past.model, clock), lambda: write_rows(raw, len(CATALOGUE) * 6)]
+    )
+    ticks, draws = compare([lambda: step(past.model, clock), lambda: draw(STEPS * len(CATALOGUE))])
+    show("rounds of 26 quotes (SQLite)", rounds)
+    ratio("to as many rows by sqlite3 alone", rounds.to(rows))
+    show("symbol-ticks of the model", ticks)
+    ratio("to eight normal draws a tick", ticks.to(draws))
+    write("")
+
+
+def advance(model: MarketModel, clock: Iterator[datetime]) -> int:
+    for _ in range(ROUNDS):
+        engine.advance(Round(next(clock), model.step(max(next(clock), model.at)).ticks))
+    return ROUNDS
+
+
+def step(model: MarketModel, clock: Iterator[datetime]) -> int:
+    for _ in range(STEPS):
+        model.step(next(clock))
+    return STEPS * len(CATALOGUE)
+
+
+def draw(ticks: int) -> int:
+    np.random.default_rng(1).standard_normal((ticks, 8)).sum()
+    return ticks
+
+
+def raw_database(path: Path) -> sqlite3.Connection:
+    """The same journal mode and durability as the project's database."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c INTEGER)")
+    return connection
+
+
+def write_rows(connection: sqlite3.Connection, rows: int) -> int:
+    for _ in range(ROUNDS):
+        connection.execute("BEGIN IMMEDIATE")
+        for number in range(rows):
+            connection.execute(
+                "INSERT INTO rows (a, b, c) VALUES (?, ?, ?)", (uuid4().hex, "190.02", number)
+            )
+        connection.execute("COMMIT")
+    return ROUNDS
+
+
+if __name__ == "__main__":
+    main()
