@@ -22,7 +22,16 @@ from banking.models import BankTransaction, Hold, LedgerAccount, Posting
 from be.api import statements
 from be.api.statements import Reader, Row
 from exchange.market.book import street_levels
-from exchange.models import Execution, Instrument, Order, OrderFeed, OrderStatus, Quote, Side
+from exchange.models import (
+    Execution,
+    Instrument,
+    Order,
+    OrderFeed,
+    OrderStatus,
+    Quote,
+    Side,
+    TimeInForce,
+)
 from exchange.trading import reconciliation
 from exchange.trading.states import LEGAL_MOVES, Status
 
@@ -154,6 +163,7 @@ def violations(before: State, after: State) -> Iterator[str]:
     yield from _sequences_never_fall(before, after)
     for order in after.orders.values():
         yield from _status_agrees_with_fills(order)
+        yield from _does_not_wait_longer(order)
         yield from _fills_keep_to_the_order(after, order)
         yield from _cents_are_rounded_once(after, order)
         yield from _is_held_for(after, order)
@@ -240,6 +250,15 @@ def _status_agrees_with_fills(order: Order) -> Iterator[str]:
         yield f"{_name(order)} has {filled} of {quantity}"
     if order.armed and filled:
         yield f"{_name(order)} was filled before its stop price was reached"
+
+
+def _does_not_wait_longer(order: Order) -> Iterator[str]:
+    """At once or never is not later; all or nothing is not some."""
+    at_once = order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    if at_once and order.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+        yield f"{_name(order)} rests, and was to trade at once"
+    if order.time_in_force == TimeInForce.FOK and order.filled_quantity not in (0, order.quantity):
+        yield f"{_name(order)} was to be filled as a whole"
 
 
 def _fills_keep_to_the_order(state: State, order: Order) -> Iterator[str]:
@@ -358,7 +377,7 @@ def _legs_sell_what_was_bought(before: State, after: State) -> Iterator[str]:
             yield f"{_name(order)} sells {-left} more than was bought"
         old = before.orders.get(order.pk)
         if left > 0 and (old is None or old.status == OrderStatus.HELD):
-            there = _available(after, order) - _bought_between(before, after, order)
+            there = _available(after, order) - _come_between(before, after, order)
             if there > 0:
                 yield f"{_name(order)} leaves {left} of {bought}, and {there} are there"
 
@@ -367,15 +386,22 @@ def _available(state: State, order: Order) -> int:
     return state.available(order.owner_id, state.instruments[order.instrument_id].symbol)
 
 
-def _bought_between(before: State, after: State, leg: Order) -> int:
-    """Units that other orders of its owner bought in this step, perhaps after the leg looked."""
+def _come_between(before: State, after: State, leg: Order) -> int:
+    """At most so many units became available to its owner in this step after the leg looked.
+
+    Other orders bought them, or have ended and no longer sell them.
+    """
     entries = {entry.pk for entry in _chain(after, leg.parent_id or leg.pk)}
     units = 0
     for key, order in after.orders.items():
         same = (order.owner_id, order.instrument_id) == (leg.owner_id, leg.instrument_id)
-        if same and order.side == Side.BUY and key not in entries:
-            filled_before = before.orders[key].filled_quantity if key in before.orders else 0
-            units += order.filled_quantity - filled_before
+        old = before.orders.get(key)
+        if not same or key in entries or (old is not None and not old.is_open):
+            continue
+        if order.side == Side.BUY:
+            units += order.filled_quantity - (0 if old is None else old.filled_quantity)
+        elif not order.is_open:
+            units += order.remaining_quantity
     return units
 
 

@@ -80,7 +80,7 @@ STOCK = Listing(
     Decimal("0.10"),
     Decimal("0.04"),
     ("0.333333", "1", "2", "5", "10", "25"),
-    ("1", "4", "40"),
+    ("0.5", "1", "10"),
     ("60", "12"),
 )
 COIN = Listing(
@@ -89,7 +89,7 @@ COIN = Listing(
     Decimal("20.00"),
     Decimal("8.00"),
     ("0.00012345", "0.01", "0.02", "0.1", "0.25"),
-    ("0.01", "0.05", "0.5"),
+    ("0.005", "0.02", "0.2"),
     ("1", "0.2"),
 )
 BOND = Listing(
@@ -98,7 +98,7 @@ BOND = Listing(
     Decimal("0.100"),
     Decimal("0.040"),
     ("1000", "2000", "7000"),
-    ("1000", "3000", "30000"),
+    ("1000", "2000", "9000"),
     ("40000", "7000"),
 )
 T = TypeVar("T")
@@ -347,6 +347,12 @@ class Market(RuleBasedStateMachine):
         found = [each for each in self.state.orders.values() if each.is_open != ended]
         return found[-1 - number % len(found)] if found else None
 
+    def _started(self) -> Order | None:
+        """The youngest of those that are filled in part."""
+        found = self.state.orders.values()
+        started = [each for each in found if each.status == OrderStatus.PARTIALLY_FILLED]
+        return started[-1] if started else None
+
     def _asker(self, order: Order, *, foreign: bool) -> UUID:
         """The order's owner, or somebody else."""
         ids = [customer.pk for customer in self.customers]
@@ -436,10 +442,7 @@ class Market(RuleBasedStateMachine):
             each for each in State().orders.values() if each.owner_id == owner and each.is_open
         ]
 
-    def _replace(self, number: int, change: Change, foreign: bool, ended: bool) -> None:
-        old = self._chosen(number, ended=ended)
-        if old is None:
-            return
+    def _replace(self, old: Order, change: Change, *, foreign: bool, ended: bool) -> None:
         instrument = self.state.instruments[old.instrument_id]
         owner, request = self._asker(old, foreign=foreign), change.request(old, instrument)
         answer = self._attempt(
@@ -460,16 +463,40 @@ class Market(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 12), change=changes, foreign=seldom, ended=seldom)
     def replace(self, number: int, change: Change, foreign: bool, ended: bool) -> None:
-        self._replace(number, change, foreign, ended)
+        old = self._chosen(number, ended=ended)
+        if old is not None:
+            self._replace(old, change, foreign=foreign, ended=ended)
 
-    @rule(number=st.integers(0, 2), change=changes)
-    def replace_a_young_one(self, number: int, change: Change) -> None:
-        self._replace(number, change, foreign=False, ended=False)
+    @precondition(lambda self: self._started())
+    @rule(change=changes)
+    def replace_one_that_has_started(self, change: Change) -> None:
+        old = self._started()
+        if old is not None:
+            self._replace(old, change, foreign=False, ended=False)
+
+    @precondition(lambda self: self._started())
+    @rule(away=st.integers(5, 9))
+    def sell_what_has_come(self, away: int) -> None:
+        """Before the order that brings it has ended."""
+        order = self._started()
+        if order is None or order.side == Side.SELL:
+            return
+        instrument = self.state.instruments[order.instrument_id]
+        request = OrderRequest(
+            symbol=instrument.symbol,
+            side=Side.SELL,
+            order_type=OrderType.LIMIT,
+            quantity=instrument.asset.amount(order.filled_quantity),
+            limit_price=LISTINGS[instrument.symbol].price(away),
+            time_in_force=TimeInForce.GTC,
+        )
+        who = [customer.pk for customer in self.customers].index(order.owner_id)
+        self._place(who, request, is_open=False)
 
     # Prices and the clock.
 
     def _advance(self, ticks: tuple[Tick, ...]) -> None:
-        engine.advance(Round(self._later(seconds=1), ticks))
+        engine.advance(Round(self._later(milliseconds=100), ticks))
         state = State()
         for each in ticks:
             if not self._is_halted(each.symbol):
@@ -491,7 +518,7 @@ class Market(RuleBasedStateMachine):
     @rule(ticks=in_play(rounds_of))
     def record_and_die(self, ticks: tuple[Tick, ...]) -> None:
         """A simulator that is killed between recording prices and working the orders."""
-        orders.expire_due(now=self._later(seconds=1))
+        orders.expire_due(now=self._later(milliseconds=100))
         recorded = feed.record(Round(self.now, ticks))
         order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
 
