@@ -62,6 +62,7 @@ class Line:
 # Whose account: a customer's id, or a role of the house.
 Holder = UUID | HouseAccount
 Accounts = dict[tuple[Holder, str], LedgerAccount]
+_ROLES = {role.value: role for role in HouseAccount}
 
 
 def account_of(owner_id: UUID, asset: Asset) -> LedgerAccount:
@@ -107,7 +108,7 @@ def _lock_existing(wanted: Sequence[tuple[UUID, str]], roles: Sequence[HouseAcco
     owners, assets = {owner for owner, _ in wanted}, {code for _, code in wanted}
     rows = ledger_rows.lock_accounts(sorted(owners), sorted(assets), roles)
     return {
-        (HouseAccount(row.house) if row.owner_id is None else row.owner_id, row.asset): row
+        (_ROLES[row.house] if row.owner_id is None else row.owner_id, row.asset): row
         for row in rows
     }
 

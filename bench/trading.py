@@ -43,7 +43,7 @@ from exchange.trading import orders, rounds  # noqa: E402
 from exchange.trading.requests import OrderRequest  # noqa: E402
 
 CLIENTS = 8
-ORDERS = 64
+ORDERS = 200
 ENDLESS = 10**15
 BID, ASK = Decimal("190.00"), Decimal("190.02")
 

@@ -30,6 +30,7 @@ def _decimals(value: Decimal) -> int:
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
+@lru_cache(maxsize=1024)
 def time_text(at: datetime) -> str:
     """RFC 3339 in UTC with Z, to the microsecond that is stored."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -24,14 +24,16 @@ import msgspec
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.base import ModelState
+from psycopg.types.datetime import TimestamptzLoader
+from psycopg.types.json import set_json_loads
 
 Row = tuple[Any, ...]
 M = TypeVar("M", bound=models.Model)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """An INSERT or UPDATE of rows with these columns.
+    """An INSERT or UPDATE of rows with these columns; each is made once, and is equal to itself.
 
     `postgresql` speaks of the rows as `{given}`, `sqlite` takes the values of one. `returning`
     names columns that a call is to answer with, instead of the number of rows; with `exports` they
@@ -241,8 +243,14 @@ def _marked(sql: str) -> str:
 class PreparedCursor(psycopg.RawCursor[Any]):
     """Statements are prepared when they are met for the first time: there are few of them.
 
-    Django's own cursors write the values into the text, which can't be prepared.
+    Django's own cursors write the values into the text, which can't be prepared. Its loader of
+    times is in Python; psycopg's own gives the same, since the connection's time zone is UTC.
     """
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        super().__init__(connection)
+        self.adapters.register_loader("timestamptz", TimestamptzLoader)
+        set_json_loads(msgspec.json.decode, self)
 
     def execute(self, query: Any, params: Any = None, **_: Any) -> Any:
         return super().execute(query, params, prepare=True)
@@ -257,12 +265,21 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
     if database.connection is None or database.needs_rollback:
         database.ensure_connection()
         database.validate_no_broken_transaction()
-    cursor = PreparedCursor(database.connection)
+    cursor = _prepared_cursor(database)
     if _is_heard(database):
         cursor = database._prepare_cursor(cursor)
     with database.wrap_database_errors:
         cursor.execute(sql, params)
-        return list(cursor.fetchall())
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+
+def _prepared_cursor(database: Any) -> Any:
+    """The cursor of this thread's connection, which is kept as long as the connection is."""
+    cursor = getattr(database, "prepared_cursor", None)
+    if cursor is None or cursor.connection is not database.connection:
+        cursor = database.prepared_cursor = PreparedCursor(database.connection)
+    return cursor
 
 
 def query(sql: str, params: Row) -> list[Row]:
@@ -319,28 +336,55 @@ class Reader(Generic[M]):
 
     def make(self, row: Sequence[Any]) -> M:
         """An instance, as the ORM would have loaded it, without the work of `Model.__init__`."""
-        if not is_postgresql():
-            row = [
-                None if value is None else convert(value)
-                for convert, value in zip(_converters(self._model), row, strict=True)
-            ]
         made = self._model.__new__(self._model)
         made._state = ModelState()
         made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
-        made.__dict__.update(zip(self._names, row, strict=True))
+        values = made.__dict__
+        values.update(zip(self._names, row, strict=True))
+        if not is_postgresql():
+            for name, convert in self._conversions:
+                if (value := values[name]) is not None:
+                    values[name] = convert(value)
         return made
 
+    @cached_property
+    def _conversions(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """The attributes that SQLite keeps as something else."""
+        found = [(field.attname, _converter(field)) for field in self._fields]
+        return [(name, convert) for name, convert in found if convert is not None]
 
-@cache
-def _converters(model: type[models.Model]) -> list[Callable[[Any], Any]]:
-    return [_converter(field) for field in model._meta.concrete_fields]
+
+class Factory(Generic[M]):
+    """Makes model instances that are not saved yet, without the work of `Model.__init__`."""
+
+    def __init__(self, model: type[M]) -> None:
+        fields = model._meta.concrete_fields
+        self._model = model
+        self._defaults = {field.attname: field.get_default() for field in fields}
+        self._relations = [field.name for field in fields if field.is_relation]
+        self._known = {*self._defaults, *self._relations}
+
+    def new(self, **values: Any) -> M:
+        """An instance with these values, and the fields' defaults for what is left out."""
+        if not self._known.issuperset(values):
+            raise TypeError(f"{self._model.__name__} has no {values.keys() - self._known}")
+        made = self._model.__new__(self._model)
+        made._state = ModelState()
+        made.__dict__.update(self._defaults)
+        for name in self._relations:
+            if name in values:
+                related = values.pop(name)
+                made.__dict__[f"{name}_id"] = related.pk
+                made._state.fields_cache[name] = related
+        made.__dict__.update(values)
+        return made
 
 
 # SQLite keeps decimals as binary floats, of which fifteen digits can be relied upon.
 _FIFTEEN_DIGITS = Context(prec=15)
 
 
-def _converter(field: Any) -> Callable[[Any], Any]:
+def _converter(field: Any) -> Callable[[Any], Any] | None:
     target = getattr(field, "target_field", field)
     if isinstance(target, models.DecimalField):
         exponent = Decimal(1).scaleb(-target.decimal_places)
@@ -348,7 +392,7 @@ def _converter(field: Any) -> Callable[[Any], Any]:
     for kind, convert in _FROM_SQLITE:
         if isinstance(target, kind):
             return convert
-    return lambda value: value
+    return None
 
 
 def _datetime(value: str | datetime) -> datetime:

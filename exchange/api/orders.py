@@ -69,7 +69,7 @@ class OrderViewSet(GenericViewSet[Order]):
             request=_order_request(data),
             now=timezone.now(),
         )
-        return Response(documents.order(order), status=201)
+        return Response(documents.written(order), status=201)
 
     @extend_schema(
         operation_id="orders_replace",
@@ -93,7 +93,7 @@ class OrderViewSet(GenericViewSet[Order]):
             request=ReplaceRequest(**body.validated_data),
             now=timezone.now(),
         )
-        return Response(documents.order(order), status=201)
+        return Response(documents.written(order), status=201)
 
     @extend_schema(
         operation_id="orders_list",
@@ -130,7 +130,7 @@ class OrderViewSet(GenericViewSet[Order]):
         order = orders.cancel(
             owner_id=owner_of(request), order_id=identifiers.parse(id), now=timezone.now()
         )
-        return Response(documents.order(order))
+        return Response(documents.written(order))
 
     @extend_schema(
         operation_id="orders_cancel_all",
@@ -140,7 +140,7 @@ class OrderViewSet(GenericViewSet[Order]):
     )
     def destroy_all(self, request: Request) -> Response:
         canceled = orders.cancel_all(owner_id=owner_of(request), now=timezone.now())
-        return Response({"results": [documents.order(order) for order in canceled]})
+        return Response({"results": [documents.written(order) for order in canceled]})
 
 
 def _order_request(data: dict[str, Any]) -> OrderRequest:

@@ -5,6 +5,7 @@ looks at one quote sees, and trades with, the same depth, and nothing needs to b
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,23 +23,28 @@ _SIZE_PERCENT = (100, 140, 90, 180, 120, 210, 160, 80, 130, 110)
 _LEVELS_PER_PRICE = 5000
 
 
-def street_levels(instrument: Instrument, quote: Quote, side: str) -> list[Level]:
-    """Levels that an order of `side` meets (asks for a buy), best first, less what was taken."""
-    buying = side == Side.BUY
+def street_levels(instrument: Instrument, quote: Quote, side: str) -> Iterator[Level]:
+    """Levels that an order of `side` meets (asks for a buy), best first, less what was taken.
+
+    Made one by one, since most orders need no more than the best.
+    """
+    displayed = _displayed(instrument, quote, buying=side == Side.BUY)
+    return without(displayed, quote.ask_taken if side == Side.BUY else quote.bid_taken)
+
+
+def _displayed(instrument: Instrument, quote: Quote, *, buying: bool) -> Iterator[Level]:
     best, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
+    yield Level(best, size)
     step = level_step(best, instrument.price_increment) * (1 if buying else -1)
     unit_step = instrument.asset.units(instrument.quantity_increment)
-    levels = [
-        Level(best + step * index, _size_at(quote.sequence, index, size, unit_step))
-        for index in range(DEPTH)
-        if best + step * index > 0
-    ]
-    return without(levels, quote.ask_taken if buying else quote.bid_taken)
+    for index in range(1, DEPTH):
+        price = best + step * index
+        if price <= 0:
+            return
+        yield Level(price, _size_at(quote.sequence, index, size, unit_step))
 
 
 def _size_at(sequence: int, index: int, size: int, unit_step: int) -> int:
-    if index == 0:
-        return size
     units = size * _SIZE_PERCENT[(sequence + index * 3) % len(_SIZE_PERCENT)] // 100
     return max(units - units % unit_step, unit_step)
 

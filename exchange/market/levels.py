@@ -1,6 +1,6 @@
 """Levels of the street's side of the book."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,12 +13,12 @@ class Level:
     units: int
 
 
-def without(levels: Iterable[Level], taken: int) -> list[Level]:
+def without(levels: Iterable[Level], taken: int) -> Iterator[Level]:
     """The levels that are left when `taken` units have been taken from the best on."""
-    left: list[Level] = []
     for level in levels:
         used = min(taken, level.units)
         taken -= used
-        if used < level.units:
-            left.append(Level(level.price, level.units - used))
-    return left
+        if not used:
+            yield level
+        elif used < level.units:
+            yield Level(level.price, level.units - used)

@@ -88,8 +88,8 @@ def _best(instrument: Instrument, quote: Quote, side: Side) -> tuple[Decimal, in
     )
     if not taken:
         return price, size
-    levels = street_levels(instrument, quote, side)
-    return (levels[0].price, levels[0].units) if levels else (price, 0)
+    best = next(street_levels(instrument, quote, side), None)
+    return (price, 0) if best is None else (best.price, best.units)
 
 
 def _bond_figures(quote: Quote) -> Document:

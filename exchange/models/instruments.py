@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import cached_property
 
 from django.db import models
 
@@ -45,7 +46,7 @@ class Instrument(models.Model):
     def __str__(self) -> str:
         return self.symbol
 
-    @property
+    @cached_property
     def asset(self) -> Asset:
         """The ledger's view of it."""
         return Asset(self.symbol, self.scale)

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -190,6 +190,8 @@ class Order(models.Model):
     # Set by whoever has the rows in memory, so that nobody asks the database for them again.
     loaded_fills: "list[Execution] | None" = None
     loaded_legs: "list[Order] | None" = None
+    # What its owner was told of it when it was written last, as the public contract shows it.
+    told: "dict[str, Any] | None" = None
 
     def __str__(self) -> str:
         return f"{self.side} {self.instrument_id} {self.status}"

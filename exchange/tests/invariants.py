@@ -517,9 +517,9 @@ def left_behind(state: State, instrument: UUID) -> Iterator[str]:
         if order.instrument_id == instrument and order.is_open:
             yield from _slept(order, quote)
     for order in _resting(state, instrument):
-        levels = street_levels(listed, quote, order.side)
-        if levels and _reaches(order.side, levels[0].price, order.limit_price):
-            yield f"{_name(order)} rests, and the street is at {levels[0].price}"
+        best = next(street_levels(listed, quote, order.side), None)
+        if best is not None and _reaches(order.side, best.price, order.limit_price):
+            yield f"{_name(order)} rests, and the street is at {best.price}"
 
 
 def _slept(order: Order, quote: Quote) -> Iterator[str]:

@@ -58,12 +58,12 @@ class Totals:
 
 def bought(before: Totals, after: Totals) -> Cash:
     """What the fill between two totals costs the buyer."""
-    return _difference(before.paid(), after.paid())
+    return _difference(before.paid(), after.paid()) if before.value else after.paid()
 
 
 def sold(before: Totals, after: Totals) -> Cash:
     """What the fill between two totals brings the seller."""
-    return _difference(before.received(), after.received())
+    return _difference(before.received(), after.received()) if before.value else after.received()
 
 
 def _difference(before: Cash, after: Cash) -> Cash:

@@ -79,6 +79,11 @@ def order(order: Order, *, with_legs: bool = True) -> Document:
     }
 
 
+def written(changed: Order) -> Document:
+    """An order that was written just now, as its owner was told, with its legs."""
+    return {**(changed.told or order(changed, with_legs=False)), "legs": _legs(changed)}
+
+
 def _fills(order: Order) -> list[Execution]:
     if order.loaded_fills is not None:
         return order.loaded_fills

@@ -11,10 +11,13 @@ from banking import holds, ledger
 from banking.assets import EXACT, USD
 from banking.models import Bucket, EntryKind, HouseAccount, LedgerAccount
 from be.api.identifiers import uuid7
+from be.api.statements import Factory
 from exchange.market import quotes
 from exchange.models import Execution, Instrument, Liquidity, OrderStatus
 from exchange.trading import amounts, lifecycle, reservations
 from exchange.trading.blotter import Blotter, Working
+
+_executions = Factory(Execution)
 
 
 def trade(
@@ -61,7 +64,7 @@ def _record_fill(
     before = working.totals
     after = before.plus(reservations.value_of(order, units, EXACT.add(price, accrued)), fee_bps)
     cash = amounts.bought(before, after) if working.buys else amounts.sold(before, after)
-    fill = Execution(
+    fill = _executions.new(
         id=uuid7(at),
         order=order,
         trade_id=trade_id,

@@ -7,7 +7,8 @@ stops there (`self_trade`), and what is left of it is canceled rather than trade
 price.
 """
 
-from collections.abc import Iterator, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
@@ -97,7 +98,7 @@ def crosses(side: SideName, limit: Decimal, price: Decimal) -> bool:
     return price <= limit if side == "buy" else price >= limit
 
 
-def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Sequence[Level]) -> Outcome:
+def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Iterable[Level]) -> Outcome:
     """Match one order. `resting` is of the other side, best price first, older first."""
     matches: list[Match] = []
     appetite = _Appetite(incoming.units, incoming.budget)
@@ -141,9 +142,9 @@ class _Appetite:
 
 
 def _best_first(
-    side: SideName, resting: Sequence[Resting], levels: Sequence[Level]
+    side: SideName, resting: Sequence[Resting], levels: Iterable[Level]
 ) -> Iterator[Resting | Level]:
-    """Merge the two by price; a stable sort keeps customers first and their order in time."""
-    offers: list[Resting | Level] = [*resting, *levels]
-    offers.sort(key=lambda offer: offer.price, reverse=side == "sell")
-    return iter(offers)
+    """Merge the two by price; the merge is stable, which keeps customers first."""
+    if not resting:
+        return iter(levels)
+    return heapq.merge(resting, levels, key=lambda offer: offer.price, reverse=side == "sell")

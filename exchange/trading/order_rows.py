@@ -1,10 +1,12 @@
 """The SQL behind orders: how a market and its orders are locked, read and written."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -31,7 +33,6 @@ _orders, _holds = Reader(Order), Reader(Hold)
 WORKING = "status IN ('new', 'partially_filled')"
 
 NEW_COLUMNS = tuple(field.column for field in Order._meta.concrete_fields)
-_NEW_ATTRIBUTES = tuple(field.attname for field in Order._meta.concrete_fields)
 CHANGING_COLUMNS = (
     "quantity",
     "collar_price",
@@ -48,7 +49,6 @@ CHANGING_COLUMNS = (
     "canceled_at",
 )
 EXECUTION_COLUMNS = tuple(field.column for field in Execution._meta.concrete_fields)
-_EXECUTION_ATTRIBUTES = tuple(field.attname for field in Execution._meta.concrete_fields)
 
 INSERT_ORDERS = statements.insert(Order, NEW_COLUMNS)
 CHANGE_ORDERS = statements.update(Order, ("id", *CHANGING_COLUMNS))
@@ -65,28 +65,30 @@ COUNT_UPDATES = statements.insert(
 """Rows of (owner, how many more); answers with each owner's new count."""
 
 
+# What they get of an instance's attributes are the values of its row.
+_values_of_new_order: Callable[[dict[str, Any]], Row] = itemgetter(
+    *(field.attname for field in Order._meta.concrete_fields)
+)
+_values_of_changed_order: Callable[[dict[str, Any]], Row] = itemgetter("id", *CHANGING_COLUMNS)
+_values_of_new_execution: Callable[[dict[str, Any]], Row] = itemgetter(
+    *(field.attname for field in Execution._meta.concrete_fields)
+)
+
+
 def new_order(order: Order) -> Row:
-    return _row(order, _NEW_ATTRIBUTES)
+    return _values_of_new_order(order.__dict__)
 
 
 def changed_order(order: Order) -> Row:
-    return (order.pk, *_row(order, CHANGING_COLUMNS))
+    return _values_of_changed_order(order.__dict__)
 
 
 def new_execution(execution: Execution) -> Row:
-    return _row(execution, _EXECUTION_ATTRIBUTES)
+    return _values_of_new_execution(execution.__dict__)
 
 
 def changed_quote(quote: Quote) -> Row:
     return (quote.pk, quote.bid_taken, quote.ask_taken, quote.unworked)
-
-
-def _row(instance: Order | Execution, attributes: Sequence[str]) -> Row:
-    """Values as plain types: a member of TextChoices is its text."""
-    values = instance.__dict__
-    return tuple(
-        str(value) if isinstance(value := values[name], str) else value for name in attributes
-    )
 
 
 @dataclass(slots=True)

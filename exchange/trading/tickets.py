@@ -10,6 +10,7 @@ from django.conf import settings
 from banking.assets import EXACT, USD
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
+from be.api.statements import Factory
 from exchange.models import (
     STOP_TYPES,
     AssetClass,
@@ -25,6 +26,8 @@ from exchange.models import (
 from exchange.trading import requests, stops
 from exchange.trading.order_rows import Market
 from exchange.trading.requests import OrderRequest
+
+_orders = Factory(Order)
 
 
 def write(
@@ -47,7 +50,7 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
     default = TimeInForce.GTC if instrument.asset_class == AssetClass.CRYPTO else TimeInForce.DAY
     time_in_force = request.time_in_force or default
     trails = request.order_type == OrderType.TRAILING_STOP
-    order = Order(
+    order = _orders.new(
         id=uuid7(now),
         owner_id=owner_id,
         instrument=instrument,
@@ -98,7 +101,7 @@ def _leg(
 ) -> Order:
     """An exit sells what the order buys; that of an oco order works beside it from the start."""
     beside = order.order_class == OrderClass.OCO
-    leg = Order(
+    leg = _orders.new(
         id=uuid7(now),
         owner_id=order.owner_id,
         instrument=order.instrument,

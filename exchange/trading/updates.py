@@ -27,14 +27,16 @@ def events_of(working: "Working") -> list[publish.Document]:
     """An update for each thing that happened to the order, without its number."""
     order = working.order
     order.loaded_fills = working.fills
-    document = documents.order(order, with_legs=False)
+    order.told = documents.order(order, with_legs=False)
     return [
-        {"event": event, "order": document, "execution": execution}
-        for event, execution in _events(working)
+        {"event": event, "order": order.told, "execution": execution}
+        for event, execution in _events(working, order.told["executions"])
     ]
 
 
-def _events(working: "Working") -> Iterator[tuple[str, publish.Document | None]]:
+def _events(
+    working: "Working", executions: Sequence[publish.Document]
+) -> Iterator[tuple[str, publish.Document | None]]:
     order = working.order
     waited = working.status_before in (OrderStatus.ACCEPTED, OrderStatus.HELD)
     if working.is_new:
@@ -42,10 +44,9 @@ def _events(working: "Working") -> Iterator[tuple[str, publish.Document | None]]
     elif waited and order.status not in ENDINGS and not _waits(order.status):
         yield "new", None
     units = order.filled_quantity - sum(fill.quantity for fill in working.new_fills)
-    for fill in working.new_fills:
+    for fill, document in zip(working.new_fills, executions[working.fills_before :], strict=True):
         units += fill.quantity
-        event = "fill" if units == order.quantity else "partial_fill"
-        yield event, documents.execution(fill, order.instrument)
+        yield ("fill" if units == order.quantity else "partial_fill"), document
     if (ending := ENDINGS.get(OrderStatus(order.status))) is not None:
         yield ending, None
 

@@ -4,7 +4,7 @@ Locks, always in this order: the quote row, orders by id, ledger accounts by id,
 counters. Everything that a call will touch is locked before the first thing is changed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,12 +48,12 @@ class Meeting:
 
 def look(order: Order, market: Market, now: datetime) -> Meeting:
     """Ask the rules whom the order meets now; those resting orders are locked, best first."""
-    levels = book.street_levels(market.instrument, market.quote, order.side)
     at_most = FIRST_LOOK
     while True:
         worst = reservations.worst_price(order)
         found = order_rows.lock_met(market, side=order.side, worst=worst, at_most=at_most, now=now)
         resting = _one_of_each_pair(found)
+        levels = book.street_levels(market.instrument, market.quote, order.side)
         outcome = _match(order, resting, levels)
         met = {match.order_id for match in outcome.matches}
         if len(found) < at_most or not {maker.pk for maker in resting} <= met:
@@ -67,7 +67,7 @@ def _one_of_each_pair(resting: Sequence[Order]) -> list[Order]:
     return [order for order in resting if found[order.pair_id or order.pk] is order]
 
 
-def _match(order: Order, resting: Sequence[Order], levels: Sequence[Level]) -> matching.Outcome:
+def _match(order: Order, resting: Sequence[Order], levels: Iterable[Level]) -> matching.Outcome:
     """Ask the pure rules; a fill-or-kill order that can't have all gets nothing."""
     sized = order.quantity is not None
     outcome = matching.match(
@@ -229,7 +229,7 @@ class _Batch:
             return
         blotter = Blotter(self._now)
         blotter.open(crossed)
-        levels = book.street_levels(self._market.instrument, self._market.quote, side)
+        levels = list(book.street_levels(self._market.instrument, self._market.quote, side))
         for order in crossed:
             self._progress.current = order.pk
             if not order.is_open:  # the other exit of its pair was filled just now
@@ -243,7 +243,7 @@ class _Batch:
                     price=match.price,
                     units=match.units,
                 )
-            levels = without(levels, outcome.units)
+            levels = list(without(levels, outcome.units))
             _take(blotter, self._market, side, outcome.units)
             if order.is_open:  # nothing is left for it, nor for those behind it
                 break
