@@ -12,7 +12,12 @@ from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 from be.api import immutability
 
-APPEND_ONLY = ("banking_journalentry", "banking_posting", "exchange_execution")
+APPEND_ONLY = (
+    "banking_journalentry",
+    "banking_posting",
+    "exchange_execution",
+    "exchange_entitlement",
+)
 
 FLUSH: dict[type[BaseDatabaseOperations], Any] = {
     database.ops_class: database.ops_class.sql_flush for database in (SQLite, PostgreSQL)

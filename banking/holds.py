@@ -6,7 +6,9 @@ not later. It ends once: settled in parts as the purpose is carried out, or rele
 Each function takes the journal that its caller keeps, or writes at once.
 """
 
+import math
 from datetime import datetime
+from fractions import Fraction
 from uuid import UUID
 
 from banking import ledger
@@ -66,6 +68,16 @@ def settle(
     with ledger.journal(at, joining=journal) as entries:
         entries.change_hold(hold, remaining=remaining, ended_at=at if final else None)
     return given_up
+
+
+def restate(hold: Hold, *, remaining: int, factor: Fraction) -> None:
+    """Count a hold in other units, as after a split; `remaining` of the new ones are reserved.
+
+    The caller has locked what the hold is for, and posts the difference to the account.
+    """
+    hold.units = max(math.floor(hold.units * factor), remaining)
+    hold.remaining = remaining
+    hold.save(update_fields=["units", "remaining"])
 
 
 def release(hold: Hold, *, at: datetime, journal: Journal | None = None) -> None:

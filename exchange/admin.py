@@ -1,15 +1,20 @@
 """The market and its orders for administrators. Only instruments can be changed."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from banking.admin import LookOnly, LookOnlyAdmin
+from be.api.identifiers import uuid7
 from exchange.models import (
+    ActionKind,
     Bond,
+    CorporateAction,
+    Entitlement,
     Execution,
     FeeSchedule,
     Instrument,
@@ -25,10 +30,41 @@ if TYPE_CHECKING:  # generic for the type checker only
     FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
     BondStackedInline = admin.StackedInline[Bond, Instrument]
     ExecutionTabularInline = admin.TabularInline[Execution, Order]
+    CorporateActionModelAdmin = admin.ModelAdmin[CorporateAction]
+    EntitlementTabularInline = admin.TabularInline[Entitlement, CorporateAction]
+    ActionModelForm = forms.ModelForm[CorporateAction]
 else:
     InstrumentModelAdmin = FeeScheduleModelAdmin = admin.ModelAdmin
     BondStackedInline = admin.StackedInline
-    ExecutionTabularInline = admin.TabularInline
+    ExecutionTabularInline = EntitlementTabularInline = admin.TabularInline
+    CorporateActionModelAdmin = admin.ModelAdmin
+    ActionModelForm = forms.ModelForm
+
+
+class CorporateActionForm(ActionModelForm):
+    """What an administrator may enter: dividends and splits of what is not a bond."""
+
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in (ActionKind.DIVIDEND, ActionKind.SPLIT)]
+    )
+
+    class Meta:
+        model = CorporateAction
+        fields = (
+            "instrument",
+            "kind",
+            "ex_date",
+            "payable_date",
+            "amount",
+            "new_shares",
+            "old_shares",
+        )
+
+    def clean_instrument(self) -> Instrument:
+        instrument: Instrument = self.cleaned_data["instrument"]
+        if instrument.is_bond:
+            raise forms.ValidationError("What a bond pays is announced by itself.")
+        return instrument
 
 
 class BondInline(LookOnly, BondStackedInline):
@@ -83,6 +119,52 @@ class InstrumentAdmin(InstrumentModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class EntitlementInline(LookOnly, EntitlementTabularInline):
+    model = Entitlement
+    extra = 0
+
+
+@admin.register(CorporateAction)
+class CorporateActionAdmin(CorporateActionModelAdmin):
+    """Dividends and splits are entered here; what bonds pay is announced by itself.
+
+    They are carried out by the simulator, or by `manage.py run_corporate_actions`, when they fall
+    due. Until then they may be changed or deleted, never after.
+    """
+
+    list_display = (
+        "instrument",
+        "kind",
+        "ex_date",
+        "payable_date",
+        "amount",
+        "new_shares",
+        "old_shares",
+        "carried_out_at",
+    )
+    list_filter = ("kind", "carried_out_at")
+    search_fields = ("instrument__symbol",)
+    list_select_related = ("instrument",)
+    form = CorporateActionForm
+    inlines = (EntitlementInline,)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            now = timezone.now()
+            obj.pk, obj.announced_at = uuid7(now), now
+        super().save_model(request, obj, form, change)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_ahead(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _is_ahead(obj)
+
+
+def _is_ahead(action: CorporateAction | None) -> bool:
+    return action is None or action.carried_out_at is None
 
 
 @admin.register(FeeSchedule)

@@ -6,10 +6,12 @@ several parts is rounded cumulatively, so that the parts always sum to the whole
 
 The rules are those of IRS Publication 550, "Investment Income and Expenses", chapter 4: "Basis of
 Investment Property" for the identification of shares and for average basis, and "Holding Period".
-Wash sales, splits and other adjustments of basis are not made here.
+After a stock split the basis of the old shares is spread over the new ones, which were acquired
+when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales are not looked for.
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -84,6 +86,27 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """All `before` shares of one instrument became `after`, both as they were held in total.
+
+    Raises `ValueError` for what is not finite, nothing before, or less than nothing after.
+    """
+
+    before: Decimal
+    after: Decimal
+    at: datetime
+
+    def __post_init__(self) -> None:
+        if not (self.before.is_finite() and self.after.is_finite()):
+            raise ValueError("a split is of finite quantities")
+        if self.before <= 0 or self.after < 0:
+            raise ValueError(f"a split can't make {self.after} of {self.before}")
+
+
+Event = Trade | Split
+
+
+@dataclass(frozen=True, slots=True)
 class Lot:
     """What is still held of one purchase, and what that part cost (dollars, fees included)."""
 
@@ -143,20 +166,22 @@ class LotBook:
         return sum((part.gain for part in self.realized), _NOTHING)
 
 
-def match_lots(trades: Iterable[Trade], *, method: LotMethod) -> LotBook:
-    """Tell which lots are open and what was gained, after these trades in one instrument.
+def match_lots(history: Iterable[Event], *, method: LotMethod) -> LotBook:
+    """Tell which lots are open and what was gained, after this history of one instrument.
 
-    Trades are taken in order of time; those of the same instant in the order given. For every
+    Events are taken in order of time; those of the same instant in the order given. For every
     method, `cost_basis` plus the cost of everything sold is all that was ever paid, exactly.
 
     Raises `OversoldPosition` when a sale is of more than is held by then.
     """
     position = _Position(method)
-    for trade in sorted(trades, key=lambda trade: trade.at):
-        if trade.side == "buy":
-            position.buy(trade)
+    for event in sorted(history, key=lambda event: event.at):
+        if isinstance(event, Split):
+            position.split(event)
+        elif event.side == "buy":
+            position.buy(event)
         else:
-            position.sell(trade)
+            position.sell(event)
     return position.book()
 
 
@@ -185,24 +210,28 @@ def split_amount(amount: Decimal, *, by: Sequence[Decimal]) -> list[Decimal]:
 
 
 class _OpenLot:
-    """A purchase, and how much of it has been sold."""
+    """A purchase, as it was bought or as the last split left it, and how much was sold since."""
 
-    __slots__ = ("cost_left", "quantity_left", "trade")
+    __slots__ = ("cost", "cost_left", "quantity", "quantity_left", "trade")
 
     def __init__(self, trade: Trade) -> None:
         self.trade = trade
-        self.quantity_left = trade.quantity
-        self.cost_left = trade.amount
+        self.quantity = self.quantity_left = trade.quantity
+        self.cost = self.cost_left = trade.amount
 
     def take(self, quantity: Decimal) -> Decimal:
         """Take shares out of the lot, and answer with their cost."""
         self.quantity_left -= quantity
-        # Rounded from the whole purchase each time, so that many small sales do not drift.
-        trade = self.trade
-        cost_left = _share(trade.amount, part=self.quantity_left, of=trade.quantity)
+        # Rounded from the whole lot each time, so that many small sales do not drift.
+        cost_left = _share(self.cost, part=self.quantity_left, of=self.quantity)
         cost = self.cost_left - cost_left
         self.cost_left = cost_left
         return cost
+
+    def restate(self, quantity: Decimal) -> None:
+        """Count what is left in other shares; it has cost what it had."""
+        self.quantity = self.quantity_left = quantity
+        self.cost = self.cost_left
 
 
 class _Position:
@@ -222,7 +251,8 @@ class _Position:
         """Open a lot."""
         self._purchases += 1
         number = -self._purchases if self._method is LotMethod.LIFO else self._purchases
-        heapq.heappush(self._queue, (self._rank(trade), number, _OpenLot(trade)))
+        lot = _OpenLot(trade)
+        heapq.heappush(self._queue, (self._rank(lot), number, lot))
         self._quantity += trade.quantity
         self._cost += trade.amount
 
@@ -249,6 +279,47 @@ class _Position:
         self._quantity -= sale.quantity
         self._cost -= sum(costs, _NOTHING)
 
+    def split(self, split: Split) -> None:
+        """Spread the new shares over the lots, oldest first, so that they sum to all there are.
+
+        A lot that is too small for the smallest part of a new share gives its cost to the one
+        before it (or after it); if no share is left at all, the cost of everything was lost.
+        """
+        if split.before != self._quantity:
+            raise OversoldPosition(sale_id="split", quantity=split.before, held=self._quantity)
+        entries = sorted(self._queue, key=lambda entry: abs(entry[1]))
+        if not split.after:
+            self._lose_all([lot for _, _, lot in entries], split)
+            return
+        reached = list(accumulate((lot.quantity_left for _, _, lot in entries), initial=_NOTHING))
+        totals = [_part_of(split, total) for total in reached]
+        for (_, _, lot), (start, end) in zip(entries, pairwise(totals), strict=True):
+            lot.restate(end - start)
+        kept = [entry for entry in entries if entry[2].quantity]
+        for _, number, lot in entries:
+            if not lot.quantity:
+                heir = min(kept, key=lambda entry: abs(abs(entry[1]) - abs(number)))[2]
+                heir.cost = heir.cost_left = heir.cost_left + lot.cost_left
+        self._queue = [(self._rank(lot), number, lot) for _, number, lot in kept]
+        heapq.heapify(self._queue)
+        self._quantity = split.after
+
+    def _lose_all(self, held: Iterable[_OpenLot], split: Split) -> None:
+        self._realized += [
+            RealizedGain(
+                sale_id=lot.trade.id,
+                lot_trade_id=lot.trade.id,
+                quantity=lot.quantity_left,
+                proceeds=_NOTHING,
+                cost_basis=lot.cost_left,
+                acquired_at=lot.trade.at,
+                sold_at=split.at,
+            )
+            for lot in held
+        ]
+        self._queue = []
+        self._quantity = self._cost = _NOTHING
+
     def book(self) -> LotBook:
         """Close the books as they stand."""
         lots = [lot for _, _, lot in sorted(self._queue, key=lambda entry: abs(entry[1]))]
@@ -263,10 +334,10 @@ class _Position:
             realized=tuple(self._realized),
         )
 
-    def _rank(self, trade: Trade) -> Fraction:
+    def _rank(self, lot: _OpenLot) -> Fraction:
         """What decides before age does: under HIFO the cost a share, else nothing."""
         if self._method is LotMethod.HIFO:
-            return -Fraction(trade.amount) / Fraction(trade.quantity)
+            return -Fraction(lot.cost) / Fraction(lot.quantity)
         return Fraction(0)
 
     def _take(self, quantity: Decimal) -> list[tuple[Trade, Decimal, Decimal]]:
@@ -301,6 +372,13 @@ def _share(amount: Decimal, *, part: Decimal, of: Decimal) -> Decimal:
         return amount
     cents = round(Fraction(amount) * 100 * Fraction(part) / Fraction(of))
     return cents * _CENT
+
+
+def _part_of(split: Split, quantity: Decimal) -> Decimal:
+    """What `quantity` of the shares before became, down to the decimals of the whole."""
+    unit = Decimal(1).scaleb(int(split.after.as_tuple().exponent))
+    exact = Fraction(quantity) * Fraction(split.after) / Fraction(split.before)
+    return math.floor(exact / Fraction(unit)) * unit
 
 
 def _same_day_next_year(day: date) -> date:

@@ -20,7 +20,7 @@ from banking.assets import USD
 from exchange.market import candles, quotes
 from exchange.models import Instrument, Interval
 from exchange.trading import requests
-from portfolio import history, prices, returns, risk, spans
+from portfolio import history, prices, returns, risk, spans, splits
 from portfolio.history import Change, Movements
 from portfolio.returns import Point
 from portfolio.spans import Period, Span
@@ -156,7 +156,8 @@ def _track(
     """The account at each time of the grid and at each flow."""
     flow_times = {at for at, _ in flows}
     times = sorted({*span.grid(), *flow_times})
-    held = _held(times, moved)
+    past_splits = splits.of(moved.units.keys())
+    held = _held(times, moved, past_splits)
     known = prices.observed(
         instruments={*held, reference} if reference else held,
         interval=span.interval,
@@ -164,7 +165,7 @@ def _track(
         end=span.end,
         moments=flow_times,
     )
-    paid = prices.executed(owner_id=owner_id, until=span.end)
+    paid = prices.executed(owner_id=owner_id, until=span.end, past_splits=past_splits)
     equity = history.equity_at(
         times, cash=moved.cash, units=held, observed=prices.merged(paid, known)
     )
@@ -183,10 +184,12 @@ def _track(
     ]
 
 
-def _held(times: Sequence[datetime], moved: Movements) -> dict[Instrument, list[int]]:
-    """Units at each time, of every instrument of which there are some at any."""
+def _held(
+    times: Sequence[datetime], moved: Movements, past_splits: splits.Splits
+) -> dict[Instrument, list[int]]:
+    """Units (of today's shares) at each time, of every instrument of which there were some."""
     units = {
-        symbol: totals
+        symbol: splits.units_today(times, totals, past_splits.get(symbol, ()))
         for symbol, changes in moved.units.items()
         if any(totals := history.totals_at(times, changes))
     }

@@ -11,7 +11,7 @@ from banking.assets import USD
 from banking.models import LedgerAccount
 from exchange.models import Instrument, Quote
 from portfolio import lots, trades
-from portfolio.lots import LotBook, LotMethod, Trade
+from portfolio.lots import Event, LotBook, LotMethod
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def _read(owner_id: UUID, lot_method: LotMethod) -> Account:
     )
 
 
-def _book(history: Iterable[Trade], lot_method: LotMethod) -> LotBook:
+def _book(history: Iterable[Event], lot_method: LotMethod) -> LotBook:
     """The lots; none at all from a history that is incomplete."""
     try:
         return lots.match_lots(history, method=lot_method)

@@ -13,6 +13,7 @@ from django.db.models import OuterRef, Subquery
 
 from exchange.market import candles
 from exchange.models import Candle, Execution, Instrument, Interval
+from portfolio import splits
 
 Observation = tuple[datetime, Decimal]
 Observations = dict[str, list[Observation]]
@@ -47,10 +48,15 @@ def observed(
     return _in_order(rows)
 
 
-def executed(*, owner_id: UUID, until: datetime) -> Observations:
-    """The prices of the owner's executions, which are known even where no candle is."""
-    rows = Execution.objects.filter(order__owner_id=owner_id, executed_at__lte=until)
-    return _in_order(rows.values_list("order__instrument__symbol", "executed_at", "price"))
+def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> Observations:
+    """What the owner paid for today's shares, which is known even where no candle is."""
+    rows = Execution.objects.filter(order__owner_id=owner_id, executed_at__lte=until).values_list(
+        "order__instrument__symbol", "executed_at", "price"
+    )
+    return _in_order(
+        (symbol, at, splits.price_today(price, at, past_splits.get(symbol, ())))
+        for symbol, at, price in rows
+    )
 
 
 def merged(first: Observations, second: Observations) -> Observations:

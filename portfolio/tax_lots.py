@@ -40,7 +40,7 @@ class OpenLot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """One sale and the lots it was taken from, in dollars; `id` is that of its execution."""
+    """One sale (or redemption) and the lots it came from, in dollars; `id` is its execution's."""
 
     id: str
     instrument: Instrument

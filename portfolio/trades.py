@@ -1,4 +1,4 @@
-"""A customer's executions as the trades that lots are made of."""
+"""A customer's executions, and what corporate actions did, as the events that lots are made of."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,55 +11,81 @@ from django.db.models import OuterRef, Subquery
 
 from banking.assets import USD, Asset
 from banking.models import EntryKind, JournalEntry
-from exchange.models import Execution, Side
-from portfolio.lots import Trade
+from exchange.models import ActionKind, Entitlement, Execution, Side
+from portfolio.lots import Event, Split, Trade
 
 
 class Fill(NamedTuple):
-    """What lots need to know of an execution. Quantity in units, money in cents."""
+    """What lots need to know of an execution. Quantity in units, money in cents.
+
+    `entry` numbers what was booked in the order in which it was.
+    """
 
     symbol: str
     scale: int
     side: str
-    order_id: UUID
     id: UUID
     quantity: int
     cents: int
     fee_cents: int
-    executed_at: datetime
+    at: datetime
+    entry: int
 
 
-def by_symbol(*, owner_id: UUID) -> dict[str, list[Trade]]:
-    """All trades of the owner in each instrument ever traded, in the order they were booked."""
-    fills: dict[str, list[Fill]] = defaultdict(list)
-    for fill in _fills(owner_id):
-        fills[fill.symbol].append(fill)
-    return {symbol: as_trades(each) for symbol, each in fills.items()}
+class Change(NamedTuple):
+    """What lots need to know of a split or a redemption. Quantities in units, money in cents."""
+
+    symbol: str
+    scale: int
+    kind: str
+    id: UUID
+    units: int
+    units_after: int
+    cents: int
+    at: datetime
+    entry: int
 
 
-def as_trades(fills: Sequence[Fill]) -> list[Trade]:
-    """The trades of one instrument, from its fills in the order they were booked.
+def by_symbol(*, owner_id: UUID) -> dict[str, list[Event]]:
+    """All events of the owner in each instrument ever held, in the order they were booked."""
+    everything: list[Fill | Change] = [*_fills(owner_id), *_changes(owner_id)]
+    booked: dict[str, list[Fill | Change]] = defaultdict(list)
+    for each in sorted(everything, key=lambda each: each.entry):
+        booked[each.symbol].append(each)
+    return {symbol: as_events(each) for symbol, each in booked.items()}
 
-    A buyer's fees add to what was paid, a seller's are taken off. No trade is earlier than the one
-    booked before it: a request that waited for a lock carries the time at which it came in, and a
-    sale would otherwise seem to precede the purchase that it sells.
+
+def as_events(booked: Sequence[Fill | Change]) -> list[Event]:
+    """The events of one instrument, from what was booked, in that order.
+
+    A buyer's fees add to what was paid, a seller's are taken off. A redemption is a sale. No event
+    is earlier than the one booked before it: a request that waited for a lock carries the time at
+    which it came in, and a sale would otherwise seem to precede the purchase that it sells.
     """
-    times = accumulate((fill.executed_at for fill in fills), max)
+    times = accumulate((each.at for each in booked), max)
     return [
-        Trade(
-            id=str(fill.id),
-            side="buy" if fill.side == Side.BUY else "sell",
-            quantity=Asset(fill.symbol, fill.scale).amount(fill.quantity),
-            amount=USD.amount(_moved(fill)),
-            at=at,
-        )
-        for fill, at in zip(fills, times, strict=True)
+        _trade(each, at) if isinstance(each, Fill) else _change(each, at)
+        for each, at in zip(booked, times, strict=True)
     ]
 
 
-def _moved(fill: Fill) -> int:
-    """Cents paid, fee included, or received, fee taken off."""
-    return fill.cents + (fill.fee_cents if fill.side == Side.BUY else -fill.fee_cents)
+def _trade(fill: Fill, at: datetime) -> Trade:
+    buys = fill.side == Side.BUY
+    return Trade(
+        id=str(fill.id),
+        side="buy" if buys else "sell",
+        quantity=Asset(fill.symbol, fill.scale).amount(fill.quantity),
+        amount=USD.amount(fill.cents + (fill.fee_cents if buys else -fill.fee_cents)),
+        at=at,
+    )
+
+
+def _change(change: Change, at: datetime) -> Event:
+    asset = Asset(change.symbol, change.scale)
+    before = asset.amount(change.units)
+    if change.kind == ActionKind.SPLIT:
+        return Split(before, asset.amount(change.units_after), at)
+    return Trade(str(change.id), "sell", before, USD.amount(change.cents), at)
 
 
 def _fills(owner_id: UUID) -> Iterable[Fill]:
@@ -72,12 +98,35 @@ def _fills(owner_id: UUID) -> Iterable[Fill]:
             "order__instrument__symbol",
             "order__instrument__scale",
             "order__side",
-            "order_id",
             "pk",
             "quantity",
             "cents",
             "fee_cents",
             "executed_at",
+            "entry",
         )
     )
     return (Fill(*row) for row in rows)
+
+
+def _changes(owner_id: UUID) -> Iterable[Change]:
+    entry = JournalEntry.objects.filter(reference=OuterRef("pk"))
+    rows = (
+        Entitlement.objects.filter(
+            owner_id=owner_id, action__kind__in=[ActionKind.SPLIT, ActionKind.REDEMPTION]
+        )
+        .annotate(entry=Subquery(entry.values("pk")[:1]))
+        .filter(entry__isnull=False)
+        .values_list(
+            "action__instrument__symbol",
+            "action__instrument__scale",
+            "action__kind",
+            "pk",
+            "units",
+            "units_after",
+            "cents",
+            "carried_out_at",
+            "entry",
+        )
+    )
+    return (Change(*row) for row in rows)

@@ -68,13 +68,17 @@ class EntryKind(models.TextChoices):
     HOLD = "hold"
     RELEASE = "release"
     TRADE = "trade"
+    COUPON = "coupon"
+    REDEMPTION = "redemption"
+    DIVIDEND = "dividend"
+    SPLIT = "split"
 
 
 class JournalEntry(models.Model):
     """One movement: two or more postings that sum to zero for each asset. Never changed.
 
-    `reference` is the bank transaction, order or execution that caused it. A mistake is corrected
-    by another entry.
+    `reference` is the bank transaction, order, trade or entitlement that caused it. A mistake is
+    corrected by another entry.
     """
 
     kind = models.CharField(max_length=20, choices=EntryKind)

@@ -20,12 +20,13 @@ def money(value: Decimal) -> str:
 
 def price_text(price: Decimal, increment: Decimal) -> str:
     """A price with at least the decimals of its increment: 191.5 at a cent is "191.50"."""
-    places = max(_decimals(increment), _decimals(price))
+    places = max(decimals(increment), decimals(price))
     return f"{price:.{places}f}"
 
 
 @lru_cache(maxsize=4096)
-def _decimals(value: Decimal) -> int:
+def decimals(value: Decimal) -> int:
+    """How many decimals a number needs: 2 for 0.01 and for 0.0100."""
     exponent = value.normalize().as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 

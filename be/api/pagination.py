@@ -1,9 +1,11 @@
 """Cursor pagination: `{next, previous, results}`, newest first, stable while rows are added."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import QuerySet, UUIDField
 from rest_framework.exceptions import ValidationError as InvalidInput
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -59,3 +61,41 @@ class NewestFirst(CursorPagination):
                 raise InvalidInput({"cursor": ["Not a cursor of this list."]}) from error
             raise
         return cursor
+
+
+class ComputedNewestFirst(NewestFirst):
+    """The same pages of rows that were computed rather than stored, each with the `id` of its key.
+
+    They come newest first. What has no place any more (its row is gone) still marks one.
+    """
+
+    _key = UUIDField()
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        rows: Sequence[Any] = queryset
+        self.request, self.base_url = request, request.build_absolute_uri()
+        size, cursor = self.get_page_size(request), self.decode_cursor(request)
+        start = self._start(rows, size, cursor)
+        self.page = list(rows[start : start + size])
+        self._later, self._earlier = start > 0, start + size < len(rows)
+        return self.page
+
+    @staticmethod
+    def _start(rows: Sequence[Any], size: int, cursor: Cursor | None) -> int:
+        if cursor is None or cursor.position is None:
+            return 0
+        place = UUID(str(cursor.position))
+        if cursor.reverse:
+            return max(sum(UUID(row.id) > place for row in rows) - size, 0)
+        return sum(UUID(row.id) >= place for row in rows)
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.page[-1], reverse=False) if self._earlier and self.page else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page[0], reverse=True) if self._later and self.page else None
+
+    def _link(self, row: Any, *, reverse: bool) -> str:
+        return str(self.encode_cursor(Cursor(offset=0, reverse=reverse, position=row.id)))

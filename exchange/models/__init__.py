@@ -1,3 +1,4 @@
+from exchange.models.corporate_actions import ActionKind, CorporateAction, Entitlement
 from exchange.models.fees import FeeSchedule
 from exchange.models.instruments import AssetClass, Bond, DayCount, Instrument, InstrumentStatus
 from exchange.models.orders import (
@@ -23,10 +24,13 @@ __all__ = [
     "SIMULATOR",
     "STOP_TYPES",
     "WORKING_STATUSES",
+    "ActionKind",
     "AssetClass",
     "Bond",
     "Candle",
+    "CorporateAction",
     "DayCount",
+    "Entitlement",
     "Execution",
     "FeeSchedule",
     "Instrument",

@@ -33,8 +33,8 @@ from exchange.trading.order_rows import Market
 from exchange.trading.requests import OrderRequest, ReplaceRequest
 from exchange.trading.working import Meeting
 
-# Orders that end in one transaction when their time is up.
-EXPIRE_AT_ONCE = 500
+# Orders that end in one transaction when their time is up, or their instrument's.
+END_AT_ONCE = 500
 
 
 class ClientOrderIdExists(Refusal):
@@ -201,6 +201,15 @@ def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
     return order
 
 
+def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int:
+    """Cancel every open order in an instrument, so many at a time; returns how many."""
+    open_ones = Order.objects.filter(instrument_id=instrument_id, status__in=OPEN_STATUSES)
+    canceled = 0
+    while ended := _end_some(open_ones, OrderStatus.CANCELED, now, reason=reason):
+        canceled += ended
+    return canceled
+
+
 @transactions.atomic
 def cancel_all(*, owner_id: UUID, now: datetime) -> list[Order]:
     """Cancel every open order of this owner; returns them, newest first."""
@@ -211,23 +220,29 @@ def cancel_all(*, owner_id: UUID, now: datetime) -> list[Order]:
     return sorted(orders, key=lambda order: order.pk, reverse=True)
 
 
+@transactions.atomic
+def end(ending: Sequence[Order], status: OrderStatus, *, reason: str, now: datetime) -> None:
+    """End these open orders, which the caller has locked."""
+    _end_all(ending, status, now, reason=reason)
+
+
 def expire_due(*, now: datetime) -> int:
     """End the open orders whose time is up, so many at a time; returns how many."""
+    due = Order.objects.filter(status__in=OPEN_STATUSES, expires_at__lte=now)
     expired = 0
-    while ended := _expire_some(now=now):
+    while ended := _end_some(due, OrderStatus.EXPIRED, now):
         expired += ended
     return expired
 
 
 @transactions.atomic
-def _expire_some(*, now: datetime) -> int:
-    due = Order.objects.filter(status__in=OPEN_STATUSES, expires_at__lte=now)
+def _end_some(due: QuerySet[Order], status: OrderStatus, now: datetime, *, reason: str = "") -> int:
     some = Order.objects.filter(
-        pk__in=list(due.values_list("pk", flat=True)[:EXPIRE_AT_ONCE]), status__in=OPEN_STATUSES
+        pk__in=list(due.values_list("pk", flat=True)[:END_AT_ONCE]), status__in=OPEN_STATUSES
     )
     _lock_quotes_of_tied(some)
     orders = list(_lock_orders(some).values())
-    _end_all(orders, OrderStatus.EXPIRED, now)
+    _end_all(orders, status, now, reason=reason)
     return len(orders)
 
 
@@ -252,12 +267,14 @@ def _lock_orders(orders: QuerySet[Order]) -> dict[UUID, Order]:
     return {order.pk: order for order in rows}
 
 
-def _end_all(orders: Sequence[Order], status: OrderStatus, now: datetime) -> None:
+def _end_all(
+    orders: Sequence[Order], status: OrderStatus, now: datetime, *, reason: str = ""
+) -> None:
     if not orders:
         return
     blotter = Blotter(now)
     blotter.open(orders)
     for order in orders:
         if order.is_open:  # the end of one before it may have been its end too
-            lifecycle.end(blotter, blotter.workings[order.pk], status)
+            lifecycle.end(blotter, blotter.workings[order.pk], status, reason=reason)
     blotter.write()

@@ -1,18 +1,27 @@
 """Proof that orders and executions agree with the ledger, to go with `banking.books`."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from django.db.models import Case, F, Sum, When
 
 from banking.models import BankTransaction, EntryKind, Hold, Posting
-from exchange.models import OPEN_STATUSES, Execution, Order, OrderStatus, Side
+from exchange.models import (
+    OPEN_STATUSES,
+    ActionKind,
+    Entitlement,
+    Execution,
+    Order,
+    OrderStatus,
+    Side,
+)
 
 
 def check() -> Iterator[str]:
     """One sentence for each thing that is wrong; nothing when all agree."""
     yield from _fills_add_up()
     yield from _executions_equal_postings()
+    yield from _entitlements_equal_postings()
     yield from _holds_belong_to_open_orders()
 
 
@@ -50,6 +59,26 @@ def _executions_equal_postings() -> Iterator[str]:
                 f"User {owner} executed {executed[key]} units of {symbol}; "
                 f"the ledger posted {posted[key]}."
             )
+
+
+def _entitlements_equal_postings() -> Iterator[str]:
+    """What a corporate action gave and took is what its entry posted to the holder."""
+    postings = Posting.objects.filter(
+        entry__kind__in=ActionKind.values, account__owner__isnull=False
+    )
+    posted: dict[object, Counter[bool]] = defaultdict(Counter)
+    rows = postings.values_list("entry__reference", "account__asset").annotate(units=Sum("units"))
+    for reference, asset, units in rows:
+        posted[reference][asset == "USD"] += units
+    for each in Entitlement.objects.all():
+        found = posted.pop(each.pk, Counter())
+        if (found[False], found[True]) != (each.units_after - each.units, each.cents):
+            yield (
+                f"Entitlement {each.pk} is of {each.units_after - each.units:+d} units and "
+                f"{each.cents} cents; the ledger posted {found[False]:+d} and {found[True]}."
+            )
+    for reference in posted:
+        yield f"An entry for {reference} is of a corporate action, and there is no entitlement."
 
 
 def _holds_belong_to_open_orders() -> Iterator[str]:

@@ -1,6 +1,5 @@
 """`/api/portfolio/`: each view reads query and clock, and makes one call into the domain."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from be.api.pagination import ComputedNewestFirst
 from be.api.schema import problems
 from exchange.models import Execution
 from portfolio import allocation, holdings, performance, tax_lots
@@ -46,19 +46,18 @@ class HoldingsView(APIView):
         return Response(serializers.HoldingsSerializer(found).data)
 
 
-class PagedByExecution(GenericViewSet[Execution]):
-    """Rows that each stem from one execution, and have its id: paged newest first."""
+class Computed(GenericViewSet[Execution]):
+    """Rows that each stem from one execution (or redemption), and have its id: newest first."""
 
     queryset = Execution.objects.none()
+    pagination_class = ComputedNewestFirst
 
-    def paged(self, rows: Sequence[Any]) -> Response:
-        by_id: Mapping[UUID, Any] = {UUID(row.id): row for row in rows}
-        page = self.paginate_queryset(Execution.objects.filter(pk__in=by_id).only("pk")) or []
-        shown = [by_id[execution.pk] for execution in page]
-        return self.get_paginated_response(self.get_serializer(shown, many=True).data)
+    def paged(self, rows: Any) -> Response:
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
-class LotViewSet(PagedByExecution):
+class LotViewSet(Computed):
     serializer_class = serializers.LotSerializer
 
     @extend_schema(
@@ -81,7 +80,7 @@ class LotViewSet(PagedByExecution):
         )
 
 
-class SaleViewSet(PagedByExecution):
+class SaleViewSet(Computed):
     serializer_class = serializers.SaleSerializer
 
     @extend_schema(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -200,16 +200,16 @@ def test_an_order_filled_in_parts_has_a_lot_for_each_part(alice, aapl):
     )
 
 
-def fill(order, side, *, cents, fee, at=NOW):
-    return trades.Fill("BTC-USD", 8, side, order, uuid4(), 100, cents, fee, at)
+def fill(side, *, cents, fee, at=NOW):
+    return trades.Fill("BTC-USD", 8, side, uuid4(), 100, cents, fee, at, 1)
 
 
 def test_no_trade_is_earlier_than_the_one_booked_before_it():
-    found = trades.as_trades(
+    found = trades.as_events(
         [
-            fill(UUID(int=1), "buy", cents=400, fee=1, at=minutes(1)),
-            fill(UUID(int=2), "sell", cents=400, fee=1, at=minutes(0)),
-            fill(UUID(int=3), "sell", cents=400, fee=1, at=minutes(2)),
+            fill("buy", cents=400, fee=1, at=minutes(1)),
+            fill("sell", cents=400, fee=1, at=minutes(0)),
+            fill("sell", cents=400, fee=1, at=minutes(2)),
         ]
     )
 

@@ -1,0 +1,114 @@
+"""What falls due: bonds' coupons and redemptions are announced, and due actions carried out.
+
+It may be run as often as one likes, by several at once: an action happens once for each instrument,
+kind and date, and each holder has one entitlement in it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from be.api import transactions
+from be.api.identifiers import uuid7
+from exchange.corporate import payments, splits, terms
+from exchange.market import bonds, calendar, quotes
+from exchange.models import ActionKind, Bond, CorporateAction
+
+# Orders that were sent before midnight may still be under way shortly after it.
+AFTER_MIDNIGHT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that was carried out, and how many holders it concerned."""
+
+    action: CorporateAction
+    holders: int
+
+
+def run(*, now: datetime) -> list[Done]:
+    """Announce and carry out all that is due by now, in the order of ex-dates."""
+    today = (now - AFTER_MIDNIGHT).astimezone(calendar.NEW_YORK).date()
+    announce(today=today, now=now)
+    due = CorporateAction.objects.filter(
+        carried_out_at__isnull=True, payable_date__lte=today
+    ).select_related("instrument")
+    return [
+        done
+        for action in due.order_by("ex_date", "pk")
+        if (done := _carry_out(action, now)) is not None
+    ]
+
+
+def announce(*, today: date, now: datetime) -> None:
+    """Enter what bonds have to pay up to today, and the next payment of each."""
+    for bond in Bond.objects.select_related("instrument"):
+        known = set(bond.instrument.corporate_actions.values_list("kind", "payable_date"))
+        wanted = [each for each in _promised(bond, today, now) if _key(each) not in known]
+        CorporateAction.objects.bulk_create(wanted, ignore_conflicts=True)
+
+
+def _key(action: CorporateAction) -> tuple[str, date]:
+    return str(action.kind), action.payable_date
+
+
+def _promised(bond: Bond, today: date, now: datetime) -> Iterator[CorporateAction]:
+    """Coupons up to the first that is to come, and the redemption if that is at maturity."""
+    bond_terms = quotes.terms_of(bond.instrument)
+    coupon = bonds.coupon_amount(bond_terms)
+    dates = bonds.coupon_dates(bond_terms) or (bond.maturity_date,)
+    coming = next((day for day in dates if day > today), dates[-1])
+    for day in dates:
+        if day > coming:
+            return
+        if coupon:
+            yield _action(bond, ActionKind.COUPON, terms.coupon_ex_date(day), day, coupon, now)
+        if day == bond.maturity_date:
+            yield _action(bond, ActionKind.REDEMPTION, day, day, bonds.PAR, now)
+
+
+def _action(
+    bond: Bond, kind: ActionKind, ex_date: date, due: date, amount: Decimal, now: datetime
+) -> CorporateAction:
+    return CorporateAction(
+        id=uuid7(now),
+        instrument=bond.instrument,
+        kind=kind,
+        ex_date=ex_date,
+        payable_date=calendar.on_business_day(due),
+        amount=amount,
+        announced_at=now,
+    )
+
+
+def _carry_out(action: CorporateAction, now: datetime) -> Done | None:
+    if action.kind == ActionKind.REDEMPTION:
+        payments.close(action.instrument, now=now)
+    return _settle(action.pk, now)
+
+
+@transactions.atomic
+def _settle(pk: UUID, now: datetime) -> Done | None:
+    """Do it, wholly or not at all, unless somebody else has done so or is about to."""
+    action = (
+        CorporateAction.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("instrument")
+        .filter(pk=pk, carried_out_at__isnull=True)
+        .first()
+    )
+    if action is None:
+        return None
+    concerned = _HOW[ActionKind(action.kind)](action, now=now)
+    action.carried_out_at = now
+    action.save(update_fields=["carried_out_at"])
+    return Done(action, concerned)
+
+
+_HOW: dict[ActionKind, Callable[..., int]] = {
+    ActionKind.COUPON: payments.pay,
+    ActionKind.DIVIDEND: payments.pay,
+    ActionKind.REDEMPTION: payments.redeem,
+    ActionKind.SPLIT: splits.split,
+}

@@ -1,0 +1,93 @@
+"""Coupons, dividends and redemptions: money for holders, through the ledger, once for each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from banking import ledger
+from banking.assets import USD
+from banking.ledger import Line
+from banking.models import EntryKind, HouseAccount
+from be.api import transactions
+from be.api.identifiers import uuid7
+from exchange.corporate import holders, terms
+from exchange.market import calendar
+from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument, Quote
+from exchange.trading import orders
+
+# Holders who are paid in one trip to the database.
+PAID_AT_ONCE = 500
+MATURED = "instrument_matured"
+
+
+def pay(action: CorporateAction, *, now: datetime) -> int:
+    """Pay a coupon or dividend to whoever held the instrument before its ex-date.
+
+    Inside a transaction. Returns how many were paid.
+    """
+    cutoff = calendar.start_of_day(action.ex_date)
+    return _pay_all(action, holders.before(action.instrument.symbol, cutoff), now)
+
+
+def redeem(action: CorporateAction, *, now: datetime) -> int:
+    """Repay a bond to all who hold it; `close` has ended what was reserved."""
+    return _pay_all(action, holders.now(action.instrument.symbol), now)
+
+
+def close(instrument: Instrument, *, now: datetime) -> None:
+    """Let an instrument trade no more, and cancel the orders in it."""
+    _stop_trade(instrument)
+    orders.cancel_instrument(instrument_id=instrument.pk, reason=MATURED, now=now)
+
+
+@transactions.atomic
+def _stop_trade(instrument: Instrument) -> None:
+    """Whoever trades holds the quote's lock, and sees then that the instrument is closed."""
+    list(Quote.objects.select_for_update().filter(pk=instrument.pk).values_list("pk"))
+    Instrument.objects.filter(pk=instrument.pk).update(tradable=False)
+
+
+def _pay_all(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: datetime) -> int:
+    for start in range(0, len(held), PAID_AT_ONCE):
+        _pay_some(action, held[start : start + PAID_AT_ONCE], now)
+    return len(held)
+
+
+def _pay_some(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: datetime) -> None:
+    instrument = action.instrument
+    asset = instrument.asset
+    accounts = ledger.lock([owner for owner, _ in held], [USD, asset], roles=[HouseAccount.MARKET])
+    repaid = action.kind == ActionKind.REDEMPTION
+    given = [_entitlement(action, owner, units, repaid, now) for owner, units in held]
+    Entitlement.objects.bulk_create(given)
+    with ledger.journal(now) as entries:
+        for each in given:
+            lines = [
+                Line(accounts[each.owner_id, USD.code], each.cents),
+                Line(accounts[HouseAccount.MARKET, USD.code], -each.cents),
+            ]
+            if repaid:
+                lines += [
+                    Line(accounts[each.owner_id, asset.code], -each.units),
+                    Line(accounts[HouseAccount.MARKET, asset.code], each.units),
+                ]
+            if repaid or each.cents:
+                entries.post(kind=EntryKind(action.kind), reference=each.pk, lines=lines)
+
+
+def _entitlement(
+    action: CorporateAction, owner_id: UUID, units: int, repaid: bool, now: datetime
+) -> Entitlement:
+    instrument = action.instrument
+    amount = action.amount
+    if amount is None:
+        raise ValueError(f"{action} pays nothing")
+    return Entitlement(
+        id=uuid7(now),
+        action=action,
+        owner_id=owner_id,
+        units=units,
+        units_after=0 if repaid else units,
+        cents=terms.paid_cents(instrument.asset, units, amount, instrument.price_divisor),
+        carried_out_at=now,
+    )

@@ -1,0 +1,219 @@
+"""A split: new shares for old, for holders, open orders, quote and history, in one transaction.
+
+Trade stops at the quote's lock while it is carried out, so every trade is wholly before it or
+wholly after it. Executions stay as they happened, in the shares of their time; an order that was
+filled in part keeps those as its filled quantity, and the rest of it is counted in new shares.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+from django.db.models import DecimalField, F, Value
+from django.db.models.functions import Round
+
+from banking import holds, ledger
+from banking.ledger import Line
+from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
+from be.api import statements
+from be.api.formats import decimals
+from be.api.identifiers import uuid7
+from exchange.corporate import holders, terms
+from exchange.models import (
+    OPEN_STATUSES,
+    Candle,
+    CorporateAction,
+    Entitlement,
+    Instrument,
+    Order,
+    OrderStatus,
+    Quote,
+    Side,
+    Simulator,
+)
+from exchange.trading import documents, order_rows, orders, updates
+
+REASON = "split"
+GRID_PRICES = ("limit_price", "stop_price", "collar_price")
+FREE_PRICES = ("trail_amount", "peak_price")
+RESTATED = ("quantity", *GRID_PRICES, *FREE_PRICES)
+
+
+def split(action: CorporateAction, *, now: datetime) -> int:
+    """Carry it out, inside a transaction; returns how many holders got new shares."""
+    ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
+    quote = (
+        Quote.objects.select_for_update(of=("self",))
+        .select_related("instrument")
+        .filter(pk=action.instrument_id)
+        .first()
+    )
+    open_orders = _lock_open_orders(action.instrument)
+    reserved = _restate_holds(open_orders, ratio)
+    count = _exchange_shares(action, reserved, ratio, now)
+    _restate_orders(open_orders, ratio, now)
+    if quote is not None:
+        _restate_quote(quote, ratio)
+    _restate_candles(action.instrument, ratio)
+    # The model's own state has the old price; it goes on from the quote instead.
+    Simulator.objects.update(state=None)
+    return count
+
+
+# Orders -----------------------------------------------------------------------------------------
+
+
+def _lock_open_orders(instrument: Instrument) -> list[Order]:
+    found = Order.objects.select_for_update().filter(
+        instrument=instrument, status__in=OPEN_STATUSES
+    )
+    rows = list(found.order_by("pk"))
+    for order in rows:
+        order.instrument = instrument
+    return rows
+
+
+def _restate_holds(open_orders: Sequence[Order], ratio: Fraction) -> Counter[int]:
+    """Count the holds of sell orders in new shares; what each account then holds, by its id."""
+    sellers = [order for order in open_orders if order.side == Side.SELL]
+    references = {order.pair_id or order.pk for order in sellers}
+    reserved = Counter[int]()
+    for hold in Hold.objects.filter(reference__in=references, ended_at__isnull=True).order_by("pk"):
+        holds.restate(hold, remaining=terms.units_after_split(hold.remaining, ratio), factor=ratio)
+        reserved[hold.account_id] += hold.remaining
+    return reserved
+
+
+def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime) -> None:
+    """The rest of each order in new shares; one of which nothing is left is canceled."""
+    kept, vanished = [], []
+    for order in open_orders:
+        values = _restated(order, ratio)
+        if 0 in values.values() or values["quantity"] == order.filled_quantity:
+            vanished.append(order)
+            continue
+        for name, value in values.items():
+            setattr(order, name, value)
+        order.updated_at = now
+        kept.append(order)
+    Order.objects.bulk_update(kept, [*RESTATED, "updated_at"], batch_size=200)
+    _tell(kept)
+    orders.end(vanished, OrderStatus.CANCELED, reason=REASON, now=now)
+
+
+def _restated(order: Order, ratio: Fraction) -> dict[str, Decimal | int | None]:
+    """What of an order is counted in shares or dollars a share, as it is after the split."""
+    increment, buys = order.instrument.price_increment, order.side == Side.BUY
+    values: dict[str, Decimal | int | None] = {name: getattr(order, name) for name in RESTATED}
+    if order.quantity is not None:
+        left = terms.units_after_split(order.remaining_quantity, ratio)
+        values["quantity"] = order.filled_quantity + left
+    for name in GRID_PRICES:
+        if (price := getattr(order, name)) is not None:
+            values[name] = terms.order_price_after_split(price, ratio, increment, buys=buys)
+    for name in FREE_PRICES:
+        if (price := getattr(order, name)) is not None:
+            values[name] = terms.price_after_split(price, ratio)
+    return values
+
+
+def _tell(changed: Sequence[Order]) -> None:
+    """The owners are told that their orders work (or wait) on, as they are now."""
+    told = [(order.owner_id, [_update(order)]) for order in changed]
+    counts = Counter(owner_id for owner_id, _ in told)
+    rows = [(owner_id, counts[owner_id]) for owner_id in sorted(counts)]
+    (numbers,) = statements.run((order_rows.COUNT_UPDATES, rows))
+    updates.send(told, numbers)
+
+
+def _update(order: Order) -> documents.Document:
+    waits = order.status in (OrderStatus.ACCEPTED, OrderStatus.HELD)
+    return {
+        "event": "accepted" if waits else "new",
+        "order": documents.order(order, with_legs=False),
+        "execution": None,
+    }
+
+
+# Shares -----------------------------------------------------------------------------------------
+
+
+def _exchange_shares(
+    action: CorporateAction, reserved: Mapping[int, int], ratio: Fraction, now: datetime
+) -> int:
+    """Give every holder new shares for old; the market takes the one and gives the other."""
+    asset = action.instrument.asset
+    owners = [owner_id for owner_id, _ in holders.now(asset.code)]
+    accounts = ledger.lock(owners, [asset], roles=[HouseAccount.MARKET])
+    market = accounts[HouseAccount.MARKET, asset.code]
+    given: list[Entitlement] = []
+    with ledger.journal(now) as entries:
+        for owner_id in owners:
+            account = accounts[owner_id, asset.code]
+            entitlement = _entitlement(action, owner_id, account, ratio, now)
+            lines = _lines(account, entitlement.units_after, reserved.get(account.pk, 0))
+            change = sum(line.units for line in lines)
+            given.append(entitlement)
+            if any(line.units for line in lines):
+                entries.post(
+                    kind=EntryKind.SPLIT,
+                    reference=entitlement.pk,
+                    lines=[*lines, Line(market, -change)],
+                )
+    Entitlement.objects.bulk_create(given, batch_size=200)
+    return len(given)
+
+
+def _entitlement(
+    action: CorporateAction,
+    owner_id: UUID,
+    account: LedgerAccount,
+    ratio: Fraction,
+    now: datetime,
+) -> Entitlement:
+    units = account.available + account.held
+    return Entitlement(
+        id=uuid7(now),
+        action=action,
+        owner_id=owner_id,
+        units=units,
+        units_after=terms.units_after_split(units, ratio),
+        cents=0,
+        carried_out_at=now,
+    )
+
+
+def _lines(account: LedgerAccount, units_after: int, held_after: int) -> list[Line]:
+    """What is held is what the holds reserve; the rest is available."""
+    return [
+        Line(account, units_after - held_after - account.available, Bucket.AVAILABLE),
+        Line(account, held_after - account.held, Bucket.HELD),
+    ]
+
+
+# Prices -----------------------------------------------------------------------------------------
+
+
+def _restate_quote(quote: Quote, ratio: Fraction) -> None:
+    increment = quote.instrument.price_increment
+    for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
+        down = name != "ask"
+        new = terms.order_price_after_split(getattr(quote, name), ratio, increment, buys=down)
+        setattr(quote, name, max(new, increment))
+    for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
+        setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))
+    quote.save()
+
+
+def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:
+    """History is shown in today's shares, as charts do: else a split would look like a crash."""
+    new, old = ratio.numerator, ratio.denominator
+    factor = Value(Decimal(old) / Decimal(new), DecimalField(max_digits=30, decimal_places=20))
+    places = decimals(instrument.price_increment)
+    prices = {
+        name: Round(F(name) * factor, precision=places) for name in ("open", "high", "low", "close")
+    }
+    Candle.objects.filter(instrument=instrument).update(**prices, volume=F("volume") * new / old)

@@ -1,0 +1,113 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from exchange.models.instruments import Instrument
+
+
+class ActionKind(models.TextChoices):
+    COUPON = "coupon", "interest of a bond"
+    REDEMPTION = "redemption", "repayment of a bond"
+    DIVIDEND = "dividend", "cash for each share"
+    SPLIT = "split", "new shares for old"
+
+
+class CorporateAction(models.Model):
+    """What an issuer does for its holders, once for each instrument, kind and date.
+
+    Whoever buys on or after `ex_date` has no part in it. `amount` is in dollars: of a dividend for
+    each share, of a coupon or redemption for each 100 of face value. A split gives `new_shares` for
+    `old_shares`. It is carried out on `payable_date` (New York), and `carried_out_at` is set then.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="corporate_actions"
+    )
+    kind = models.CharField(max_length=10, choices=ActionKind)
+    ex_date = models.DateField(help_text="The first day on which a buyer has no part in it.")
+    payable_date = models.DateField()
+    amount = models.DecimalField(
+        max_digits=18,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="Dollars for each share (dividend) or for 100 of face value.",
+    )
+    new_shares = models.PositiveIntegerField(null=True, blank=True, help_text="Of a split.")
+    old_shares = models.PositiveIntegerField(null=True, blank=True, help_text="Of a split.")
+    announced_at = models.DateTimeField()
+    carried_out_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "kind", "ex_date"], name="corporate_action_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(payable_date__gte=models.F("ex_date")),
+                name="corporate_action_pays_after_ex_date",
+            ),
+            # What is null is neither above zero nor not: a check would let it pass.
+            models.CheckConstraint(
+                condition=Q(
+                    kind="split",
+                    amount__isnull=True,
+                    new_shares__isnull=False,
+                    new_shares__gt=0,
+                    old_shares__isnull=False,
+                    old_shares__gt=0,
+                )
+                | Q(
+                    kind__in=["coupon", "redemption", "dividend"],
+                    amount__isnull=False,
+                    amount__gt=0,
+                    new_shares__isnull=True,
+                    old_shares__isnull=True,
+                ),
+                name="corporate_action_amount_or_ratio",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["payable_date"],
+                condition=Q(carried_out_at__isnull=True),
+                name="corporate_action_due",
+            )
+        ]
+        ordering = ["-ex_date", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.instrument_id} on {self.ex_date}"
+
+
+class Entitlement(models.Model):
+    """What one corporate action did to one holder. Never changed.
+
+    `units` are those that it was reckoned on, `units_after` what became of them (the same, but for
+    a split or a redemption); `cents` were paid. Its id is the reference of its journal entry.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    action = models.ForeignKey(
+        CorporateAction, on_delete=models.PROTECT, related_name="entitlements"
+    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    units = models.BigIntegerField()
+    units_after = models.BigIntegerField()
+    cents = models.BigIntegerField()
+    carried_out_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["action", "owner"], name="entitlement_once"),
+            models.CheckConstraint(
+                condition=Q(units__gt=0, units_after__gte=0, cents__gte=0),
+                name="entitlement_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} units of {self.owner_id}"

@@ -1,0 +1,380 @@
+"""Splits: holders, holds, open orders, quote and candles, all in new shares at once."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authentication.models import User
+from authentication.tests.api_client import signed_in_client
+from banking import books
+from banking.models import JournalEntry, LedgerAccount
+from banking.tests.parallel import at_once
+from be.api.identifiers import uuid7
+from be.api.refusals import Refusal
+from exchange.corporate import due, terms
+from exchange.market import book, candles
+from exchange.models import (
+    ActionKind,
+    Candle,
+    CorporateAction,
+    Entitlement,
+    Execution,
+    Instrument,
+    Interval,
+    Order,
+    OrderClass,
+    OrderFeed,
+    Quote,
+    Simulator,
+)
+from exchange.tests.market import (
+    NOW,
+    advance,
+    balance,
+    make_customer,
+    make_instrument,
+    place,
+    set_quote,
+    tick,
+)
+from exchange.trading import orders, reconciliation
+from exchange.trading.requests import StopLoss, TakeProfit
+
+pytestmark = pytest.mark.django_db
+
+EX_DATE = date(2026, 3, 2)
+LATER = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
+
+
+def enter_split(instrument: Instrument, new: int, old: int) -> CorporateAction:
+    return CorporateAction.objects.create(
+        id=uuid7(NOW),
+        instrument=instrument,
+        kind=ActionKind.SPLIT,
+        ex_date=EX_DATE,
+        payable_date=EX_DATE,
+        new_shares=new,
+        old_shares=old,
+        announced_at=NOW,
+    )
+
+
+def split(instrument: Instrument, new: int, old: int) -> None:
+    enter_split(instrument, new, old)
+    assert len(due.run(now=LATER)) == 1
+
+
+@pytest.fixture
+def aapl() -> Instrument:
+    instrument = make_instrument()
+    set_quote(instrument, "199.98", "200.00", size="1000000")
+    return instrument
+
+
+@pytest.fixture
+def alice() -> User:
+    return make_customer(dollars="100000")
+
+
+def shares(user: User, instrument: Instrument) -> tuple[Decimal, Decimal]:
+    return balance(user, instrument.asset)
+
+
+def assert_books_are_right() -> None:
+    assert [*books.check(), *reconciliation.check()] == []
+
+
+def gtc(user: User, side: str, quantity: str, limit: str) -> Order:
+    return place(user, side, quantity, limit=limit, time_in_force="gtc")
+
+
+def test_holders_get_new_shares_for_old_and_the_market_quotes_them(aapl, alice):
+    place(alice, "buy", "10.5")
+    cash = balance(alice)
+
+    split(aapl, 4, 1)
+
+    assert shares(alice, aapl) == (42, 0)
+    assert balance(alice) == cash
+    quote = Quote.objects.get()
+    assert (quote.bid, quote.ask, quote.price) == (
+        Decimal("49.99"),
+        Decimal("50.00"),
+        Decimal("49.99"),
+    )
+    assert quote.ask_size == aapl.asset.units(Decimal(4_000_000))
+    assert_books_are_right()
+
+
+def test_a_fraction_of_the_smallest_unit_is_dropped(aapl, alice):
+    place(alice, "buy", "10.000001")
+
+    split(aapl, 1, 3)
+
+    assert shares(alice, aapl) == (Decimal("3.333333"), 0)
+    given = Entitlement.objects.get()
+    assert (given.units, given.units_after) == (10_000_001, 3_333_333)
+    assert_books_are_right()
+
+
+def test_open_orders_are_counted_in_new_shares_and_prices(aapl, alice):
+    place(alice, "buy", "10")
+    buying, selling = gtc(alice, "buy", "3", "100.01"), gtc(alice, "sell", "4", "300.01")
+    stop = place(
+        alice, "sell", "2", order_type="stop", stop_price=Decimal("150.01"), time_in_force="gtc"
+    )
+    held = balance(alice)[1]
+
+    split(aapl, 2, 1)
+
+    for order in (buying, selling, stop):
+        order.refresh_from_db()
+    # On the grid, in favour of the owner: a buy's price down, a sell's up.
+    assert (buying.limit_price, buying.quantity) == (Decimal("50.00"), 6_000_000)
+    assert (selling.limit_price, selling.quantity) == (Decimal("150.01"), 8_000_000)
+    assert (stop.stop_price, stop.quantity) == (Decimal("75.01"), 4_000_000)
+    assert shares(alice, aapl) == (8, 12)
+    assert balance(alice)[1] == held
+    assert_books_are_right()
+    bids, asks = book.whole_book(aapl, Quote.objects.get(), 10, LATER)
+    assert Decimal("50.00") in {level.price for level in bids} or bids
+    assert asks[0].price == Decimal("100.00")
+
+
+def test_orders_trade_on_after_a_split_as_if_they_had_been_placed_in_new_shares(aapl, alice):
+    place(alice, "buy", "10")
+    buying, selling = gtc(alice, "buy", "3", "100.01"), gtc(alice, "sell", "4", "300.01")
+    split(aapl, 2, 1)
+
+    advance(tick("AAPL", "49.98", "50.00", size="1000000"), at=LATER + timedelta(seconds=1))
+    advance(tick("AAPL", "150.01", "150.03", size="1000000"), at=LATER + timedelta(seconds=2))
+
+    for order in (buying, selling):
+        order.refresh_from_db()
+        assert order.status == "filled"
+    assert shares(alice, aapl) == (20 + 6 - 8, 0)
+    assert balance(alice)[1] == 0
+    assert_books_are_right()
+
+
+def test_an_order_filled_in_part_keeps_its_fills_and_the_rest_becomes_new_shares(aapl, alice):
+    bob = make_customer("bob@example.com", dollars="100000")
+    resting = gtc(alice, "buy", "5", "199.99")
+    place(bob, "buy", "2")
+    place(bob, "sell", "2")
+
+    split(aapl, 3, 1)
+
+    resting.refresh_from_db()
+    assert (resting.filled_quantity, resting.quantity) == (2_000_000, 11_000_000)
+    assert shares(alice, aapl) == (6, 0)
+    advance(tick("AAPL", "60.00", "60.02", size="1000000"), at=LATER + timedelta(seconds=1))
+    resting.refresh_from_db()
+    assert resting.status == "filled"
+    assert shares(alice, aapl) == (15, 0)
+    assert_books_are_right()
+
+
+def test_brackets_and_their_legs_stay_whole(aapl, alice):
+    entry = place(
+        alice,
+        "buy",
+        "3",
+        limit="150.00",
+        time_in_force="gtc",
+        order_class=OrderClass.BRACKET,
+        take_profit=TakeProfit(Decimal("300.00")),
+        stop_loss=StopLoss(Decimal("120.00")),
+    )
+
+    split(aapl, 2, 1)
+    advance(tick("AAPL", "74.98", "75.00", size="1000000"), at=LATER + timedelta(seconds=1))
+    advance(tick("AAPL", "74.98", "75.00", size="1000000"), at=LATER + timedelta(seconds=2))
+
+    entry.refresh_from_db()
+    assert entry.status == "filled"
+    profit, loss = Order.objects.filter(parent=entry).order_by("order_type")
+    assert {profit.quantity, loss.quantity} == {6_000_000}
+    assert shares(alice, aapl) == (0, 6)
+    assert_books_are_right()
+    advance(tick("AAPL", "150.00", "150.02", size="1000000"), at=LATER + timedelta(seconds=3))
+    profit.refresh_from_db()
+    loss.refresh_from_db()
+    assert (profit.status, loss.status) == ("filled", "canceled")
+    assert shares(alice, aapl) == (0, 0)
+    assert_books_are_right()
+
+
+def test_two_exits_that_share_a_hold_share_it_in_new_shares(aapl, alice):
+    place(alice, "buy", "3.000001")
+    place(
+        alice,
+        "sell",
+        "3.000001",
+        limit="300.00",
+        time_in_force="gtc",
+        order_class=OrderClass.OCO,
+        stop_loss=StopLoss(Decimal("120.00")),
+    )
+
+    split(aapl, 1, 2)
+
+    assert shares(alice, aapl) == (0, Decimal("1.500000"))
+    assert set(Order.objects.filter(status="new").values_list("quantity", flat=True)) == {1_500_000}
+    assert_books_are_right()
+
+
+def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
+    place(alice, "buy", "2")
+    trailing = place(
+        alice,
+        "sell",
+        "2",
+        order_type="trailing_stop",
+        trail_amount=Decimal("10.00"),
+        time_in_force="gtc",
+    )
+
+    split(aapl, 2, 1)
+    advance(tick("AAPL", "110.00", "110.02", size="1000000"), at=LATER + timedelta(seconds=1))
+
+    trailing.refresh_from_db()
+    assert (trailing.trail_amount, trailing.stop_price) == (5, 105)
+    assert_books_are_right()
+
+
+def test_an_order_of_which_nothing_is_left_is_canceled(aapl, alice):
+    place(alice, "buy", "1")
+    tiny, cheap = gtc(alice, "sell", "0.000001", "300.00"), gtc(alice, "buy", "1", "0.01")
+
+    split(aapl, 1, 2)
+    split_again = CorporateAction.objects.get()
+    assert split_again.carried_out_at == LATER
+
+    tiny.refresh_from_db()
+    cheap.refresh_from_db()
+    assert (tiny.status, tiny.reject_reason) == ("canceled", "split")
+    assert (cheap.status, cheap.limit_price) == ("new", Decimal("0.02"))
+    assert shares(alice, aapl) == (Decimal("0.500000"), 0)
+    assert_books_are_right()
+
+
+def test_a_limit_that_becomes_less_than_an_increment_is_canceled(aapl, alice):
+    cheap = gtc(alice, "buy", "1", "0.01")
+
+    split(aapl, 2, 1)
+
+    cheap.refresh_from_db()
+    assert (cheap.status, cheap.reject_reason) == ("canceled", "split")
+    assert balance(alice)[1] == 0
+    assert_books_are_right()
+
+
+def test_owners_are_told_and_the_api_shows_the_order_as_it_is_now(
+    aapl, alice, django_capture_on_commit_callbacks, monkeypatch
+):
+    sent = []
+    monkeypatch.setattr(
+        "exchange.streaming.publish.order_updates", lambda **message: sent.append(message)
+    )
+    order = gtc(alice, "buy", "3", "100.00")
+    before = OrderFeed.objects.get().sequence
+
+    with django_capture_on_commit_callbacks(execute=True):
+        split(aapl, 4, 1)
+
+    (message,) = sent
+    (update,) = message["updates"]
+    assert (update["event"], update["sequence"]) == ("new", before + 1)
+    document = signed_in_client(alice).get(f"/api/exchange/api/v1/orders/{order.pk}/").json()
+    assert document["limit_price"] == update["order"]["limit_price"] == "25.00"
+    assert document["quantity"] == update["order"]["quantity"] == "12"
+
+
+def test_candles_are_shown_in_new_shares(aapl):
+    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.01"), 3_000_000)])
+    Simulator.objects.create(name="default", state={"at": "whenever"})
+
+    split(aapl, 3, 1)
+
+    for candle in Candle.objects.filter(interval=Interval.ONE_DAY):
+        assert (candle.close, candle.volume) == (Decimal("66.67"), 9_000_000)
+    assert Simulator.objects.get().state is None
+
+
+def test_executions_stay_as_they_happened(aapl, alice):
+    place(alice, "buy", "2")
+
+    split(aapl, 2, 1)
+
+    fill = Execution.objects.get()
+    assert (fill.quantity, fill.price) == (2_000_000, 200)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orders_that_come_during_a_split_are_before_it_or_after_it():
+    aapl, alice = make_instrument(), make_customer(dollars="1000000")
+    set_quote(aapl, "199.98", "200.00", size="1000000")
+    place(alice, "buy", "100")
+    enter_split(aapl, 2, 1)
+
+    def attempt(call):
+        try:
+            call()
+        except Refusal as refusal:
+            return refusal.code
+        return ""
+
+    calls = [
+        *[partial(due.run, now=LATER)] * 2,
+        *[partial(place, alice, "buy", "1")] * 5,
+        *[partial(place, alice, "sell", "1")] * 5,
+        *[partial(gtc, alice, "sell", "1", "300.00")] * 4,
+        partial(orders.cancel_all, owner_id=alice.pk, now=NOW),
+    ]
+    assert set(at_once([partial(attempt, call) for call in calls])) == {""}
+
+    assert JournalEntry.objects.filter(kind="split").count() == 1
+    account = LedgerAccount.objects.get(owner=alice, asset="AAPL")
+    given = Entitlement.objects.get()
+    assert given.units_after == 2 * given.units
+    assert account.available + account.held >= 195_000_000
+    assert_books_are_right()
+
+
+@given(
+    units=st.integers(1, 10**12),
+    parts=st.lists(st.integers(0, 10**9), max_size=5),
+    new=st.integers(1, 50),
+    old=st.integers(1, 50),
+)
+def test_what_holds_reserve_is_never_more_than_what_there_is(units, parts, new, old):
+    ratio = Fraction(new, old)
+    reserved = [part for part in parts if part <= units // len(parts)]
+
+    after = sum(terms.units_after_split(part, ratio) for part in reserved)
+
+    assert after <= terms.units_after_split(units, ratio)
+    assert terms.units_after_split(units - sum(reserved), ratio) <= (
+        terms.units_after_split(units, ratio) - after
+    )
+
+
+@given(
+    quantity=st.integers(1, 10**9),
+    cents=st.integers(1, 10**6),
+    new=st.integers(1, 50),
+    old=st.integers(1, 50),
+)
+def test_what_was_held_for_a_buy_covers_it_after_a_split(quantity, cents, new, old):
+    ratio, price = Fraction(new, old), Decimal(cents) / 100
+    new_price = terms.order_price_after_split(price, ratio, Decimal("0.01"), buys=True)
+
+    assert Fraction(new_price) * terms.units_after_split(quantity, ratio) <= (
+        Fraction(price) * quantity
+    )

@@ -1,0 +1,56 @@
+"""Past quantities and prices in today's shares, as candles have them.
+
+The journal and executions speak of the shares of their time. Where they meet candles, which are
+restated by a split, both are counted in the shares that there are now.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from banking.assets import EXACT
+from exchange.models import ActionKind, CorporateAction
+
+Splits = dict[str, list[tuple[datetime, Fraction]]]
+
+
+def of(symbols: Collection[str]) -> Splits:
+    """The splits that were carried out, by symbol: when, and how many new shares for one old."""
+    rows = CorporateAction.objects.filter(
+        instrument__symbol__in=symbols, kind=ActionKind.SPLIT, carried_out_at__isnull=False
+    ).values_list("instrument__symbol", "carried_out_at", "new_shares", "old_shares")
+    found: Splits = defaultdict(list)
+    for symbol, at, new, old in rows:
+        if at is not None:
+            found[symbol].append((at, Fraction(new or 0, old or 1)))
+    return found
+
+
+def ratio_since(at: datetime, splits: Iterable[tuple[datetime, Fraction]]) -> Fraction:
+    """How many of today's shares one share of that time has become."""
+    ratio = Fraction(1)
+    for split_at, each in splits:
+        if split_at > at:
+            ratio *= each
+    return ratio
+
+
+def units_today(
+    times: Sequence[datetime], units: Sequence[int], splits: Sequence[tuple[datetime, Fraction]]
+) -> list[int]:
+    """What the units at each time are in today's shares, down to whole units."""
+    if not splits:
+        return list(units)
+    return [int(count * ratio_since(at, splits)) for at, count in zip(times, units, strict=True)]
+
+
+def price_today(
+    price: Decimal, at: datetime, splits: Iterable[tuple[datetime, Fraction]]
+) -> Decimal:
+    """The price of one of today's shares, where `price` was paid for a share of that time."""
+    ratio = ratio_since(at, splits)
+    if ratio == 1:
+        return price
+    return EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), ratio.numerator)
