@@ -173,7 +173,10 @@ def test_a_lot_too_small_for_a_new_share_leaves_its_cost_to_its_neighbour():
 
 
 def test_shares_of_which_nothing_is_left_are_a_loss_of_their_cost():
-    history = [trade(1, "buy", "0.000003", "0.30"), a_split(2, "0.000003", "0.000000")]
+    history: list[lots.Event] = [
+        trade(1, "buy", "0.000003", "0.30"),
+        a_split(2, "0.000003", "0.000000"),
+    ]
 
     book = lots.match_lots(history, method=LotMethod.FIFO)
 
