@@ -11,7 +11,8 @@ from authentication.models import User
 from exchange.models import Instrument, Order, OrderType
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
-from exchange.trading.requests import StopPriceReached
+from exchange.trading import orders
+from exchange.trading.requests import ReplaceRequest, StopPriceReached
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -139,6 +140,18 @@ def test_a_trailing_stop_follows_the_market_up_and_never_down(holder: User):
     assert stands == ["187.00", "187.00", "195.00", "195.00"]
     prices("195.00", start=20)
     assert state(order) == ("filled", "195.00")
+
+
+def test_a_trail_that_would_be_triggered_at_once_is_refused(holder: User):
+    order = trailing(holder, trail_amount=Decimal("20.00"))
+    prices("200.00", "190.00")
+    shorter = ReplaceRequest(trail_amount=Decimal("10.00"))  # 190.00 below the peak of 200.00
+    with pytest.raises(StopPriceReached):
+        orders.replace(owner_id=holder.pk, order_id=order.pk, request=shorter, now=NOW)
+    assert state(order) == ("new", None)
+    shorter = ReplaceRequest(trail_amount=Decimal("10.01"))
+    new = orders.replace(owner_id=holder.pk, order_id=order.pk, request=shorter, now=NOW)
+    assert (new.status, new.stop_price) == ("new", Decimal("189.99"))
 
 
 def test_a_trailing_buy_follows_the_market_down(alice: User, aapl: Instrument):

@@ -152,6 +152,7 @@ def rewrite(old: Order, request: requests.ReplaceRequest, market: Market, now: d
     order.order_class, order.parent_id, order.pair_id = old.order_class, old.parent_id, old.pair_id
     if old.peak_price is not None:
         trail(order, stops.better_peak(old.side, old.peak_price, market.quote.price))
+        requests.require_not_reached(order.side, order.stop_price, market.quote)
     return order
 
 
