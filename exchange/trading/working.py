@@ -52,11 +52,13 @@ def look(order: Order, market: Market, now: datetime) -> Meeting:
     at_most = FIRST_LOOK
     while True:
         worst = reservations.worst_price(order)
-        found = order_rows.lock_met(market, side=order.side, worst=worst, at_most=at_most, now=now)
+        found, may_be_more = order_rows.lock_met(
+            market, side=order.side, worst=worst, at_most=at_most, now=now
+        )
         resting = _one_of_each_pair(found)
         outcome = _match(order, resting, levels, now)
         met = {match.order_id for match in outcome.matches}
-        if len(found) < at_most or not {maker.pk for maker in resting} <= met:
+        if not may_be_more or not {maker.pk for maker in resting} <= met:
             if _kills(order, outcome):
                 return Meeting((), matching.Outcome((), outcome.wanted, outcome.self_trade))
             return Meeting(tuple(maker for maker in resting if maker.pk in met), outcome)
