@@ -228,9 +228,8 @@ def _sequences_never_fall(before: State, after: State) -> Iterator[str]:
             order.status,
             order.filled_quantity,
         )
-        woke = old is not None and (old.status, order.status) == ("held", "accepted")
         owner = order.owner_id
-        if moved and not woke and after.sequences[owner] == before.sequences.get(owner, 0):
+        if moved and after.sequences[owner] == before.sequences.get(owner, 0):
             yield f"{_name(order)} has changed and its owner was not told"
 
 
