@@ -168,6 +168,17 @@ def test_an_expired_entry_ends_its_bracket(client: APIClient, alice: User, aapl:
     assert balance(alice) == (10_000, 0)
 
 
+def test_an_entry_that_expires_half_filled_takes_its_exits_with_it(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    """They are of the same day."""
+    bracket = post(client, BRACKET, time_in_force="day")
+    rounds("179.98", size="4")
+    orders.expire_due(now=NOW + timedelta(days=1))
+    assert states(client, bracket) == ["expired", "expired", "canceled"]
+    assert balance(alice, aapl.asset) == (4, 0)
+
+
 def test_an_oto_order_puts_its_one_exit_to_work(client: APIClient, alice: User, aapl: Instrument):
     oto = post(client, BRACKET, order_class="oto", take_profit=None)
     rounds("179.00")

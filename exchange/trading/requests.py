@@ -20,7 +20,6 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading import stops
-from exchange.trading.stops import Trail
 
 CENT = Decimal("0.01")
 MAX_PRICE = Decimal(10_000_000)
@@ -72,10 +71,6 @@ class OrderRequest:
     order_class: OrderClass = OrderClass.SIMPLE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
-
-    @property
-    def trail(self) -> Trail:
-        return Trail(self.trail_amount, self.trail_percent)
 
 
 @dataclass(frozen=True, slots=True)
