@@ -234,6 +234,13 @@ def test_a_notional_larger_than_the_book_ends_canceled_with_what_it_got(
     assert balance(alice, aapl.asset)[0] == Decimal(order["filled_quantity"])
 
 
+def test_a_notional_that_meets_nobody_finds_no_liquidity(client: APIClient, aapl: Instrument):
+    place(market.make_customer("carol@example.com", "100000000"), quantity="1000000")
+    body = {"symbol": "AAPL", "side": "buy", "order_type": "market", "notional": "9000.00"}
+    order = client.post(URL, body).json()
+    assert (order["status"], order["reject_reason"]) == ("canceled", "no_liquidity")
+
+
 def test_what_is_left_of_an_order_may_be_worth_less_than_a_cent(
     client: APIClient, alice: User, bob: User
 ):

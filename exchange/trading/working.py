@@ -149,7 +149,7 @@ def _settle_rest(blotter: Blotter, working: Working, outcome: matching.Outcome) 
     if not order.is_open:
         return
     if not _rests(order, outcome):
-        reason = _why_not(order, outcome)
+        reason = _why_not(order, outcome, blotter.now)
         lifecycle.end(blotter, working, OrderStatus.CANCELED, reason=reason)
         return
     if order.status == OrderStatus.ACCEPTED:
@@ -163,12 +163,14 @@ def _rests(order: Order, outcome: matching.Outcome) -> bool:
     return stays and order.limit_price is not None and not outcome.self_trade
 
 
-def _why_not(order: Order, outcome: matching.Outcome) -> str:
+def _why_not(order: Order, outcome: matching.Outcome, now: datetime) -> str:
     if outcome.self_trade:
         return "self_trade"
     if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
         return f"{order.time_in_force}_unfilled"
-    return "notional_too_small" if order.quantity is None else "no_liquidity"
+    if order.quantity is None and not _budget(order, now).units_at(reservations.worst_price(order)):
+        return "notional_too_small"
+    return "no_liquidity"
 
 
 def let_wait(blotter: Blotter, working: Working, status: OrderStatus) -> None:
