@@ -253,6 +253,17 @@ def test_a_held_exit_can_be_replaced_before_its_entry_is_filled(
     assert sorted(states(client, bracket)) == ["canceled", "filled", "filled", "replaced"]
 
 
+def test_the_held_exit_of_an_oto_order_can_be_replaced(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    oto = post(client, BRACKET, order_class="oto", take_profit=None)
+    answer = client.patch(f"{URL}{oto['legs'][0]['id']}/", {"stop_price": "175.00"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "held")
+    rounds("179.00", "174.00")
+    assert states(client, oto) == ["filled", "replaced", "filled"]
+    assert balance(alice, aapl.asset) == (0, 0)
+
+
 def test_a_replaced_entry_keeps_its_exits(client: APIClient, alice: User, aapl: Instrument):
     bracket = post(client, BRACKET)
     answer = client.patch(f"{URL}{bracket['id']}/", {"limit_price": "185.00"})

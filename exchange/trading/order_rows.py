@@ -261,6 +261,24 @@ def _lock(
     return [_order(row, market.instrument) for row in rows]
 
 
+def due(now: datetime, *, at_most: int) -> list[UUID]:
+    """Orders whose time is up. Legs that are held end with their entry.
+
+    In the words of the index `order_expiry`, or every round would read all orders there ever were.
+    """
+    rows = statements.query(
+        "SELECT id FROM exchange_order WHERE status IN ('accepted', 'new', 'partially_filled') "
+        "AND expires_at <= %s LIMIT %s",
+        (now, at_most),
+    )
+    return [_uuid(row[0]) for row in rows]
+
+
+def _uuid(value: UUID | str) -> UUID:
+    """SQLite gives its text."""
+    return value if isinstance(value, UUID) else UUID(value)
+
+
 def save_trailing(orders: Sequence[Order]) -> None:
     """Write where these trailing stops stand now."""
     statements.run(
@@ -316,4 +334,4 @@ def mark_unworked(instruments: Collection[UUID]) -> list[UUID]:
         f"EXISTS ({of_quote} o.status = 'accepted')) RETURNING instrument_id",
         values,
     )
-    return [row[0] if isinstance(row[0], UUID) else UUID(row[0]) for row in rows]
+    return [_uuid(row[0]) for row in rows]
