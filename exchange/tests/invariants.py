@@ -174,6 +174,7 @@ def violations(before: State, after: State) -> Iterator[str]:
     yield from _the_book_is_not_crossed(after)
     yield from _better_comes_first(before, after)
     yield from _cash_comes_from_somewhere(before, after)
+    yield from _the_house_has_its_share(after)
 
 
 def _nothing_is_overdrawn(state: State) -> Iterator[str]:
@@ -505,6 +506,21 @@ def _flow(state: State, owner: UUID) -> int:
             sign = -1 if order.side == Side.BUY else 1
             cents += sum(sign * fill.cents - fill.fee_cents for fill in fills)
     return cents
+
+
+def _the_house_has_its_share(state: State) -> Iterator[str]:
+    """Fees, odd cents between customers, and what the street was paid, each where it belongs."""
+    due = {"fees": 0, "rounding": 0, "market": 0}
+    for fills in state.trades.values():
+        role = "market" if len(fills) == 1 else "rounding"
+        for fill in fills:
+            due["fees"] += fill.fee_cents
+            due[role] += fill.cents if state.orders[fill.order_id].side == Side.BUY else -fill.cents
+    house = Posting.objects.filter(account__owner=None, account__asset="USD")
+    has = dict(house.values_list("account__house").annotate(Sum("units")))
+    for role, cents in due.items():
+        if has.get(role, 0) != cents:
+            yield f"the house has {has.get(role, 0)} cents of {role}, not {cents}"
 
 
 def left_behind(state: State, instrument: UUID) -> Iterator[str]:
