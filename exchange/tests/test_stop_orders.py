@@ -8,6 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
+from banking.assets import USD
 from exchange.models import Instrument, Order, OrderType
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
@@ -92,6 +93,21 @@ def test_a_gap_that_nobody_can_pay_for_cancels_the_stop(aapl: Instrument):
     assert state(order) == ("canceled", None)
     assert order.reject_reason == "insufficient_funds"
     assert balance(poor) == (210, 0)
+
+
+def test_a_gap_that_costs_more_than_the_hold_takes_the_rest_from_what_is_available(
+    alice: User, aapl: Instrument
+):
+    """Several fills; after the first of them the others still cost more than all of the hold."""
+    order = stop(alice, "buy", "195.00", quantity="10")
+    assert balance(alice) == (Decimal("7952.50"), Decimal("2047.50"))
+    advance(tick("AAPL", "230.00", "230.02", size="1"))
+    order.refresh_from_db()
+    assert order.status == "filled"
+    spent = USD.amount(sum(fill.cents for fill in order.executions.all()))
+    assert order.executions.count() > 2
+    assert spent > Decimal("2300.20")
+    assert balance(alice) == (10_000 - spent, 0)
 
 
 def test_a_stop_limit_becomes_a_limit_order_and_rests_when_the_gap_is_too_wide(holder: User):
