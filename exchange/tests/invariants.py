@@ -467,10 +467,15 @@ def _is_due(order: Order, now: datetime | None) -> bool:
 
 
 def _better_comes_first(before: State, after: State) -> Iterator[str]:
-    """No order that rests is filled while a better one, or an older one, rests beside it."""
+    """No order that rests is filled while a better one, or an older one, rests beside it.
+
+    One whose day is over is no longer there, even before a round has ended it.
+    """
+    now = max((order.updated_at for order in after.orders.values()), default=None)
     for instrument in after.quotes:
         rested = {order.pk for order in _resting(before, instrument)}
-        waiting = [order for order in _resting(after, instrument) if order.pk in rested]
+        there = [order for order in _resting(after, instrument) if not _is_due(order, now)]
+        waiting = [order for order in there if order.pk in rested]
         for key in rested:
             order, old = after.orders[key], before.orders[key]
             if order.filled_quantity == old.filled_quantity:
