@@ -221,10 +221,8 @@ def expire_due(*, now: datetime) -> int:
 
 @transactions.atomic
 def _expire_some(*, now: datetime) -> int:
-    due = Order.objects.filter(status__in=OPEN_STATUSES, expires_at__lte=now)
-    some = Order.objects.filter(
-        pk__in=list(due.values_list("pk", flat=True)[:EXPIRE_AT_ONCE]), status__in=OPEN_STATUSES
-    )
+    due = order_rows.due(now, at_most=EXPIRE_AT_ONCE)
+    some = Order.objects.filter(pk__in=due, status__in=OPEN_STATUSES)
     _lock_quotes_of_tied(some)
     orders = list(_lock_orders(some).values())
     _end_all(orders, OrderStatus.EXPIRED, now)

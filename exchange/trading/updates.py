@@ -43,6 +43,8 @@ def _events(
         yield ("accepted" if _waits(order.status) else "new"), None
     elif waited and order.status not in ENDINGS and not _waits(order.status):
         yield "new", None
+    elif working.status_before == OrderStatus.HELD and order.status == OrderStatus.ACCEPTED:
+        yield "accepted", None
     units = order.filled_quantity - sum(fill.quantity for fill in working.new_fills)
     for fill, document in zip(working.new_fills, executions[working.fills_before :], strict=True):
         units += fill.quantity
