@@ -225,9 +225,10 @@ def _sequences_never_fall(before: State, after: State) -> Iterator[str]:
             yield f"the feed of {owner} fell from {sequence} to {after.sequences[owner]}"
     for key, order in after.orders.items():
         old = before.orders.get(key)
-        moved = old is None or (old.status, old.filled_quantity) != (
+        moved = old is None or (old.status, old.filled_quantity, old.quantity) != (
             order.status,
             order.filled_quantity,
+            order.quantity,
         )
         owner = order.owner_id
         if moved and after.sequences[owner] == before.sequences.get(owner, 0):

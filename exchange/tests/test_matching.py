@@ -95,7 +95,7 @@ def test_a_budget_buys_whole_steps_and_never_more_than_it_has():
 def test_a_budget_pays_the_interest_on_top_of_the_price():
     budget = Budget(Decimal(100), Decimal(1), AAPL, step=1_000_000, accrued=Decimal(10))
     incoming = Incoming("buy", ALICE, Decimal(200), None, budget)
-    outcome = match(incoming, resting=[], levels=[level("30", 2_000_000), level("10", 1_000_000)])
+    outcome = match(incoming, resting=[], levels=[level("10", 1_000_000), level("30", 2_000_000)])
     # One at 10 + 10 leaves 80 dollars, which buy two at 30 + 10.
     assert [each.units for each in outcome.matches] == [1_000_000, 2_000_000]
 

@@ -120,6 +120,33 @@ def test_an_order_that_waited_is_told_when_it_wakes(
     assert [event for _, event in updates(layer)] == ["accepted", "new", "fill"]
 
 
+def test_the_other_exit_is_told_that_a_part_of_the_first_has_lowered_it(
+    layer: Recorder, alice: User, aapl: Instrument, django_capture_on_commit_callbacks
+):
+    market.give(alice, aapl.asset, "10")
+    with django_capture_on_commit_callbacks(execute=True):
+        profit = market.place(
+            alice,
+            "sell",
+            "10",
+            limit="200.00",
+            order_class=OrderClass.OCO,
+            stop_loss=StopLoss(Decimal("180.00")),
+        )
+        market.advance(market.tick("AAPL", "200.00", "200.02", size="6"))
+    told = [
+        (update["order"]["id"] == str(profit.pk), update["event"], update["order"]["quantity"])
+        for message in layer.messages
+        for update in message.get("updates", ())
+    ]
+    assert told == [
+        (True, "new", "10"),
+        (False, "new", "10"),
+        (True, "partial_fill", "10"),
+        (False, "new", "4"),
+    ]
+
+
 def test_exits_are_told_when_their_entry_has_ended(
     layer: Recorder, alice: User, aapl: Instrument, django_capture_on_commit_callbacks
 ):

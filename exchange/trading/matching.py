@@ -105,7 +105,7 @@ def crosses(side: SideName, limit: Decimal, price: Decimal) -> bool:
 
 
 def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Iterable[Level]) -> Outcome:
-    """Match one order. `resting` is of the other side, best price first, older first."""
+    """Match one order. `resting` and `levels` are of the other side, best first, older first."""
     matches: list[Match] = []
     appetite = _Appetite(incoming.units, incoming.budget)
     for offer in _best_first(incoming.side, resting, levels):

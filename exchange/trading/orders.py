@@ -179,6 +179,11 @@ def _check_replaceable(old: Order, request: ReplaceRequest, now: datetime) -> No
         raise OrderNotReplaceable("The day of the order is over; send a new one.")
     if old.order_type == OrderType.MARKET:
         raise OrderNotReplaceable("A market order has no price to change; cancel it.")
+    if request == ReplaceRequest():
+        raise Invalid(
+            "Send what is to be different; the order would only lose its place in the line.",
+            field="limit_price",
+        )
     if request.quantity is None:
         return
     if old.order_class != OrderClass.SIMPLE:
