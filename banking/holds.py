@@ -63,8 +63,6 @@ def settle(
     given_up = hold.remaining - remaining
     if given_up < 0 or hold.ended_at is not None:
         raise HoldSpent(f"hold {hold.pk} has {hold.remaining}, not {remaining}")
-    if final and remaining:
-        raise ValueError(f"hold {hold.pk} can't end while it reserves {remaining}")
     with ledger.journal(at, joining=journal) as entries:
         entries.change_hold(hold, remaining=remaining, ended_at=at if final else None)
     return given_up

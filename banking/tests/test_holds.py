@@ -110,6 +110,13 @@ def test_a_hold_does_not_grow(alice):
     assert held.remaining == 6000
 
 
+def test_a_hold_does_not_end_while_it_reserves_something(alice):
+    held = hold(give(alice, "100.00"), 6000)
+
+    with pytest.raises(IntegrityError, match="hold_ended_is_empty"), transaction.atomic():
+        holds.settle(held, remaining=1, final=True, at=NOW)
+
+
 def test_one_purpose_has_one_hold(alice):
     account = give(alice, "100.00")
     held = hold(account, 1000)

@@ -15,29 +15,34 @@ _RANDOM_B = (1 << 62) - 1
 _RANDOM_START_BITS = 61
 _STEP_BITS = 32
 
+# Moments whose last id is remembered: more than are being worked on at once.
+_REMEMBERED = 1024
+
 _lock = threading.Lock()
-_last = (-1, 0)
+_counters: dict[int, int] = {}
 
 
 def uuid7(at: datetime) -> uuid.UUID:
     """An id that sorts by `at` to a quarter of a microsecond.
 
     48 bits of Unix milliseconds; the next 12 bits hold the fraction of the millisecond (method 3 of
-    RFC 9562 section 6.2); 62 random bits. Ids that one process makes in a row for the same `at`
-    count up by a random step (method 2), so that the fills of one moment keep their order.
+    RFC 9562 section 6.2); 62 random bits. Ids that one process makes for the same `at` count up by
+    a random step (method 2), so that the fills of one moment keep their order, whatever other
+    threads make in between.
     """
-    global _last  # noqa: PLW0603 - the counter is what makes a row of ids ascend
     microseconds = round(at.timestamp() * 1_000_000)
     milliseconds, remainder = divmod(microseconds, 1000)
     fraction = (remainder << 12) // 1000 & _RANDOM_A
     tick = milliseconds << 12 | fraction
     with _lock:
-        last_tick, counter = _last
-        if tick == last_tick:
-            counter = (counter + 1 + secrets.randbits(_STEP_BITS)) & _RANDOM_B
-        else:
+        counter = _counters.get(tick)
+        if counter is None:
             counter = secrets.randbits(_RANDOM_START_BITS)
-        _last = (tick, counter)
+            if len(_counters) == _REMEMBERED:
+                del _counters[next(iter(_counters))]
+        else:
+            counter = (counter + 1 + secrets.randbits(_STEP_BITS)) & _RANDOM_B
+        _counters[tick] = counter
     return uuid.UUID(int=milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | counter)
 
 

@@ -66,3 +66,25 @@ def never_truncated(table: str) -> RunPython:
             editor.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
 
     return RunPython(forwards, backwards)
+
+
+def never_replaced(table: str) -> RunPython:
+    """A reversible step for a table that is append-only: SQLite's REPLACE is refused too.
+
+    It deletes the row that is in its way, and fires triggers for that only on a connection with
+    `recursive_triggers`: ours have it, the command line has not.
+    """
+
+    def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "sqlite":
+            is_there = f"SELECT 1 FROM {table} WHERE id = NEW.id"  # noqa: S608 - a table of ours
+            editor.execute(
+                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+                f"WHEN EXISTS ({is_there}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
+    def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "sqlite":
+            editor.execute(f"DROP TRIGGER {table}_no_replace")
+
+    return RunPython(forwards, backwards)

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from be.api.formats import plain, price_text
 from exchange.market.levels import Level, without
@@ -84,6 +84,17 @@ def _row(instrument: Instrument, level: Level) -> list[str]:
     return [price, plain(instrument.asset.amount(level.units))]
 
 
+def _better_exits() -> QuerySet[Order]:
+    """Of an order's pair, the exits in the book that a buyer meets before it."""
+    return Order.objects.filter(
+        Q(limit_price__lt=OuterRef("limit_price"))
+        | Q(limit_price=OuterRef("limit_price"), pk__lt=OuterRef("pk")),
+        pair_id=OuterRef("pair_id"),
+        status__in=WORKING_STATUSES,
+        armed=False,
+    )
+
+
 def _side(
     instrument: Instrument, quote: Quote, *, rests: Side, meets: Side, depth: int, now: datetime
 ) -> list[Level]:
@@ -98,6 +109,8 @@ def _side(
         armed=False,
         limit_price__isnull=False,
     )
+    if rests == Side.SELL:  # two exits of a pair sell the same units: the better one offers them
+        resting = resting.exclude(Exists(_better_exits()))
     levels = resting.values_list("limit_price").annotate(
         left=Sum(F("quantity") - F("filled_quantity"))
     )

@@ -174,6 +174,7 @@ def violations(before: State, after: State) -> Iterator[str]:
     yield from _the_book_is_not_crossed(after)
     yield from _better_comes_first(before, after)
     yield from _cash_comes_from_somewhere(before, after)
+    yield from _the_house_has_its_share(after)
 
 
 def _nothing_is_overdrawn(state: State) -> Iterator[str]:
@@ -224,13 +225,13 @@ def _sequences_never_fall(before: State, after: State) -> Iterator[str]:
             yield f"the feed of {owner} fell from {sequence} to {after.sequences[owner]}"
     for key, order in after.orders.items():
         old = before.orders.get(key)
-        moved = old is None or (old.status, old.filled_quantity) != (
+        moved = old is None or (old.status, old.filled_quantity, old.quantity) != (
             order.status,
             order.filled_quantity,
+            order.quantity,
         )
-        woke = old is not None and (old.status, order.status) == ("held", "accepted")
         owner = order.owner_id
-        if moved and not woke and after.sequences[owner] == before.sequences.get(owner, 0):
+        if moved and after.sequences[owner] == before.sequences.get(owner, 0):
             yield f"{_name(order)} has changed and its owner was not told"
 
 
@@ -467,10 +468,15 @@ def _is_due(order: Order, now: datetime | None) -> bool:
 
 
 def _better_comes_first(before: State, after: State) -> Iterator[str]:
-    """No order that rests is filled while a better one, or an older one, rests beside it."""
+    """No order that rests is filled while a better one, or an older one, rests beside it.
+
+    One whose day is over is no longer there, even before a round has ended it.
+    """
+    now = max((order.updated_at for order in after.orders.values()), default=None)
     for instrument in after.quotes:
         rested = {order.pk for order in _resting(before, instrument)}
-        waiting = [order for order in _resting(after, instrument) if order.pk in rested]
+        there = [order for order in _resting(after, instrument) if not _is_due(order, now)]
+        waiting = [order for order in there if order.pk in rested]
         for key in rested:
             order, old = after.orders[key], before.orders[key]
             if order.filled_quantity == old.filled_quantity:
@@ -506,6 +512,21 @@ def _flow(state: State, owner: UUID) -> int:
             sign = -1 if order.side == Side.BUY else 1
             cents += sum(sign * fill.cents - fill.fee_cents for fill in fills)
     return cents
+
+
+def _the_house_has_its_share(state: State) -> Iterator[str]:
+    """Fees, odd cents between customers, and what the street was paid, each where it belongs."""
+    due = {"fees": 0, "rounding": 0, "market": 0}
+    for fills in state.trades.values():
+        role = "market" if len(fills) == 1 else "rounding"
+        for fill in fills:
+            due["fees"] += fill.fee_cents
+            due[role] += fill.cents if state.orders[fill.order_id].side == Side.BUY else -fill.cents
+    house = Posting.objects.filter(account__owner=None, account__asset="USD")
+    has = dict(house.values_list("account__house").annotate(Sum("units")))
+    for role, cents in due.items():
+        if has.get(role, 0) != cents:
+            yield f"the house has {has.get(role, 0)} cents of {role}, not {cents}"
 
 
 def left_behind(state: State, instrument: UUID) -> Iterator[str]:

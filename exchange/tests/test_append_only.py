@@ -45,3 +45,24 @@ def test_what_was_written_stays_written(traded: None, table: str, how: str):
     ):
         cursor.execute(REWRITES[how].format(table=table))
     assert rows(table) == before
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_connection_that_is_not_ours_replaces_nothing(
+    traded: None, table: str, is_postgresql: bool
+):
+    """SQLite's own command line, say, where REPLACE deletes without firing triggers."""
+    if is_postgresql:
+        pytest.skip("REPLACE is of sqlite")
+    before = rows(table)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA recursive_triggers=OFF")
+        try:
+            with (
+                pytest.raises(DatabaseError, match="append-only"),
+                transaction.atomic(),
+            ):
+                cursor.execute(REWRITES["REPLACE"].format(table=table))
+        finally:
+            cursor.execute("PRAGMA recursive_triggers=ON")
+    assert rows(table) == before

@@ -168,6 +168,17 @@ def test_an_expired_entry_ends_its_bracket(client: APIClient, alice: User, aapl:
     assert balance(alice) == (10_000, 0)
 
 
+def test_an_entry_that_expires_half_filled_takes_its_exits_with_it(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    """They are of the same day."""
+    bracket = post(client, BRACKET, time_in_force="day")
+    rounds("179.98", size="4")
+    orders.expire_due(now=NOW + timedelta(days=1))
+    assert states(client, bracket) == ["expired", "expired", "canceled"]
+    assert balance(alice, aapl.asset) == (4, 0)
+
+
 def test_an_oto_order_puts_its_one_exit_to_work(client: APIClient, alice: User, aapl: Instrument):
     oto = post(client, BRACKET, order_class="oto", take_profit=None)
     rounds("179.00")
@@ -240,6 +251,17 @@ def test_a_held_exit_can_be_replaced_before_its_entry_is_filled(
     assert (answer.status_code, answer.json()["status"]) == (201, "held")
     rounds("179.00", "191.00")
     assert sorted(states(client, bracket)) == ["canceled", "filled", "filled", "replaced"]
+
+
+def test_the_held_exit_of_an_oto_order_can_be_replaced(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    oto = post(client, BRACKET, order_class="oto", take_profit=None)
+    answer = client.patch(f"{URL}{oto['legs'][0]['id']}/", {"stop_price": "175.00"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "held")
+    rounds("179.00", "174.00")
+    assert states(client, oto) == ["filled", "replaced", "filled"]
+    assert balance(alice, aapl.asset) == (0, 0)
 
 
 def test_a_replaced_entry_keeps_its_exits(client: APIClient, alice: User, aapl: Instrument):

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.test import Client
 
 from authentication.models import User
+from banking.models import Posting
 from exchange.models import FeeSchedule, Instrument
 from exchange.tests import market
 from exchange.tests.market import advance, balance, place, tick
@@ -34,6 +35,8 @@ def test_an_order_pays_the_rate_of_the_table(alice: User, bitcoin: Instrument):
     order = place(alice, "buy", "1", symbol="BTC-USD")
     assert order.executions.get().fee_cents == 1000
     assert balance(alice)[0] == 8990
+    earned = Posting.objects.get(account__house="fees")
+    assert (earned.account.asset, earned.units) == ("USD", 1000)
 
 
 def test_an_order_keeps_the_rates_of_the_moment_in_which_it_was_placed(

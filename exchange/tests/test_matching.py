@@ -92,6 +92,14 @@ def test_a_budget_buys_whole_steps_and_never_more_than_it_has():
     assert [each.units for each in outcome.matches] == [2_000_000, 666_666]
 
 
+def test_a_budget_pays_the_interest_on_top_of_the_price():
+    budget = Budget(Decimal(100), Decimal(1), AAPL, step=1_000_000, accrued=Decimal(10))
+    incoming = Incoming("buy", ALICE, Decimal(200), None, budget)
+    outcome = match(incoming, resting=[], levels=[level("10", 1_000_000), level("30", 2_000_000)])
+    # One at 10 + 10 leaves 80 dollars, which buy two at 30 + 10.
+    assert [each.units for each in outcome.matches] == [1_000_000, 2_000_000]
+
+
 def test_an_order_must_be_sized_one_way():
     budget = Budget(Decimal(100), Decimal(1), AAPL, step=1)
     with pytest.raises(ValueError, match="either"):

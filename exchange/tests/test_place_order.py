@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from banking.assets import USD
 from banking.models import JournalEntry
-from exchange.models import Execution, Instrument, InstrumentStatus, Order
+from exchange.models import Execution, Instrument, InstrumentStatus, Order, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import balance, make_instrument, place, set_quote
 
@@ -106,6 +106,18 @@ def test_fill_or_kill_takes_all_or_nothing(client: APIClient, alice: User, aapl:
     assert balance(alice) == (Decimal("10000.00"), 0)
 
 
+def test_fill_or_kill_sees_however_many_customers_it_takes(
+    alice: User, bob: User, aapl: Instrument
+):
+    market.give(bob, aapl.asset, "40")
+    for _ in range(40):
+        place(bob, "sell", "1", limit="190.01")
+    order = place(alice, "buy", "40", limit="190.01", time_in_force=TimeInForce.FOK)
+    assert order.status == "filled"
+    order = place(alice, "buy", "1", limit="190.01", time_in_force=TimeInForce.FOK)
+    assert (order.status, order.reject_reason) == ("canceled", "fok_unfilled")
+
+
 @pytest.mark.parametrize("dollars", ["1.00", "100.00", "250.01", "9999.99", "10000.00"])
 def test_a_notional_buys_what_it_can_and_never_spends_more(
     client: APIClient, alice: User, aapl: Instrument, dollars: str
@@ -132,6 +144,35 @@ def test_a_notional_too_small_to_sell_one_increment_is_a_400(client: APIClient, 
     body = {"symbol": bond.symbol, "side": "sell", "order_type": "market", "notional": "500"}
     answer = client.post(URL, body)
     assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "notional"
+
+
+@pytest.mark.parametrize(
+    ("dollars", "face"), [("1033.39", 0), ("1033.40", 1000), ("2066.80", 2000)]
+)
+def test_a_notional_of_a_bond_covers_accrued_interest_too(alice: User, dollars: str, face: int):
+    bond = market.make_bond()  # 1.80 has accrued
+    set_quote(bond, "101.500", "101.540", size="100000")
+    place(alice, quantity=None, notional=dollars, symbol=bond.symbol)
+    assert balance(alice, bond.asset) == (face, 0)
+    assert Decimal(10000) - balance(alice)[0] == face * Decimal("1.0334")
+
+
+def test_a_notional_sale_of_a_bond_brings_no_more_than_was_asked(alice: User):
+    bond = market.make_bond()
+    market.give(alice, bond.asset, "10000")
+    set_quote(bond, "101.500", "101.540", size="100000")
+    place(alice, "sell", None, notional="2040.00", symbol=bond.symbol)  # 1,033 for a thousand
+    assert balance(alice) == (11033, 0)
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_notional_of_more_units_than_can_be_counted_is_a_400(client: APIClient, side: str):
+    coin = make_instrument("MITE-USD", "crypto", price_increment=Decimal("0.00000001"))
+    set_quote(coin, "0.00001000", "0.00001001", size="1000")
+    body = {"symbol": coin.symbol, "side": side, "order_type": "market", "notional": "1000000000"}
+    answer = client.post(URL, body)
+    assert answer.status_code == 400, answer.json()
     assert answer.json()["errors"][0]["field"] == "notional"
 
 
@@ -191,6 +232,13 @@ def test_a_notional_larger_than_the_book_ends_canceled_with_what_it_got(
     assert Decimal(order["filled_quantity"]) > 0
     assert Decimal(order["remaining_quantity"]) > 0
     assert balance(alice, aapl.asset)[0] == Decimal(order["filled_quantity"])
+
+
+def test_a_notional_that_meets_nobody_finds_no_liquidity(client: APIClient, aapl: Instrument):
+    place(market.make_customer("carol@example.com", "100000000"), quantity="1000000")
+    body = {"symbol": "AAPL", "side": "buy", "order_type": "market", "notional": "9000.00"}
+    order = client.post(URL, body).json()
+    assert (order["status"], order["reject_reason"]) == ("canceled", "no_liquidity")
 
 
 def test_what_is_left_of_an_order_may_be_worth_less_than_a_cent(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,10 +18,11 @@ from channels.layers import channel_layers
 
 from authentication.models import User
 from be.api.refusals import Refusal
-from exchange.models import Instrument, InstrumentStatus, Order, Quote
+from exchange.models import Instrument, InstrumentStatus, Order, OrderClass, Quote
 from exchange.streaming import publish
 from exchange.tests import market
-from exchange.trading import halts
+from exchange.trading import halts, orders
+from exchange.trading.requests import StopLoss
 
 
 class Recorder:
@@ -116,6 +118,54 @@ def test_an_order_that_waited_is_told_when_it_wakes(
         market.place(alice, now=stale)
         market.advance(market.tick("AAPL", "190.00", "190.02"), at=stale)
     assert [event for _, event in updates(layer)] == ["accepted", "new", "fill"]
+
+
+def test_the_other_exit_is_told_that_a_part_of_the_first_has_lowered_it(
+    layer: Recorder, alice: User, aapl: Instrument, django_capture_on_commit_callbacks
+):
+    market.give(alice, aapl.asset, "10")
+    with django_capture_on_commit_callbacks(execute=True):
+        profit = market.place(
+            alice,
+            "sell",
+            "10",
+            limit="200.00",
+            order_class=OrderClass.OCO,
+            stop_loss=StopLoss(Decimal("180.00")),
+        )
+        market.advance(market.tick("AAPL", "200.00", "200.02", size="6"))
+    told = [
+        (update["order"]["id"] == str(profit.pk), update["event"], update["order"]["quantity"])
+        for message in layer.messages
+        for update in message.get("updates", ())
+    ]
+    assert told == [
+        (True, "new", "10"),
+        (False, "new", "10"),
+        (True, "partial_fill", "10"),
+        (False, "new", "4"),
+    ]
+
+
+def test_exits_are_told_when_their_entry_has_ended(
+    layer: Recorder, alice: User, aapl: Instrument, django_capture_on_commit_callbacks
+):
+    Quote.objects.update(ask_size=4_000_000)
+    with django_capture_on_commit_callbacks(execute=True):
+        entry = market.place(
+            alice,
+            quantity="10",
+            limit="190.02",
+            order_class=OrderClass.OTO,
+            stop_loss=StopLoss(Decimal("180.00")),
+        )
+        orders.cancel(owner_id=alice.pk, order_id=entry.pk, now=market.NOW)
+        market.advance(market.tick("AAPL", "190.00", "190.02"))
+    assert [event for _, event in updates(layer)] == [
+        *["accepted", "new", "partial_fill"],
+        *["canceled", "accepted"],
+        "new",
+    ]
 
 
 def test_a_halt_and_its_end_are_announced_once(

@@ -152,6 +152,18 @@ def test_a_misfit_is_a_400_that_names_the_field(client: APIClient, alice: User, 
     assert order.status == "new"
 
 
+def test_a_replacement_that_changes_nothing_is_refused_and_the_order_keeps_its_place(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    order = place(alice, "buy", "1", limit="180.00")
+
+    answer = client.patch(f"{URL}{order.pk}/", {})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "limit_price"
+    assert Order.objects.get().status == "new"
+
+
 def test_a_market_order_that_waits_has_nothing_to_replace(
     client: APIClient, alice: User, aapl: Instrument
 ):

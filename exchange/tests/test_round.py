@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 
 from authentication.models import User
+from be.api import statements
 from exchange.models import Candle, Instrument, InstrumentStatus, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import advance, balance, place, tick
-from exchange.trading import reconciliation
+from exchange.trading import order_rows, reconciliation
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -197,3 +200,19 @@ def test_candles_of_every_interval_are_folded(aapl: Instrument):
     assert (day.open, day.high, day.low, day.close) == (191, 192, 188, 192)
     assert day.time == start.replace(hour=0)
     assert set(Candle.objects.values_list("interval", flat=True)) == {"1m", "5m", "15m", "1h", "1d"}
+
+
+def test_orders_that_are_due_are_found_without_reading_all_others(
+    alice: User, aapl: Instrument, is_postgresql: bool, monkeypatch: pytest.MonkeyPatch
+):
+    order, midnight = place(alice, limit="180.00"), LATER + timedelta(days=1)
+    query, asked = statements.query, Mock(wraps=statements.query)
+    monkeypatch.setattr(statements, "query", asked)
+    assert order_rows.due(LATER, at_most=9) == []
+    assert order_rows.due(midnight, at_most=9) == [order.pk]
+    sql, values = asked.call_args.args
+    if is_postgresql:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = query(f"EXPLAIN {'' if is_postgresql else 'QUERY PLAN'} {sql}", values)
+    assert "order_expiry" in str(plan)

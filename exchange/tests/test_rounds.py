@@ -1,6 +1,7 @@
 """A defect in one order is nobody else's; what a round leaves undone, the next one does."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -90,3 +91,32 @@ def test_the_next_round_finishes_what_a_dead_simulator_left(
     market.set_quote(other, "5.00", "5.02")
     advance(tick("OTHER", "5.00", "5.02"), at=NOW + timedelta(seconds=4))
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
+
+
+def test_nobody_trades_at_what_a_simulator_left_long_ago(
+    orders_of_three: list[Order], charlie: User, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "work_off", lambda pk, now: 0)
+        advance(tick("AAPL", "178.98", "179.00"))
+    arrived = place(charlie, "buy", "1", now=NOW + timedelta(minutes=5))
+    assert arrived.status == "accepted"
+    assert set(Order.objects.exclude(pk=arrived.pk).values_list("status", flat=True)) == {"new"}
+    advance(tick("AAPL", "190.00", "190.02"), at=NOW + timedelta(minutes=6))
+    for order in orders_of_three:
+        order.refresh_from_db()
+    assert [order.status for order in orders_of_three] == ["new"] * 3
+
+
+def test_however_many_orders_cannot_be_worked_the_round_goes_on(
+    orders_of_three: list[Order], aapl: Instrument
+):
+    Quote.objects.update(bid="178.98", ask="179.00", price="178.98")
+    found = order_rows.lock_market(instrument_id=aapl.pk)
+    assert found is not None
+    skipped = [uuid4() for _ in range(1500)]
+    locked = order_rows.lock_crossed(found, side="buy", at_most=9, without=skipped, now=NOW)
+    assert locked == orders_of_three
+    skipped.append(orders_of_three[1].pk)
+    locked = order_rows.lock_crossed(found, side="buy", at_most=9, without=skipped, now=NOW)
+    assert locked == [orders_of_three[0], orders_of_three[2]]

@@ -8,10 +8,12 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
+from banking.assets import USD
 from exchange.models import Instrument, Order, OrderType
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
-from exchange.trading.requests import StopPriceReached
+from exchange.trading import orders
+from exchange.trading.requests import ReplaceRequest, StopPriceReached
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -93,6 +95,21 @@ def test_a_gap_that_nobody_can_pay_for_cancels_the_stop(aapl: Instrument):
     assert balance(poor) == (210, 0)
 
 
+def test_a_gap_that_costs_more_than_the_hold_takes_the_rest_from_what_is_available(
+    alice: User, aapl: Instrument
+):
+    """Several fills; after the first of them the others still cost more than all of the hold."""
+    order = stop(alice, "buy", "195.00", quantity="10")
+    assert balance(alice) == (Decimal("7952.50"), Decimal("2047.50"))
+    advance(tick("AAPL", "230.00", "230.02", size="1"))
+    order.refresh_from_db()
+    assert order.status == "filled"
+    spent = USD.amount(sum(fill.cents for fill in order.executions.all()))
+    assert order.executions.count() > 2
+    assert spent > Decimal("2300.20")
+    assert balance(alice) == (10_000 - spent, 0)
+
+
 def test_a_stop_limit_becomes_a_limit_order_and_rests_when_the_gap_is_too_wide(holder: User):
     order = stop(holder, "sell", "185.00", limit_price=Decimal("184.00"))
     prices("180.00")
@@ -139,6 +156,18 @@ def test_a_trailing_stop_follows_the_market_up_and_never_down(holder: User):
     assert stands == ["187.00", "187.00", "195.00", "195.00"]
     prices("195.00", start=20)
     assert state(order) == ("filled", "195.00")
+
+
+def test_a_trail_that_would_be_triggered_at_once_is_refused(holder: User):
+    order = trailing(holder, trail_amount=Decimal("20.00"))
+    prices("200.00", "190.00")
+    shorter = ReplaceRequest(trail_amount=Decimal("10.00"))  # 190.00 below the peak of 200.00
+    with pytest.raises(StopPriceReached):
+        orders.replace(owner_id=holder.pk, order_id=order.pk, request=shorter, now=NOW)
+    assert state(order) == ("new", None)
+    shorter = ReplaceRequest(trail_amount=Decimal("10.01"))
+    new = orders.replace(owner_id=holder.pk, order_id=order.pk, request=shorter, now=NOW)
+    assert (new.status, new.stop_price) == ("new", Decimal("189.99"))
 
 
 def test_a_trailing_buy_follows_the_market_down(alice: User, aapl: Instrument):

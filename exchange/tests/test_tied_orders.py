@@ -10,6 +10,7 @@ import pytest
 
 from authentication.models import User
 from banking.assets import USD
+from exchange.market import book
 from exchange.models import Instrument, Order, OrderClass, OrderType, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import NOW
@@ -119,6 +120,9 @@ def test_one_buyer_who_reaches_both_exits_of_a_pair_meets_the_better_one(
     market.advance(market.tick("AAPL", "179.00", "179.02", size="1"))
     met = Order.objects.get(order_type=OrderType.STOP_LIMIT)
     assert (met.status, met.armed) == ("new", False)
+    asks = book.document(aapl, 50, now=NOW)["asks"]
+    assert ["185.00", "10"] in asks  # the same ten shares as those at 195.00
+    assert sum(Decimal(size) for price, size in asks if Decimal(price) > 185) == 0
 
     market.place(bob, quantity="40", limit="200.00", now=NOW + timedelta(seconds=3))
 

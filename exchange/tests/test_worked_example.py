@@ -41,6 +41,6 @@ def test_the_page_shows_the_postings_that_are_made(alice: User, bob: User, aapl:
     assert len(made) == 3
     for entry in made:
         for line in entry:
-            assert line in page, line
+            assert f"| {line} |" in page, line
     assert balance(bob) == (Decimal("9810.28"), 0)
     assert balance(bob, aapl.asset) == (1, 0)

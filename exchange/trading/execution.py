@@ -28,25 +28,23 @@ def trade(
     price: Decimal,
     units: int,
 ) -> None:
-    """Fill `units` at `price` between two customers' orders, or one of them and the street.
+    """Fill `units` at `price` between two customers' orders, or one of them and the street (None).
 
     Adds an execution for each order and one journal entry.
     """
+    sides = ((taker, Liquidity.TAKER), (maker, Liquidity.MAKER))
+    parties = [(working, liquidity) for working, liquidity in sides if working is not None]
     trade_id = uuid7(blotter.now)
     lines: list[ledger.Line] = []
     fee_cents = 0
-    for working, liquidity in ((taker, Liquidity.TAKER), (maker, Liquidity.MAKER)):
-        if working is not None:
-            fill = _record_fill(blotter, working, trade_id, liquidity, price, units)
-            lines += _lines_of(blotter, working, fill)
-            fee_cents += fill.fee_cents
-    party = taker or maker
-    if party is None:
-        raise ValueError("somebody has to trade")
-    lines += _house_lines(blotter, party.order.instrument, lines, fee_cents)
+    for working, liquidity in parties:
+        fill = _record_fill(blotter, working, trade_id, liquidity, price, units)
+        lines += _lines_of(blotter, working, fill)
+        fee_cents += fill.fee_cents
+    lines += _house_lines(blotter, parties[0][0].order.instrument, lines, fee_cents)
     blotter.journal.post(kind=EntryKind.TRADE, reference=trade_id, lines=lines)
-    for working in (taker, maker):
-        if working is not None and working.order.status == OrderStatus.FILLED:
+    for working, _ in parties:
+        if working.order.status == OrderStatus.FILLED:
             lifecycle.follow_end(blotter, working)
 
 

@@ -35,13 +35,12 @@ def end(blotter: Blotter, working: Working, status: OrderStatus, *, reason: str 
 
 
 def _stop(blotter: Blotter, working: Working, status: OrderStatus, reason: str) -> None:
-    """End this order alone. A hold that it shares is released with the last who needs it."""
+    """End this order alone, and its hold: the other exit, which may share it, ends with it."""
     move(working.order, status, blotter.now)
     working.order.reject_reason = reason
     blotter.touch(working)
-    partner, hold = working.partner, working.hold
-    shared = partner is not None and partner.order.is_open
-    if hold is not None and hold.ended_at is None and not shared:
+    hold = working.hold
+    if hold is not None and hold.ended_at is None:
         holds.release(hold, at=blotter.now, journal=blotter.journal)
 
 

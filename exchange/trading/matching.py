@@ -9,7 +9,7 @@ price.
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
 from uuid import UUID
@@ -43,23 +43,29 @@ class Match:
 class Budget:
     """Dollars that may be spent, and what one whole unit of quantity costs at price 1.
 
-    `cost_factor` is (1 + fee rate) / price divisor; `step` is the quantity increment in units.
+    `cost_factor` is (1 + fee rate) / price divisor; `step` is the quantity increment in units;
+    `accrued` is the interest that a bond's buyer pays on top of its price.
     """
 
     dollars: Decimal
     cost_factor: Decimal
     asset: Asset
     step: int
+    accrued: Decimal = Decimal(0)
 
     def units_at(self, price: Decimal) -> int:
         """The most units, in whole steps, that the budget covers at this price."""
-        quantity = EXACT.divide(self.dollars, EXACT.multiply(price, self.cost_factor))
+        quantity = EXACT.divide(self.dollars, self._cost(price))
         units = int(quantity.scaleb(self.asset.scale, EXACT).to_integral_value(ROUND_FLOOR, EXACT))
         return units - units % self.step
 
     def after(self, price: Decimal, units: int) -> "Budget":
-        spent = EXACT.multiply(EXACT.multiply(self.asset.amount(units), price), self.cost_factor)
-        return Budget(EXACT.subtract(self.dollars, spent), self.cost_factor, self.asset, self.step)
+        spent = EXACT.multiply(self.asset.amount(units), self._cost(price))
+        return replace(self, dollars=EXACT.subtract(self.dollars, spent))
+
+    def _cost(self, price: Decimal) -> Decimal:
+        """Dollars for one whole unit of quantity."""
+        return EXACT.multiply(EXACT.add(price, self.accrued), self.cost_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def crosses(side: SideName, limit: Decimal, price: Decimal) -> bool:
 
 
 def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Iterable[Level]) -> Outcome:
-    """Match one order. `resting` is of the other side, best price first, older first."""
+    """Match one order. `resting` and `levels` are of the other side, best first, older first."""
     matches: list[Match] = []
     appetite = _Appetite(incoming.units, incoming.budget)
     for offer in _best_first(incoming.side, resting, levels):

@@ -136,32 +136,35 @@ def _market(row: Row) -> Market:
 
 def lock_met(
     market: Market, *, side: str, worst: Decimal, at_most: int, now: datetime
-) -> list[Order]:
+) -> tuple[list[Order], bool]:
     """The resting orders that one of `side` meets down to `worst`, best first and older first.
 
-    They are locked in the order of their ids. One whose time is up is no longer there, even if no
-    round has ended it yet. The instrument's status is read anew: whoever changes it locks the quote
-    before.
+    They are locked in the order of their ids; and whether there may be more of them than `at_most`.
+    That some have been canceled while their lock was waited for does not mean that these are all.
+    One whose time is up is no longer there, even if no round has ended it yet. The instrument's
+    status is read anew: whoever changes it locks the quote before.
     """
     instrument = market.instrument
     rows = statements.query(_select_met(side), (instrument.pk, worst, now, at_most, instrument.pk))
     instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
-    found = [_order(row[2:], instrument) for row in rows if row[2] is not None]
+    found = [_order(row[3:], instrument) for row in rows if row[3] is not None]
     sign = 1 if side == Side.BUY else -1
-    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+    best_first = sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+    return best_first, rows[0][2] == at_most
 
 
 @cache
 def _select_met(side: str) -> str:
     meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
     return (
-        f"WITH met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
-        "WHERE resting.id IN (SELECT id FROM exchange_order WHERE instrument_id = %s "
+        "WITH best AS (SELECT id FROM exchange_order WHERE instrument_id = %s "
         f"AND side = '{meets}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
         "AND (expires_at IS NULL OR expires_at > %s) "
-        f"ORDER BY limit_price {direction}, id LIMIT %s) "
+        f"ORDER BY limit_price {direction}, id LIMIT %s), "
+        f"met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
+        "WHERE resting.id IN (SELECT id FROM best) "
         f"AND {WORKING} ORDER BY resting.id {statements.locking()}) "
-        "SELECT instrument.status, instrument.tradable, met.* "
+        "SELECT instrument.status, instrument.tradable, (SELECT count(*) FROM best), met.* "
         "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s"
     )
 
@@ -247,16 +250,35 @@ def _lock(
     now: datetime,
 ) -> list[Order]:
     """Orders whose time is up are left out: what they waited for has come too late."""
-    left_out = "".join(" AND id <> %s" for _ in without)
+    left_out, skipped = statements.among("id", [*without])
     rows = statements.query(
         f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
-        f"(SELECT id FROM exchange_order WHERE instrument_id = %s AND {condition}{left_out} "
+        "(SELECT id FROM exchange_order "
+        f"WHERE instrument_id = %s AND {condition} AND NOT ({left_out}) "
         f"AND (expires_at IS NULL OR expires_at > %s) ORDER BY {order_by} LIMIT %s) "
         "AND found.status IN ('accepted', 'new', 'partially_filled') "
         f"ORDER BY found.id {statements.locking()}",
-        (market.instrument.pk, *values, *without, now, at_most),
+        (market.instrument.pk, *values, *skipped, now, at_most),
     )
     return [_order(row, market.instrument) for row in rows]
+
+
+def due(now: datetime, *, at_most: int) -> list[UUID]:
+    """Orders whose time is up. Legs that are held end with their entry.
+
+    In the words of the index `order_expiry`, or every round would read all orders there ever were.
+    """
+    rows = statements.query(
+        "SELECT id FROM exchange_order WHERE status IN ('accepted', 'new', 'partially_filled') "
+        "AND expires_at <= %s LIMIT %s",
+        (now, at_most),
+    )
+    return [_uuid(row[0]) for row in rows]
+
+
+def _uuid(value: UUID | str) -> UUID:
+    """SQLite gives its text."""
+    return value if isinstance(value, UUID) else UUID(value)
 
 
 def save_trailing(orders: Sequence[Order]) -> None:
@@ -314,4 +336,4 @@ def mark_unworked(instruments: Collection[UUID]) -> list[UUID]:
         f"EXISTS ({of_quote} o.status = 'accepted')) RETURNING instrument_id",
         values,
     )
-    return [row[0] if isinstance(row[0], UUID) else UUID(row[0]) for row in rows]
+    return [_uuid(row[0]) for row in rows]

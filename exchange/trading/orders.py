@@ -179,6 +179,11 @@ def _check_replaceable(old: Order, request: ReplaceRequest, now: datetime) -> No
         raise OrderNotReplaceable("The day of the order is over; send a new one.")
     if old.order_type == OrderType.MARKET:
         raise OrderNotReplaceable("A market order has no price to change; cancel it.")
+    if request == ReplaceRequest():
+        raise Invalid(
+            "Send what is to be different; the order would only lose its place in the line.",
+            field="limit_price",
+        )
     if request.quantity is None:
         return
     if old.order_class != OrderClass.SIMPLE:
@@ -203,10 +208,10 @@ def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
 
 def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int:
     """Cancel every open order in an instrument, so many at a time; returns how many."""
-    open_ones = Order.objects.filter(instrument_id=instrument_id, status__in=OPEN_STATUSES)
+    found = Order.objects.filter(instrument_id=instrument_id, status__in=OPEN_STATUSES)
     canceled = 0
-    while ended := _end_some(open_ones, OrderStatus.CANCELED, now, reason=reason):
-        canceled += ended
+    while some := list(found.order_by("pk").values_list("pk", flat=True)[:END_AT_ONCE]):
+        canceled += _end_some(some, OrderStatus.CANCELED, now, reason=reason)
     return canceled
 
 
@@ -228,18 +233,16 @@ def end(ending: Sequence[Order], status: OrderStatus, *, reason: str, now: datet
 
 def expire_due(*, now: datetime) -> int:
     """End the open orders whose time is up, so many at a time; returns how many."""
-    due = Order.objects.filter(status__in=OPEN_STATUSES, expires_at__lte=now)
     expired = 0
-    while ended := _end_some(due, OrderStatus.EXPIRED, now):
-        expired += ended
+    while due := order_rows.due(now, at_most=END_AT_ONCE):
+        expired += _end_some(due, OrderStatus.EXPIRED, now)
     return expired
 
 
 @transactions.atomic
-def _end_some(due: QuerySet[Order], status: OrderStatus, now: datetime, *, reason: str = "") -> int:
-    some = Order.objects.filter(
-        pk__in=list(due.values_list("pk", flat=True)[:END_AT_ONCE]), status__in=OPEN_STATUSES
-    )
+def _end_some(ids: Sequence[UUID], status: OrderStatus, now: datetime, *, reason: str = "") -> int:
+    """End those of them that are open still."""
+    some = Order.objects.filter(pk__in=ids, status__in=OPEN_STATUSES)
     _lock_quotes_of_tied(some)
     orders = list(_lock_orders(some).values())
     _end_all(orders, status, now, reason=reason)

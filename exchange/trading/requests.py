@@ -20,7 +20,6 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading import stops
-from exchange.trading.stops import Trail
 
 CENT = Decimal("0.01")
 MAX_PRICE = Decimal(10_000_000)
@@ -72,10 +71,6 @@ class OrderRequest:
     order_class: OrderClass = OrderClass.SIMPLE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
-
-    @property
-    def trail(self) -> Trail:
-        return Trail(self.trail_amount, self.trail_percent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +248,15 @@ def check_against_market(request: OrderRequest, quote: Quote) -> None:
     stop = request.stop_price
     if loss is not None and request.order_class == OrderClass.OCO:
         stop = loss.stop_price
-    if stop is not None and stops.is_reached(request.side, stop, quote.price):
+    require_not_reached(request.side, stop, quote)
+
+
+def require_not_reached(side: str, stop: Decimal | None, quote: Quote) -> None:
+    """Refuse (StopPriceReached) a stop that would be triggered at once."""
+    if stop is not None and stops.is_reached(side, stop, quote.price):
         raise StopPriceReached(
             f"{quote.instrument.symbol} trades at {quote.price.normalize():f}; "
-            f"a stop to {request.side} must be {'above' if request.side == Side.BUY else 'below'}.",
+            f"a stop to {side} must be {'above' if side == Side.BUY else 'below'}.",
             field="stop_price",
         )
 

@@ -11,6 +11,7 @@ from banking.assets import EXACT, USD
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
 from be.api.statements import Factory
+from exchange.market import quotes
 from exchange.models import (
     STOP_TYPES,
     AssetClass,
@@ -58,7 +59,7 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         side=request.side,
         order_type=request.order_type,
         time_in_force=time_in_force,
-        quantity=_units(request, instrument, quote),
+        quantity=_units(request, instrument, quote, now),
         notional_cents=None if request.notional is None else USD.units(request.notional),
         limit_price=request.limit_price,
         stop_price=request.stop_price,
@@ -154,6 +155,7 @@ def rewrite(old: Order, request: requests.ReplaceRequest, market: Market, now: d
     order.order_class, order.parent_id, order.pair_id = old.order_class, old.parent_id, old.pair_id
     if old.peak_price is not None:
         trail(order, stops.better_peak(old.side, old.peak_price, market.quote.price))
+        requests.require_not_reached(order.side, order.stop_price, market.quote)
     return order
 
 
@@ -177,21 +179,24 @@ def trail(order: Order, peak: Decimal) -> None:
         raise Invalid("The distance must be smaller than the price.", field="trail_amount")
 
 
-def _units(request: OrderRequest, instrument: Instrument, quote: Quote) -> int | None:
+def _units(
+    request: OrderRequest, instrument: Instrument, quote: Quote, now: datetime
+) -> int | None:
     """Units asked for. A notional to sell is sized at the bid, one to buy in the book."""
     asset = instrument.asset
     if request.quantity is not None:
         return asset.units(request.quantity)
-    if request.side == Side.BUY or request.notional is None:
-        return None
-    dollars = EXACT.multiply(request.notional, instrument.price_divisor)
-    units = asset.units_down(EXACT.divide(dollars, quote.bid))
-    step = asset.units(instrument.quantity_increment)
-    units -= units % step
-    if asset.amount(units) < instrument.min_quantity:
-        raise Invalid("Too small to sell one increment.", field="notional")
+    buys = request.side == Side.BUY
+    price = (quote.ask if buys else quote.bid) + quotes.accrued_interest(instrument, now)
+    dollars = EXACT.multiply(request.notional or Decimal(0), instrument.price_divisor)
+    units = asset.units_down(EXACT.divide(dollars, price))
+    units -= units % asset.units(instrument.quantity_increment)
     if asset.amount(units) > requests.MAX_NOTIONAL:
         raise Invalid("Too many at once.", field="notional")
+    if buys:
+        return None
+    if asset.amount(units) < instrument.min_quantity:
+        raise Invalid("Too small to sell one increment.", field="notional")
     return units
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from exchange.models import OrderStatus
+from exchange.models import Order, OrderStatus
 from exchange.streaming import publish
 from exchange.trading import documents
 
@@ -28,10 +28,16 @@ def events_of(working: "Working") -> list[publish.Document]:
     order = working.order
     order.loaded_fills = working.fills
     order.told = documents.order(order, with_legs=False)
+    happened = [*_events(working, order.told["executions"])] or [_goes_on(order)]
     return [
         {"event": event, "order": order.told, "execution": execution}
-        for event, execution in _events(working, order.told["executions"])
+        for event, execution in happened
     ]
+
+
+def _goes_on(order: Order) -> tuple[str, None]:
+    """Only its terms are others, as when the other exit of its pair was filled in part."""
+    return ("accepted" if _waits(order.status) else "new"), None
 
 
 def _events(
@@ -43,6 +49,8 @@ def _events(
         yield ("accepted" if _waits(order.status) else "new"), None
     elif waited and order.status not in ENDINGS and not _waits(order.status):
         yield "new", None
+    elif working.status_before == OrderStatus.HELD and order.status == OrderStatus.ACCEPTED:
+        yield "accepted", None
     units = order.filled_quantity - sum(fill.quantity for fill in working.new_fills)
     for fill, document in zip(working.new_fills, executions[working.fills_before :], strict=True):
         units += fill.quantity

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from banking.assets import EXACT, USD
 from banking.ledger import InsufficientFunds
-from exchange.market import book
+from exchange.market import book, quotes
 from exchange.market.levels import Level, without
 from exchange.models import Order, OrderClass, OrderStatus, Side, TimeInForce
 from exchange.trading import (
@@ -51,14 +51,23 @@ def look(order: Order, market: Market, now: datetime) -> Meeting:
     at_most = FIRST_LOOK
     while True:
         worst = reservations.worst_price(order)
-        found = order_rows.lock_met(market, side=order.side, worst=worst, at_most=at_most, now=now)
+        found, may_be_more = order_rows.lock_met(
+            market, side=order.side, worst=worst, at_most=at_most, now=now
+        )
         resting = _one_of_each_pair(found)
         levels = book.street_levels(market.instrument, market.quote, order.side)
-        outcome = _match(order, resting, levels)
+        outcome = _match(order, resting, levels, now)
         met = {match.order_id for match in outcome.matches}
-        if len(found) < at_most or not {maker.pk for maker in resting} <= met:
+        if not may_be_more or not {maker.pk for maker in resting} <= met:
+            if _kills(order, outcome):
+                return Meeting((), matching.Outcome((), outcome.wanted, outcome.self_trade))
             return Meeting(tuple(maker for maker in resting if maker.pk in met), outcome)
         at_most *= 8
+
+
+def _kills(order: Order, outcome: matching.Outcome) -> bool:
+    """A fill-or-kill order that can't have all gets nothing."""
+    return order.time_in_force == TimeInForce.FOK and outcome.units < order.remaining_quantity
 
 
 def _one_of_each_pair(resting: Sequence[Order]) -> list[Order]:
@@ -67,16 +76,17 @@ def _one_of_each_pair(resting: Sequence[Order]) -> list[Order]:
     return [order for order in resting if found[order.pair_id or order.pk] is order]
 
 
-def _match(order: Order, resting: Sequence[Order], levels: Iterable[Level]) -> matching.Outcome:
-    """Ask the pure rules; a fill-or-kill order that can't have all gets nothing."""
+def _match(
+    order: Order, resting: Sequence[Order], levels: Iterable[Level], now: datetime
+) -> matching.Outcome:
     sized = order.quantity is not None
-    outcome = matching.match(
+    return matching.match(
         matching.Incoming(
             side="buy" if order.side == Side.BUY else "sell",
             owner_id=order.owner_id,
             worst_price=reservations.worst_price(order),
             units=order.remaining_quantity if sized else None,
-            budget=None if sized else _budget(order),
+            budget=None if sized else _budget(order, now),
         ),
         resting=[
             matching.Resting(
@@ -86,11 +96,9 @@ def _match(order: Order, resting: Sequence[Order], levels: Iterable[Level]) -> m
         ],
         levels=levels,
     )
-    kills = order.time_in_force == TimeInForce.FOK and outcome.units < order.remaining_quantity
-    return matching.Outcome((), outcome.wanted, outcome.self_trade) if kills else outcome
 
 
-def _budget(order: Order) -> matching.Budget:
+def _budget(order: Order, now: datetime) -> matching.Budget:
     """What a notional buy may spend: all of it, less the cent by which a fee may round up."""
     instrument = order.instrument
     dollars = USD.amount(order.notional_cents or 0)
@@ -98,6 +106,7 @@ def _budget(order: Order) -> matching.Budget:
     return matching.Budget(
         dollars=dollars - CENT if fee else dollars,
         cost_factor=EXACT.divide(1 + fee, instrument.price_divisor),
+        accrued=quotes.accrued_interest(instrument, now),
         asset=instrument.asset,
         step=instrument.asset.units(instrument.quantity_increment),
     )
@@ -140,7 +149,7 @@ def _settle_rest(blotter: Blotter, working: Working, outcome: matching.Outcome) 
     if not order.is_open:
         return
     if not _rests(order, outcome):
-        reason = _why_not(order, outcome)
+        reason = _why_not(order, outcome, blotter.now)
         lifecycle.end(blotter, working, OrderStatus.CANCELED, reason=reason)
         return
     if order.status == OrderStatus.ACCEPTED:
@@ -154,12 +163,14 @@ def _rests(order: Order, outcome: matching.Outcome) -> bool:
     return stays and order.limit_price is not None and not outcome.self_trade
 
 
-def _why_not(order: Order, outcome: matching.Outcome) -> str:
+def _why_not(order: Order, outcome: matching.Outcome, now: datetime) -> str:
     if outcome.self_trade:
         return "self_trade"
     if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
         return f"{order.time_in_force}_unfilled"
-    return "notional_too_small" if order.quantity is None else "no_liquidity"
+    if order.quantity is None and not _budget(order, now).units_at(reservations.worst_price(order)):
+        return "notional_too_small"
+    return "no_liquidity"
 
 
 def let_wait(blotter: Blotter, working: Working, status: OrderStatus) -> None:
@@ -234,7 +245,7 @@ class _Batch:
             self._progress.current = order.pk
             if not order.is_open:  # the other exit of its pair was filled just now
                 continue
-            outcome = _match(order, (), levels)
+            outcome = _match(order, (), levels, self._now)
             for match in outcome.matches:
                 execution.trade(
                     blotter,

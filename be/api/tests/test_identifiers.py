@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from be.api import identifiers
 from be.api.identifiers import uuid7
 
 AT = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
@@ -24,3 +25,18 @@ def test_ids_of_one_moment_ascend_and_differ():
     ids = [uuid7(AT) for _ in range(3000)]
     assert ids == sorted(ids)
     assert len(set(ids)) == 3000
+
+
+def test_ids_of_one_moment_ascend_among_those_of_many_others():
+    ids, others = [], []
+    for number in range(3000):
+        ids.append(uuid7(AT + timedelta(hours=1)))
+        others.append(uuid7(AT + timedelta(microseconds=number % 100)))
+    assert ids == sorted(ids)
+    assert len({*ids, *others}) == 6000
+
+
+def test_moments_of_long_ago_are_forgotten():
+    for number in range(3000):
+        uuid7(AT + timedelta(seconds=number))
+    assert len(identifiers._counters) <= 1024

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('banking', '0004_journal_is_never_truncated'),
+        ("banking", "0005_journal_is_never_replaced"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exchange', '0005_executions_are_never_truncated'),
+        ("exchange", "0006_executions_are_never_replaced"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
