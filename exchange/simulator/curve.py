@@ -38,7 +38,7 @@ class Curve:
     """Bond prices as a function of a vector of factors, which are OU processes.
 
     `names`, `means`, `rates` (mean reversion, per second) and `volatilities` (per square root of a
-    second) describe the vector: level, slope, curvature, then each bond's log spread (constant
+    year) describe the vector: level, slope, curvature, then each bond's log spread (constant
     and unused for Treasuries), then each bond's own part of its yield.
     """
 
@@ -54,7 +54,7 @@ class Curve:
         ]
         self.names = tuple(row[0] for row in rows)
         self.means = np.array([row[1] for row in rows])
-        self.volatilities = np.array([row[2] for row in rows]) / math.sqrt(_SECONDS_PER_YEAR)
+        self.volatilities = np.array([row[2] for row in rows])
         self.rates = math.log(2) / np.array([row[3] for row in rows]) / _SECONDS_PER_YEAR
         self._ties = np.array([row[4] for row in rows])
         self._is_credit = np.array([spec.credit_spread_bps > 0 for spec in specs], dtype=bool)
