@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-import exchange_calendars
+import exchange_calendars  # type: ignore[import-untyped]
 import pytest
 
 from exchange.market import calendar
