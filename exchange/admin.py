@@ -1,6 +1,6 @@
 """The market and its orders for administrators. Only instruments can be changed."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -8,12 +8,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from banking.admin import LookOnly, LookOnlyAdmin
+from exchange.market import hours
 from exchange.models import (
     Bond,
     Execution,
     FeeSchedule,
     Instrument,
     InstrumentStatus,
+    MarketClosure,
     Order,
     Quote,
     Simulator,
@@ -23,10 +25,11 @@ from exchange.trading import halts
 if TYPE_CHECKING:  # generic for the type checker only
     InstrumentModelAdmin = admin.ModelAdmin[Instrument]
     FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
+    MarketClosureModelAdmin = admin.ModelAdmin[MarketClosure]
     BondStackedInline = admin.StackedInline[Bond, Instrument]
     ExecutionTabularInline = admin.TabularInline[Execution, Order]
 else:
-    InstrumentModelAdmin = FeeScheduleModelAdmin = admin.ModelAdmin
+    InstrumentModelAdmin = FeeScheduleModelAdmin = MarketClosureModelAdmin = admin.ModelAdmin
     BondStackedInline = admin.StackedInline
     ExecutionTabularInline = admin.TabularInline
 
@@ -94,6 +97,26 @@ class FeeScheduleAdmin(FeeScheduleModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(MarketClosure)
+class MarketClosureAdmin(MarketClosureModelAdmin):
+    """Days without a session, or with a short one, that no rule foresees."""
+
+    list_display = ("day", "closes_at", "reason")
+    date_hierarchy = "day"
+
+    def save_model(self, request: HttpRequest, obj: MarketClosure, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        hours.forget_closures()
+
+    def delete_model(self, request: HttpRequest, obj: MarketClosure) -> None:
+        super().delete_model(request, obj)
+        hours.forget_closures()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MarketClosure]) -> None:
+        super().delete_queryset(request, queryset)
+        hours.forget_closures()
 
 
 @admin.register(Quote)

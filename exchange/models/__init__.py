@@ -1,3 +1,4 @@
+from exchange.models.closures import MarketClosure
 from exchange.models.fees import FeeSchedule
 from exchange.models.instruments import AssetClass, Bond, DayCount, Instrument, InstrumentStatus
 from exchange.models.orders import (
@@ -33,6 +34,7 @@ __all__ = [
     "InstrumentStatus",
     "Interval",
     "Liquidity",
+    "MarketClosure",
     "Order",
     "OrderClass",
     "OrderFeed",

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, transaction
 
 from be.api import statements, transactions
+from exchange.market import hours
 from exchange.models import InstrumentStatus
 from exchange.trading import order_rows, working
 from exchange.trading.order_rows import Market
@@ -64,7 +65,8 @@ def _work_one_batch(
 def _work(
     market: Market, batch: int, skip: Collection[UUID], now: datetime, progress: Progress
 ) -> None:
-    if market.instrument.status == InstrumentStatus.ACTIVE:
+    active = market.instrument.status == InstrumentStatus.ACTIVE
+    if active and hours.is_open(market.instrument.asset_class, now):
         working.work_batch(market, at_most=batch, skip=skip, now=now, progress=progress)
     if not progress.more:
         market.quote.unworked = False
