@@ -177,6 +177,50 @@ class MarketModel:
         self._at, self._tick, self._volatility, self._levels = at, tick, volatility, levels
         self._last = prices
 
+    def adopt(self, prices: Mapping[str, Decimal], *, at: datetime | None = None) -> None:
+        """Let symbols stand at these prices, and all others where they are; volatility stays.
+
+        With `at` the market is at that moment from now on, also an earlier one. Raises ValueError
+        for a price that is not positive.
+        """
+        stay = dict(zip(self.symbols, self._last[0].tolist(), strict=True))
+        if at is not None:
+            self._at = _microseconds(at)
+        self._stand_at(prices, {symbol: stay[symbol] for symbol in stay if symbol not in prices})
+
+    def shift(self, moves: Mapping[str, float]) -> None:
+        """Let symbols jump by these log returns, before the next step.
+
+        ETFs that are not among them follow their baskets. The move is part of the next step's, so
+        that volume rises with it.
+        """
+        targets = {}
+        for symbol, price in zip(self.symbols, self._last[0].tolist(), strict=True):
+            if symbol in moves:
+                targets[symbol] = price * math.exp(moves[symbol])
+        for symbol, move in moves.items():
+            if symbol in self._names.names:
+                self._levels[self._names.names.index(symbol)] += move
+        self._fit_baskets_and_bonds(targets)
+
+    def agitate(self, factors: Mapping[str, float]) -> None:
+        """Make symbols so many times as lively as they would be, until told otherwise.
+
+        Returns, spreads and volumes grow with it. What ETFs hold besides listed names is as lively
+        as the liveliest ETF; the yield curve, as the liveliest bond. It is no part of the state.
+        """
+        of_kind = [1.0, 1.0, 1.0]
+        for spec in self._specs:
+            of_kind[_kind(spec)] = max(of_kind[_kind(spec)], factors.get(spec.symbol, 1.0))
+        hidden, self._curve_agitation = of_kind[1], of_kind[2]
+        self._name_agitation = np.array(
+            [
+                factors.get(name, hidden if name in self._names.hidden else 1.0)
+                for name in self._names.names
+            ]
+        )
+        self._agitation = np.array([factors.get(symbol, 1.0) for symbol in self.symbols])
+
     # Construction -------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -211,6 +255,7 @@ class MarketModel:
         # One more than the sources spend: see _as_coins_see.
         self._normals = draws.even(len(self._sources.names) * Sources.NORMALS + 1)
         self._pace: _Pace | None = None
+        self.agitate({})
 
     def _start(self, prices: Mapping[str, Decimal]) -> None:
         count = len(self._sources.names)
@@ -219,28 +264,33 @@ class MarketModel:
         normal = draws.normals(chance)[0, : count * (Sources.NORMALS - 1)]
         self._volatility = self._sources.initial(normal.reshape(count, -1))
         self._levels = self._means.copy()
+        self._stand_at(prices, {})
+
+    def _stand_at(self, prices: Mapping[str, Decimal], others: Mapping[str, float]) -> None:
         for symbol, price in prices.items():
             if not (price.is_finite() and price > 0):
                 raise ValueError(f"the price of {symbol} is not positive")
+        for symbol, price in prices.items():
             if symbol in self._names.names:
                 self._levels[self._names.names.index(symbol)] = math.log(price)
-        self._fit_baskets_and_bonds(prices)
+        self._fit_baskets_and_bonds(
+            {**others, **{symbol: float(price) for symbol, price in prices.items()}}
+        )
         self._last = self._prices_now()
 
-    def _fit_baskets_and_bonds(self, prices: Mapping[str, Decimal]) -> None:
+    def _fit_baskets_and_bonds(self, prices: Mapping[str, float]) -> None:
         """Premiums and bond-specific yields take up what names and curve do not explain."""
         model = dict(zip(self.symbols, self._prices_now()[0].tolist(), strict=True))
         funds = [spec.symbol for spec in self._specs if spec.basket]
         for number, symbol in enumerate(funds):
             if symbol in prices:
-                premium = math.log(float(prices[symbol]) / model[symbol])
-                self._levels[self._name_count + number] = premium
+                self._levels[self._name_count + number] += math.log(prices[symbol] / model[symbol])
         factors = self._levels[self._name_count + self._fund_count :]
         first_basis = len(factors) - len(self._curve.symbols)
         for number, symbol in enumerate(self._curve.symbols):
             if symbol in prices:
                 factors[first_basis + number] = self._curve.basis(
-                    factors, calendar.settlement_date(self.at), number, float(prices[symbol])
+                    factors, calendar.settlement_date(self.at), number, prices[symbol]
                 )
 
     # Steps --------------------------------------------------------------------------------------
@@ -301,9 +351,13 @@ class MarketModel:
         shocks = sources.shocks(mixed[0], chance[:, self._normals :], self._source_years(time))
         market, apart = mixed[0][:, :1], normal[:, count * Sources.NORMALS :][:, :1]
         coin_market = volatility[:, :1] * _as_coins_see(market, apart, time)
-        moves = self._names.returns(volatility * shocks, coin_market) * pace.shrinkage
+        moves = (
+            self._names.returns(volatility * shocks, coin_market)
+            * pace.shrinkage
+            * self._name_agitation
+        )
         # The curve is as lively as the stock market, and leans on the market's own shock.
-        rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None]
+        rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None] * self._curve_agitation
         rates = rates * self._curve.shocks(market, self._curve_normals(ticks))
         levels = self._walk_levels(pace, moves, rates)
         ends = np.flatnonzero(numbers[1:] % pace.parts == 0)
@@ -369,6 +423,7 @@ class MarketModel:
             self._baskets.liveliness(names),
             volatility[:, :1] * np.ones(len(self._curve.symbols)),
         )
+        lively = lively * self._agitation
         time = clock.elapsed(np.concatenate([moments[:1] - pace.duration, moments]))
         years = np.where(self._trades_as_coin, time.coins[:, None], time.stocks[:, None])
         volumes = self._quoting.volumes(moves, years, lively, noise) * self._alive(settlements)

@@ -41,6 +41,7 @@ class Names:
         self.sources = (MARKET, *(f"sector:{sector}" for sector in sectors), *self.names)
         sector_leverage = [_leverage(sector) for sector in sectors]
         name_leverage = [_leverage(member.sector) for member in members.values()]
+        self.hidden = frozenset(hidden.name for hidden in universe.HIDDEN_NAMES)
         self.coin_sources = frozenset(
             (f"sector:{COINS}", *(name for name in members if members[name].sector == COINS))
         )
