@@ -2,7 +2,7 @@
 
 Coins are as lively on a Sunday night as at noon. Stocks move most in New York's trading hours: a
 spike at the opening, a flat middle, a small rise towards the close, and a third of a day's variance
-between a close and the next opening (F. French and R. Roll, "Stock return variances", 1986;
+between a close and the next opening (K. French and R. Roll, "Stock return variances", 1986;
 R. Wood, T. McInish and J. Ord, "An investigation of transactions data for NYSE stocks", 1985),
 whether that is a night or a long weekend.
 

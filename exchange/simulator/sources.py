@@ -23,10 +23,10 @@ import numpy as np
 
 from exchange.simulator.draws import FloatArray
 
-RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 18 * 86400.0, 150 * 86400.0)
+RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 20 * 86400.0, 150 * 86400.0)
 """How long each part of the log-volatility remembers (time to fall to 1/e)."""
 
-_LOG_VARIANCE = (0.29, 0.07, 0.27, 0.16)  # of each part; tuned to the usual stylised facts
+_LOG_VARIANCE = (0.29, 0.05, 0.20, 0.145)  # of each part; tuned to the usual stylised facts
 _HAS_LEVERAGE = (0.0, 1.0, 1.0, 1.0)  # none inside the hour
 _PARTS = len(RELAXATION_SECONDS)
 
