@@ -1,7 +1,7 @@
 """Market alerts that the simulator sends: large moves, and what a scenario tells."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,10 +32,12 @@ class LargeMoves:
         self._listed = listed
         self._seen: dict[str, deque[_Price]] = {}
 
-    def of(self, round_: Round) -> list[dict[str, Any]]:
-        """The alerts that a round gives rise to."""
+    def of(self, round_: Round, halted: Container[str] = ()) -> list[dict[str, Any]]:
+        """The alerts that a round gives rise to; what is halted has no price in it."""
         alerts = []
         for tick in round_.ticks:
+            if tick.symbol in halted:
+                continue
             seen = self._seen.setdefault(tick.symbol, deque())
             while seen and seen[0].at < round_.at - WINDOW:
                 seen.popleft()

@@ -335,7 +335,8 @@ class Replay:
 def _tick(instrument: Instrument, row: Row, number: int) -> Tick:
     """The bid is the row's price, the ask one increment above."""
     price = row.prices[number]
-    increment = increment_at(price, instrument.price_increment, instrument.asset_class)
+    usual = instrument.price_increment.normalize()  # the database pads it to eight decimals
+    increment = increment_at(price, usual, instrument.asset_class)
     bid = max(on_grid(price, increment, "ROUND_HALF_EVEN"), increment)
     step = instrument.quantity_increment
     shown = max(on_grid(row.volume / DISPLAYED_PART, step, "ROUND_FLOOR"), step)

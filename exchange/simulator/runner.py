@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from exchange import engine
 from exchange.market.ticks import Round
-from exchange.models import InstrumentStatus, Quote, Simulator
+from exchange.models import Instrument, InstrumentStatus, Quote, Simulator
 from exchange.simulator import alerts, lease
 from exchange.simulator.model import MarketModel
 from exchange.simulator.source import Source
@@ -138,7 +138,7 @@ class Runner:
         lease.renew(self._holder, now=self._clock(), state=self._source.state())
         changed = engine.advance(round_)
         self._pending = None
-        for alert in self._moves.of(round_):
+        for alert in self._moves.of(round_, _halted()):
             publish.alert(alert)
         self.progress.rounds += 1
         self.progress.quotes += len(round_.ticks)
@@ -170,6 +170,11 @@ class Runner:
         if self._duration is None:
             return False
         return (self._clock() - began).total_seconds() >= self._duration
+
+
+def _halted() -> set[str]:
+    halted = Instrument.objects.filter(status=InstrumentStatus.HALTED)
+    return set(halted.values_list("symbol", flat=True))
 
 
 def _set_status(symbols: Iterable[str], status: InstrumentStatus, now: datetime) -> None:

@@ -264,7 +264,9 @@ def test_a_halt_stops_quotes_tells_everybody_and_ends_with_a_gap(perform: Any):
     titles = [alert["title"] for alert in published if alert["symbol"] == "TSLA"]
     assert "TSLA halted" in titles
     assert "TSLA trades again" in titles
+    resumed = titles.index("TSLA trades again")
     assert any(title.startswith("TSLA up") for title in titles)  # a large move
+    assert titles.index("TSLA halted") == resumed - 1
     halted = [price for status, price in seen if status == "halted"]
     assert len(set(halted)) == 1
     index = next(number for number, (status, _) in enumerate(seen) if status == "halted")
@@ -312,3 +314,16 @@ def test_a_large_move_is_told_once_and_a_small_or_slow_one_is_not():
     assert at(3, AAPL="106.00", SPY="96.90") == []
     assert at(9, AAPL="111.00", SPY="94.50") == []  # the window has moved on
     assert at(10, AAPL="99.00") == ["AAPL down 10.8 %"]
+
+
+def test_a_move_during_a_halt_is_told_when_trade_goes_on():
+    watch = alerts.LargeMoves({"AAPL": "stock"})
+
+    def at(second: int, bid: str, *halted: str) -> list[str]:
+        moment = NOW + timedelta(seconds=second)
+        found = watch.of(Round(moment, (tick("AAPL", bid, f"{bid}1"),)), halted)
+        return [alert["title"] for alert in found]
+
+    assert at(0, "100.00") == []
+    assert at(1, "110.00", "AAPL") == []
+    assert at(2, "110.00") == ["AAPL up 10.0 %"]
