@@ -305,6 +305,8 @@ BANKING_ENCRYPTION_KEY = env.str("BANKING_ENCRYPTION_KEY", default="")
 SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42)
 SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
+# Stocks, ETFs and bonds trade in the hours of the New York Stock Exchange, instead of always.
+EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 # A quote older than this is not traded on: orders wait as `accepted` for the next one.
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
 # How far from the quote a market order may trade; what it can't get within that is canceled.

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -24,11 +25,12 @@ from exchange.market.ticks import Round  # noqa: E402
 from exchange.models import Instrument  # noqa: E402
 from exchange.simulator import history, listing  # noqa: E402
 from exchange.simulator.model import MarketModel  # noqa: E402
-from exchange.simulator.universe import CATALOGUE  # noqa: E402
+from exchange.simulator.universe import CATALOGUE, InstrumentSpec  # noqa: E402
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROUNDS = 20
 STEPS = 400
+MANY, MANY_STEPS = 5000, 40
 
 
 def main() -> None:
@@ -41,12 +43,38 @@ def main() -> None:
     rounds, rows = compare(
         [lambda: advance(past.model, clock), lambda: write_rows(raw, len(CATALOGUE) * 6)]
     )
-    ticks, draws = compare([lambda: step(past.model, clock), lambda: draw(STEPS * len(CATALOGUE))])
     show("rounds of 26 quotes (SQLite)", rounds)
     ratio("to as many rows by sqlite3 alone", rounds.to(rows))
-    show("symbol-ticks of the model", ticks)
-    ratio("to eight normal draws a tick", ticks.to(draws))
+    measure_model(past.model, clock)
     write("")
+
+
+def measure_model(model: MarketModel, clock: Iterator[datetime]) -> None:
+    """The model alone, without a database: the catalogue, and thousands of instruments."""
+    many = MarketModel(listing_of(MANY), seed=1, at=START)
+    seconds = (START + timedelta(seconds=number) for number in count(1))
+    steps, quotes, decimals, draws = compare(
+        [
+            lambda: step(model, clock),
+            lambda: quote(many, seconds),
+            lambda: decimal_steps(many, seconds),
+            lambda: draw(STEPS * len(CATALOGUE)),
+        ]
+    )
+    show("steps of the model, 26 quotes as Decimals", steps)
+    show(f"symbol-ticks of {MANY}, quotes as integers", quotes)
+    ratio("to nine normal draws a tick", quotes.to(draws))
+    show(f"symbol-ticks of {MANY}, quotes as Decimals", decimals)
+
+
+def listing_of(number: int) -> list[InstrumentSpec]:
+    """The catalogue and as many copies of its stocks as are wanted."""
+    stocks = [spec for spec in CATALOGUE if spec.asset_class == "stock"]
+    copies = (
+        replace(stocks[index % len(stocks)], symbol=f"COPY-{index}")
+        for index in range(number - len(CATALOGUE))
+    )
+    return [*CATALOGUE, *copies]
 
 
 def advance(model: MarketModel, clock: Iterator[datetime]) -> int:
@@ -58,11 +86,22 @@ def advance(model: MarketModel, clock: Iterator[datetime]) -> int:
 def step(model: MarketModel, clock: Iterator[datetime]) -> int:
     for _ in range(STEPS):
         model.step(next(clock))
-    return STEPS * len(CATALOGUE)
+    return STEPS
+
+
+def quote(model: MarketModel, clock: Iterator[datetime]) -> int:
+    for _ in range(MANY_STEPS):
+        model.quote(next(clock))
+    return MANY_STEPS * MANY
+
+
+def decimal_steps(model: MarketModel, clock: Iterator[datetime]) -> int:
+    model.step(next(clock))
+    return MANY
 
 
 def draw(ticks: int) -> int:
-    np.random.default_rng(1).standard_normal((ticks, 8)).sum()
+    np.random.default_rng(1).standard_normal((ticks, 9)).sum()
     return ticks
 
 

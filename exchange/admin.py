@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from banking.admin import LookOnly, LookOnlyAdmin
 from be.api.identifiers import uuid7
+from exchange.market import hours
 from exchange.models import (
     ActionKind,
     Bond,
@@ -19,6 +20,7 @@ from exchange.models import (
     FeeSchedule,
     Instrument,
     InstrumentStatus,
+    MarketClosure,
     Order,
     Quote,
     Simulator,
@@ -28,13 +30,14 @@ from exchange.trading import halts
 if TYPE_CHECKING:  # generic for the type checker only
     InstrumentModelAdmin = admin.ModelAdmin[Instrument]
     FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
+    MarketClosureModelAdmin = admin.ModelAdmin[MarketClosure]
     BondStackedInline = admin.StackedInline[Bond, Instrument]
     ExecutionTabularInline = admin.TabularInline[Execution, Order]
     CorporateActionModelAdmin = admin.ModelAdmin[CorporateAction]
     EntitlementTabularInline = admin.TabularInline[Entitlement, CorporateAction]
     ActionModelForm = forms.ModelForm[CorporateAction]
 else:
-    InstrumentModelAdmin = FeeScheduleModelAdmin = admin.ModelAdmin
+    InstrumentModelAdmin = FeeScheduleModelAdmin = MarketClosureModelAdmin = admin.ModelAdmin
     BondStackedInline = admin.StackedInline
     ExecutionTabularInline = EntitlementTabularInline = admin.TabularInline
     CorporateActionModelAdmin = admin.ModelAdmin
@@ -176,6 +179,26 @@ class FeeScheduleAdmin(FeeScheduleModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(MarketClosure)
+class MarketClosureAdmin(MarketClosureModelAdmin):
+    """Days without a session, or with a short one, that no rule foresees."""
+
+    list_display = ("day", "closes_at", "reason")
+    date_hierarchy = "day"
+
+    def save_model(self, request: HttpRequest, obj: MarketClosure, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        hours.forget_closures()
+
+    def delete_model(self, request: HttpRequest, obj: MarketClosure) -> None:
+        super().delete_model(request, obj)
+        hours.forget_closures()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MarketClosure]) -> None:
+        super().delete_queryset(request, queryset)
+        hours.forget_closures()
 
 
 @admin.register(Quote)

@@ -4,7 +4,7 @@ It may be run as often as one likes, by several at once: an action happens once 
 kind and date, and each holder has one entitlement in it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -28,13 +28,18 @@ class Done:
     holders: int
 
 
-def run(*, now: datetime) -> list[Done]:
-    """Announce and carry out all that is due by now, in the order of ex-dates."""
+def run(*, now: datetime, without: Collection[ActionKind] = ()) -> list[Done]:
+    """Announce and carry out all that is due by now, in the order of ex-dates.
+
+    What is `without` is left for somebody else.
+    """
     today = (now - AFTER_MIDNIGHT).astimezone(calendar.NEW_YORK).date()
     announce(today=today, now=now)
-    due = CorporateAction.objects.filter(
-        carried_out_at__isnull=True, payable_date__lte=today
-    ).select_related("instrument")
+    due = (
+        CorporateAction.objects.filter(carried_out_at__isnull=True, payable_date__lte=today)
+        .exclude(kind__in=without)
+        .select_related("instrument")
+    )
     return [
         done
         for action in due.order_by("ex_date", "pk")

@@ -4,10 +4,12 @@ The feed gives the best level; the ones behind it follow from it by rule, so tha
 looks at one quote sees, and trades with, the same depth, and nothing needs to be stored.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from statistics import NormalDist
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
@@ -17,9 +19,16 @@ from exchange.market.levels import Level, without
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
 
 DEPTH = 10
-# Size behind the best level as a percentage of it; it grows, then thins out. Where a quote enters
-# the list depends on its sequence, so that the book is not the same each time.
-_SIZE_PERCENT = (100, 140, 90, 180, 120, 210, 160, 80, 130, 110)
+# Sizes behind the best level, as percentages of it: the quantiles of a log-normal law as wide as
+# the best level's own. Which one a level has follows from the quote's sequence, as if by chance.
+_DEVIATION = 0.6
+_QUANTILES = 64
+_SIZE_PERCENT = tuple(
+    round(100 * math.exp(_DEVIATION * NormalDist().inv_cdf((number + 0.5) / _QUANTILES)))
+    for number in range(_QUANTILES)
+)
+_PLACES = 2 * DEPTH
+_WORD = 0xFFFFFFFF
 _LEVELS_PER_PRICE = 5000
 
 
@@ -41,12 +50,22 @@ def _displayed(instrument: Instrument, quote: Quote, *, buying: bool) -> Iterato
         price = best + step * index
         if price <= 0:
             return
-        yield Level(price, _size_at(quote.sequence, index, size, unit_step))
+        yield Level(price, _size_at(quote.sequence, 2 * index + buying, size, unit_step))
 
 
-def _size_at(sequence: int, index: int, size: int, unit_step: int) -> int:
-    units = size * _SIZE_PERCENT[(sequence + index * 3) % len(_SIZE_PERCENT)] // 100
+def _size_at(sequence: int, place: int, size: int, unit_step: int) -> int:
+    """Units at a place in the book: the levels' indices, twice, plus one on the buyers' side."""
+    chosen = _mixed(sequence * _PLACES + place) % _QUANTILES
+    units = size * _SIZE_PERCENT[chosen] // 100
     return max(units - units % unit_step, unit_step)
+
+
+def _mixed(number: int) -> int:
+    """32 bits that look like chance (the finaliser of A. Appleby's MurmurHash3)."""
+    number &= _WORD
+    number = (number ^ number >> 16) * 0x85EBCA6B & _WORD
+    number = (number ^ number >> 13) * 0xC2B2AE35 & _WORD
+    return number ^ number >> 16
 
 
 def level_step(price: Decimal, increment: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from be.api.formats import plain, price_text, time_text
 from be.api.refusals import Invalid
-from exchange.market import bonds, calendar
+from exchange.market import bonds, calendar, hours
 from exchange.market.book import street_levels
 from exchange.models import DayCount, Instrument, Quote, Side
 
@@ -26,7 +26,12 @@ class UnknownSymbol(Invalid):
 
 
 def is_fresh(quote: Quote, now: datetime) -> bool:
-    """Whether a customer may trade on the quote, or has to wait for the next one."""
+    """Whether a customer may trade on the quote, or has to wait for the next one.
+
+    Outside of the market's hours nobody may.
+    """
+    if not hours.is_open(quote.instrument.asset_class, now):
+        return False
     age = (now - quote.timestamp).total_seconds()
     return bool(age <= settings.QUOTE_MAX_AGE_SECONDS)
 

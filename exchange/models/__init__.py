@@ -1,3 +1,4 @@
+from exchange.models.closures import MarketClosure
 from exchange.models.corporate_actions import ActionKind, CorporateAction, Entitlement
 from exchange.models.fees import FeeSchedule
 from exchange.models.instruments import AssetClass, Bond, DayCount, Instrument, InstrumentStatus
@@ -37,6 +38,7 @@ __all__ = [
     "InstrumentStatus",
     "Interval",
     "Liquidity",
+    "MarketClosure",
     "Order",
     "OrderClass",
     "OrderFeed",

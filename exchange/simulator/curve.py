@@ -26,10 +26,13 @@ _BASIS_POINT = 1e-4
 
 # name, mean, volatility per square root of a year, half-life in years, tie to the market's shock
 _FACTORS = (
-    ("level", 0.0515, 0.0080, 3.0, 0.15),
-    ("slope", -0.0150, 0.0100, 1.5, 0.10),
+    ("level", 0.0515, 0.0105, 3.0, 0.15),
+    ("slope", -0.0150, 0.0110, 1.5, -0.05),
     ("curvature", -0.0195, 0.0160, 1.0, 0.0),
 )
+_LEVEL, _SLOPE_FACTOR = 0, 1
+_SLOPE_TO_LEVEL = -0.5
+"""Correlation of the two's own shocks: short yields, their sum, move less than long ones."""
 _SPREAD_VOLATILITY, _SPREAD_HALF_LIFE, _SPREAD_TIE = 0.35, 1.0, -0.6
 _BASIS_DEVIATION, _BASIS_HALF_LIFE = 1.5 * _BASIS_POINT, 30 / _DAYS_PER_YEAR
 
@@ -38,7 +41,7 @@ class Curve:
     """Bond prices as a function of a vector of factors, which are OU processes.
 
     `names`, `means`, `rates` (mean reversion, per second) and `volatilities` (per square root of a
-    second) describe the vector: level, slope, curvature, then each bond's log spread (constant
+    year) describe the vector: level, slope, curvature, then each bond's log spread (constant
     and unused for Treasuries), then each bond's own part of its yield.
     """
 
@@ -54,7 +57,7 @@ class Curve:
         ]
         self.names = tuple(row[0] for row in rows)
         self.means = np.array([row[1] for row in rows])
-        self.volatilities = np.array([row[2] for row in rows]) / math.sqrt(_SECONDS_PER_YEAR)
+        self.volatilities = np.array([row[2] for row in rows])
         self.rates = math.log(2) / np.array([row[3] for row in rows]) / _SECONDS_PER_YEAR
         self._ties = np.array([row[4] for row in rows])
         self._is_credit = np.array([spec.credit_spread_bps > 0 for spec in specs], dtype=bool)
@@ -71,7 +74,11 @@ class Curve:
 
     def shocks(self, market: FloatArray, own: FloatArray) -> FloatArray:
         """Unit shocks of the factors, (n, factors), from the market's, (n, 1), and their own."""
-        return self._ties * market + np.sqrt(1.0 - self._ties**2) * own
+        apart = own.copy()
+        apart[:, _SLOPE_FACTOR] *= math.sqrt(1.0 - _SLOPE_TO_LEVEL**2)
+        apart[:, _SLOPE_FACTOR] += _SLOPE_TO_LEVEL * own[:, _LEVEL]
+        total: FloatArray = self._ties * market + np.sqrt(1.0 - self._ties**2) * apart
+        return total
 
     def basis(self, factors: FloatArray, settlement: date, bond: int, clean_price: float) -> float:
         """The bond-specific part of the yield that makes bond number `bond` cost `clean_price`.

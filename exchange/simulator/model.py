@@ -19,36 +19,23 @@ import numpy as np
 
 from exchange.market import calendar
 from exchange.market.ticks import Round, on_grid
-from exchange.simulator import draws, sources
+from exchange.simulator import clock, draws, sources
 from exchange.simulator.curve import Curve
 from exchange.simulator.draws import FloatArray, IntArray
-from exchange.simulator.names import REVERSION, Baskets, Names, is_priced_name
-from exchange.simulator.quoting import Quoting
+from exchange.simulator.names import COINS, REVERSION, Baskets, Names, is_priced_name
+from exchange.simulator.quoting import Grid, Quoting
 from exchange.simulator.sources import Sources
 from exchange.simulator.universe import CATALOGUE, InstrumentSpec
 
-__all__ = ["MarketModel", "Path", "on_grid", "variance_time"]
+__all__ = ["MarketModel", "Path", "on_grid"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
-_YEAR = 365.25 * 86400 * _SECOND
-_LONGEST_STEP = 3 * 3600 * _SECOND  # in which half a jump is due: see sources
+_LONGEST_STEP = 3600 * _SECOND  # in the first hour of a session most of a jump is due: see sources
 _BLOCK = 1024  # steps that are drawn at once; it has no influence on the result
 _SEEDS = 2**64
 _START_STREAM, _SOURCE_STREAM, _CURVE_STREAM, _QUOTE_STREAM = range(4)
-
-
-def variance_time(start: IntArray, end: IntArray) -> FloatArray:
-    """How much return variance passes between moments, in years of the usual variance.
-
-    `start` and `end` are microseconds since 1970, shape (n,); the result has shape (n, 1), one
-    clock for all sources of return and for volumes. It is calendar time: every market is open
-    around the clock and as lively at night as at noon. A clock of trading sessions goes here,
-    as long as a year still sums to one.
-    """
-    years: FloatArray = ((end - start) / _YEAR)[:, None]
-    return years
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +62,8 @@ class _Pace:
     volatility_decay: FloatArray
     mixing: FloatArray
     level_decay: FloatArray
-    level_deviation: FloatArray  # of the innovations of the curve
     shrinkage: float  # of returns, for reverting within the part
+    curve_shrinkage: FloatArray  # the same for the factors of the curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +116,18 @@ class MarketModel:
 
     @property
     def tick(self) -> int:
-        """How many draws the market has made; a step of up to three hours makes one."""
+        """How many draws the market has made; a step of up to an hour makes one."""
         return self._tick
 
     def step(self, at: datetime) -> Round:
         """Advance to `at` and quote. Raises ValueError unless `at` is later than the market."""
+        grid = self.quote(at)
+        return Round(at=self.at, ticks=self._quoting.ticks(grid))
+
+    def quote(self, at: datetime) -> Grid:
+        """Like `step`, but with quotes as arrays of integers: for thousands of instruments."""
         rows = self._advance(_microseconds(at) - self._at, 1)
-        ticks = self._quoting.ticks(rows.prices, rows.volumes, rows.lively, rows.noise)
-        return Round(at=self.at, ticks=ticks)
+        return self._quoting.grid(rows.prices, rows.volumes, rows.lively, rows.noise)
 
     def path(self, start: datetime, step: timedelta, steps: int) -> Path:
         """Advance by `steps` steps of length `step` from `start`, fast; the market stays there.
@@ -186,6 +177,50 @@ class MarketModel:
         self._at, self._tick, self._volatility, self._levels = at, tick, volatility, levels
         self._last = prices
 
+    def adopt(self, prices: Mapping[str, Decimal], *, at: datetime | None = None) -> None:
+        """Let symbols stand at these prices, and all others where they are; volatility stays.
+
+        With `at` the market is at that moment from now on, also an earlier one. Raises ValueError
+        for a price that is not positive.
+        """
+        stay = dict(zip(self.symbols, self._last[0].tolist(), strict=True))
+        if at is not None:
+            self._at = _microseconds(at)
+        self._stand_at(prices, {symbol: stay[symbol] for symbol in stay if symbol not in prices})
+
+    def shift(self, moves: Mapping[str, float]) -> None:
+        """Let symbols jump by these log returns, before the next step.
+
+        ETFs that are not among them follow their baskets. The move is part of the next step's, so
+        that volume rises with it.
+        """
+        targets = {}
+        for symbol, price in zip(self.symbols, self._last[0].tolist(), strict=True):
+            if symbol in moves:
+                targets[symbol] = price * math.exp(moves[symbol])
+        for symbol, move in moves.items():
+            if symbol in self._names.names:
+                self._levels[self._names.names.index(symbol)] += move
+        self._fit_baskets_and_bonds(targets)
+
+    def agitate(self, factors: Mapping[str, float]) -> None:
+        """Make symbols so many times as lively as they would be, until told otherwise.
+
+        Returns, spreads and volumes grow with it. What ETFs hold besides listed names is as lively
+        as the liveliest ETF; the yield curve, as the liveliest bond. It is no part of the state.
+        """
+        of_kind = [1.0, 1.0, 1.0]
+        for spec in self._specs:
+            of_kind[_kind(spec)] = max(of_kind[_kind(spec)], factors.get(spec.symbol, 1.0))
+        hidden, self._curve_agitation = of_kind[1], of_kind[2]
+        self._name_agitation = np.array(
+            [
+                factors.get(name, hidden if name in self._names.hidden else 1.0)
+                for name in self._names.names
+            ]
+        )
+        self._agitation = np.array([factors.get(symbol, 1.0) for symbol in self.symbols])
+
     # Construction -------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -197,6 +232,7 @@ class MarketModel:
         self._baskets = Baskets(funds, self._names)
         self._curve = Curve([symbol for symbol, _ in debts], [bond for _, bond in debts])
         self._sources = Sources(self._names.sources, self._names.leverage)
+        coins = self._names.coin_sources
         self._quoting = Quoting(specs)
         self._name_count, self._fund_count = len(self._names.names), len(funds)
         self._market_names = [
@@ -214,8 +250,12 @@ class MarketModel:
             [self._names.anchors, np.zeros(self._fund_count), self._curve.means]
         )
         self._reversion = np.concatenate([np.full(equity_count, REVERSION), self._curve.rates])
-        self._normals = draws.even(len(self._sources.names) * Sources.NORMALS)
+        self._on_coin_clock = np.array([name in coins for name in self._sources.names])
+        self._trades_as_coin = np.array([spec.sector == COINS for spec in specs])
+        # One more than the sources spend: see _as_coins_see.
+        self._normals = draws.even(len(self._sources.names) * Sources.NORMALS + 1)
         self._pace: _Pace | None = None
+        self.agitate({})
 
     def _start(self, prices: Mapping[str, Decimal]) -> None:
         count = len(self._sources.names)
@@ -224,28 +264,33 @@ class MarketModel:
         normal = draws.normals(chance)[0, : count * (Sources.NORMALS - 1)]
         self._volatility = self._sources.initial(normal.reshape(count, -1))
         self._levels = self._means.copy()
+        self._stand_at(prices, {})
+
+    def _stand_at(self, prices: Mapping[str, Decimal], others: Mapping[str, float]) -> None:
         for symbol, price in prices.items():
             if not (price.is_finite() and price > 0):
                 raise ValueError(f"the price of {symbol} is not positive")
+        for symbol, price in prices.items():
             if symbol in self._names.names:
                 self._levels[self._names.names.index(symbol)] = math.log(price)
-        self._fit_baskets_and_bonds(prices)
+        self._fit_baskets_and_bonds(
+            {**others, **{symbol: float(price) for symbol, price in prices.items()}}
+        )
         self._last = self._prices_now()
 
-    def _fit_baskets_and_bonds(self, prices: Mapping[str, Decimal]) -> None:
+    def _fit_baskets_and_bonds(self, prices: Mapping[str, float]) -> None:
         """Premiums and bond-specific yields take up what names and curve do not explain."""
         model = dict(zip(self.symbols, self._prices_now()[0].tolist(), strict=True))
         funds = [spec.symbol for spec in self._specs if spec.basket]
         for number, symbol in enumerate(funds):
             if symbol in prices:
-                premium = math.log(float(prices[symbol]) / model[symbol])
-                self._levels[self._name_count + number] = premium
+                self._levels[self._name_count + number] += math.log(prices[symbol] / model[symbol])
         factors = self._levels[self._name_count + self._fund_count :]
         first_basis = len(factors) - len(self._curve.symbols)
         for number, symbol in enumerate(self._curve.symbols):
             if symbol in prices:
                 factors[first_basis + number] = self._curve.basis(
-                    factors, calendar.settlement_date(self.at), number, float(prices[symbol])
+                    factors, calendar.settlement_date(self.at), number, prices[symbol]
                 )
 
     # Steps --------------------------------------------------------------------------------------
@@ -281,17 +326,14 @@ class MarketModel:
             parts = -(-duration // _LONGEST_STEP)
             seconds = duration / parts / _SECOND
             decay, mixing = self._sources.transition(seconds)
-            rates = self._curve.rates
-            spread = np.sqrt(-np.expm1(-2 * rates * seconds) / (2 * rates))
-            within = 2 * REVERSION * seconds
             self._pace = _Pace(
                 duration=duration,
                 parts=parts,
                 volatility_decay=decay,
                 mixing=mixing,
                 level_decay=np.exp(-self._reversion * seconds),
-                level_deviation=self._curve.volatilities * spread,
-                shrinkage=math.sqrt(-math.expm1(-within) / within),
+                shrinkage=float(_shrinkage(np.array(REVERSION), seconds)),
+                curve_shrinkage=_shrinkage(self._curve.rates, seconds),
             )
         return self._pace
 
@@ -300,20 +342,32 @@ class MarketModel:
         ticks = len(edges) - 1
         count = len(self._sources.names)
         chance = self._draw(_SOURCE_STREAM, ticks, self._normals + count)
-        normal = draws.normals(chance[:, : self._normals])[:, : count * Sources.NORMALS]
-        mixed = self._sources.mix(pace.mixing, normal.reshape(ticks, count, Sources.NORMALS))
+        normal = draws.normals(chance[:, : self._normals])
+        own = normal[:, : count * Sources.NORMALS].reshape(ticks, count, Sources.NORMALS)
+        mixed = self._sources.mix(pace.mixing, own)
         states = self._walk_volatility(pace, mixed[1:])
         volatility = self._sources.volatility(states)
-        years = variance_time(edges[:-1], edges[1:])
-        shocks = sources.shocks(mixed[0], chance[:, self._normals :], years)
-        moves = self._names.returns(volatility * shocks) * pace.shrinkage
+        time = clock.elapsed(edges)
+        shocks = sources.shocks(mixed[0], chance[:, self._normals :], self._source_years(time))
+        market, apart = mixed[0][:, :1], normal[:, count * Sources.NORMALS :][:, :1]
+        coin_market = volatility[:, :1] * _as_coins_see(market, apart, time)
+        moves = (
+            self._names.returns(volatility * shocks, coin_market)
+            * pace.shrinkage
+            * self._name_agitation
+        )
         # The curve is as lively as the stock market, and leans on the market's own shock.
-        rates = volatility[:, :1] * self._curve.shocks(mixed[0][:, :1], self._curve_normals(ticks))
+        rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None] * self._curve_agitation
+        rates = rates * self._curve.shocks(market, self._curve_normals(ticks))
         levels = self._walk_levels(pace, moves, rates)
         ends = np.flatnonzero(numbers[1:] % pace.parts == 0)
         noise = self._quote_noise(ticks, ends)
         self._tick += ticks
         return self._rows(pace, edges[1:][ends], levels[ends], volatility[ends], noise)
+
+    def _source_years(self, time: clock.Elapsed) -> FloatArray:
+        """Each source's variance time in each part, shape (ticks, sources)."""
+        return np.where(self._on_coin_clock, time.coins[:, None], time.stocks[:, None])
 
     def _walk_volatility(self, pace: _Pace, innovations: FloatArray) -> FloatArray:
         """The volatility states before each part, shape (ticks, sources, 4)."""
@@ -331,7 +385,9 @@ class MarketModel:
         """Log prices, premiums and curve after each part, shape (ticks, levels)."""
         innovations = np.zeros((len(moves), len(self._levels)))
         innovations[:, : self._name_count] = moves
-        innovations[:, self._name_count + self._fund_count :] = pace.level_deviation * rates
+        innovations[:, self._name_count + self._fund_count :] = (
+            self._curve.volatilities * pace.curve_shrinkage * rates
+        )
         innovations += self._means * (1 - pace.level_decay)
         levels = np.empty_like(innovations)
         level, decay = self._levels.copy(), pace.level_decay
@@ -353,26 +409,29 @@ class MarketModel:
         noise: FloatArray,
     ) -> _Rows:
         """Prices and volumes at the `moments` that end steps."""
+        if not len(moments):  # the block ends within a long step
+            none = np.empty((0, len(self.symbols)))
+            return _Rows(prices=none, volumes=none, lively=none, noise=noise)
         settlements = _settlements(moments)
         prices = self._prices(levels, settlements)
         before = np.concatenate([self._last, prices])[:-1]
         moves = np.log(prices / before)
-        if len(prices):
-            self._last = prices[-1:].copy()
+        self._last = prices[-1:].copy()
         names = self._names.liveliness(volatility)
         lively = self._in_order(
             names[:, self._market_names],
             self._baskets.liveliness(names),
             volatility[:, :1] * np.ones(len(self._curve.symbols)),
         )
-        years = variance_time(moments - pace.duration, moments)
+        lively = lively * self._agitation
+        time = clock.elapsed(np.concatenate([moments[:1] - pace.duration, moments]))
+        years = np.where(self._trades_as_coin, time.coins[:, None], time.stocks[:, None])
         volumes = self._quoting.volumes(moves, years, lively, noise) * self._alive(settlements)
         return _Rows(prices=prices, volumes=volumes, lively=lively, noise=noise)
 
-    def _draw(self, stream: int, ticks: int, width: int) -> FloatArray:
-        return draws.uniforms(
-            seed=self._seed, stream=stream, tick=self._tick, ticks=ticks, width=width
-        )
+    def _draw(self, stream: int, ticks: int, width: int, *, ahead: int = 0) -> FloatArray:
+        tick = self._tick + ahead
+        return draws.uniforms(seed=self._seed, stream=stream, tick=tick, ticks=ticks, width=width)
 
     def _curve_normals(self, ticks: int) -> FloatArray:
         count = len(self._curve.names)
@@ -380,9 +439,12 @@ class MarketModel:
         return draws.normals(chance)[:, :count]
 
     def _quote_noise(self, ticks: int, ends: IntArray) -> FloatArray:
-        """Of the `ends` among the next `ticks` ticks; the draws of the others go unused."""
-        chance = self._draw(_QUOTE_STREAM, ticks, self._quoting.width)
-        return self._quoting.noise(chance[ends])
+        """Of the `ends` among the next `ticks` ticks; the draws of the others stay undrawn."""
+        width = self._quoting.width
+        if len(ends) == ticks:
+            return self._quoting.noise(self._draw(_QUOTE_STREAM, ticks, width))
+        chance = [self._draw(_QUOTE_STREAM, 1, width, ahead=end) for end in ends.tolist()]
+        return self._quoting.noise(np.concatenate([np.empty((0, width)), *chance]))
 
     def _prices(self, levels: FloatArray, settlements: IntArray) -> FloatArray:
         """Prices, shape (n, symbols), for levels and settlement days."""
@@ -405,6 +467,25 @@ class MarketModel:
     def _in_order(self, names: FloatArray, funds: FloatArray, debts: FloatArray) -> FloatArray:
         """Columns of names, funds and bonds in the order of the symbols."""
         return np.concatenate([names, funds, debts], axis=1)[:, self._columns]
+
+
+def _as_coins_see(market: FloatArray, apart: FloatArray, time: clock.Elapsed) -> FloatArray:
+    """The market's shocks over parts on the coins' clock: its diffusion without its jumps, (n, 1).
+
+    Over an uneven stretch the two clocks weigh one noise differently: then a part of what coins see
+    is `apart` from what stocks see, so that long steps tie them no closer than many short ones.
+    """
+    overlap = time.overlap[:, None]
+    shared = overlap * market + np.sqrt(1.0 - overlap**2) * apart
+    seen: FloatArray = np.sqrt(time.coins)[:, None] * shared
+    return seen
+
+
+def _shrinkage(rates: FloatArray, seconds: float) -> FloatArray:
+    """What mean reversion within a step leaves of the deviation of its innovation."""
+    within = 2.0 * rates * seconds
+    left: FloatArray = np.sqrt(-np.expm1(-within) / within)
+    return left
 
 
 def _kind(spec: InstrumentSpec) -> int:

@@ -41,10 +41,17 @@ class Names:
         self.sources = (MARKET, *(f"sector:{sector}" for sector in sectors), *self.names)
         sector_leverage = [_leverage(sector) for sector in sectors]
         name_leverage = [_leverage(member.sector) for member in members.values()]
+        self.hidden = frozenset(hidden.name for hidden in universe.HIDDEN_NAMES)
+        self.coin_sources = frozenset(
+            (f"sector:{COINS}", *(name for name in members if members[name].sector == COINS))
+        )
         self.leverage = (_MARKET_LEVERAGE, *sector_leverage, *name_leverage)
         self.anchors = np.log([_start_price(member) for member in members.values()])
         self._volatility = np.array([member.annual_volatility for member in members.values()])
         self._market = np.array([member.market_loading for member in members.values()])
+        is_coin = np.array([name in self.coin_sources for name in members])
+        self._stock_market = np.where(is_coin, 0.0, self._market)
+        self._coin_market = np.where(is_coin, self._market, 0.0)
         self._sector = np.array([member.sector_loading for member in members.values()])
         self._own = np.array([universe.own_loading(member) for member in members.values()])
         self._sector_source = np.array(
@@ -52,9 +59,13 @@ class Names:
         )
         self._own_source = np.arange(len(members)) + 1 + len(sectors)
 
-    def returns(self, sources: FloatArray) -> FloatArray:
-        """Log returns of the names, shape (n, names), from those of the sources, (n, sources)."""
-        total = self._market * sources[:, :1]
+    def returns(self, sources: FloatArray, coin_market: FloatArray) -> FloatArray:
+        """Log returns of the names, shape (n, names), from those of the sources, (n, sources).
+
+        `coin_market` is the market's return as coins see it, shape (n, 1).
+        """
+        total = self._stock_market * sources[:, :1]
+        total += self._coin_market * coin_market
         total += self._sector * sources[:, self._sector_source]
         total += self._own * sources[:, self._own_source]
         total *= self._volatility

@@ -1,27 +1,50 @@
 """From a model price to a quote: spread, displayed sizes, last trade and volume."""
 
-from collections.abc import Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from exchange.market import ticks
 from exchange.market.ticks import Tick
 from exchange.simulator import draws
-from exchange.simulator.draws import FloatArray
+from exchange.simulator.clock import DAYS_PER_YEAR, SESSIONS_PER_YEAR
+from exchange.simulator.draws import FloatArray, IntArray
+from exchange.simulator.names import COINS
 from exchange.simulator.universe import InstrumentSpec
 
 _BASIS_POINT = 1e-4
 _SIZE_DEVIATION = 0.6  # of the logarithm of displayed sizes
-_NOISE_DEVIATION = 0.6  # of the logarithm of volume
-_QUIET_VOLUME = 0.55  # the part of volume that does not follow the size of the move
+_NOISE_DEVIATION = 0.7  # of the logarithm of volume
+_QUIET_VOLUME = 0.65  # the part of volume that does not follow the size of the move
 _MEAN_MOVE = 0.7979  # of |x|, x standard normal
 _LARGEST_MOVE = 10.0  # standard deviations; beyond, volume grows no further
 _NO_MOVE = 1e-15
 _EVEN_CHANCE = 0.5
-_DAYS_PER_YEAR = 365.25
+_ONE_DOLLAR = 1.0
 _WHOLE = Decimal(1)
 _SIDE, _BID_SIZE, _ASK_SIZE, _VOLUME = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The quotes of one round in integers, one element an instrument.
+
+    Prices count the finest increment that the instrument ever has (0.0001 dollars for stocks and
+    ETFs, else its own increment); sizes and volume count lots.
+    """
+
+    bid: IntArray
+    ask: IntArray
+    price: IntArray
+    bid_lots: IntArray
+    ask_lots: IntArray
+    traded_lots: IntArray
+
+    def columns(self) -> tuple[IntArray, ...]:
+        """In the order of a tick's fields."""
+        return (self.price, self.bid, self.ask, self.bid_lots, self.ask_lots, self.traded_lots)
 
 
 class Quoting:
@@ -36,9 +59,21 @@ class Quoting:
         count = len(self._specs)
         self._spread = np.array([spec.spread_bps for spec in specs]) * _BASIS_POINT
         self._volatility = np.array([spec.annual_volatility for spec in specs])
+        self._days_per_year = np.array(
+            [DAYS_PER_YEAR if spec.sector == COINS else SESSIONS_PER_YEAR for spec in specs]
+        )
         self._daily_volume = np.array([spec.daily_volume for spec in specs])
-        self._lots = tuple(_lot(spec) for spec in specs)
-        self._lot_sizes = np.array([float(lot) for lot in self._lots])
+        self._lot_sizes = np.array([float(_lot(spec)) for spec in specs])
+        units = [_finest_increment(spec) for spec in specs]
+        self._unit_sizes = np.array([float(unit) for unit in units])
+        self._steps = np.array(
+            [int(spec.price_increment / unit) for spec, unit in zip(specs, units, strict=True)]
+        )
+        self._fine_steps = np.ones_like(self._steps)
+        self._listings = tuple(
+            _Listing(spec.symbol, {1: unit, step: spec.price_increment}, _lot(spec))
+            for spec, unit, step in zip(specs, units, self._steps.tolist(), strict=True)
+        )
         self._display_size = np.array([float(spec.display_size) for spec in specs])
         self.width = count + draws.even(3 * count)
 
@@ -60,41 +95,67 @@ class Quoting:
         size = np.minimum(np.abs(moves) / usual, _LARGEST_MOVE) / _MEAN_MOVE
         normal = np.ascontiguousarray(self._of(noise, _VOLUME))
         scatter = np.exp(_NOISE_DEVIATION * normal - _NOISE_DEVIATION**2 / 2)
-        days = years * _DAYS_PER_YEAR
+        days = years * self._days_per_year
         pace = _QUIET_VOLUME + (1 - _QUIET_VOLUME) * size
-        return self._daily_volume * days * lively * pace * scatter
+        traded: FloatArray = self._daily_volume * days * lively * pace * scatter
+        return traded
 
-    def ticks(
+    def grid(
         self, prices: FloatArray, volumes: FloatArray, lively: FloatArray, noise: FloatArray
-    ) -> tuple[Tick, ...]:
+    ) -> "Grid":
         """The quotes of one round around `prices`; all of shape (1, symbols), noise (1, ...)."""
-        columns = (
-            prices[0],
-            (self._spread * prices * lively)[0],
-            self._of(noise, _SIDE)[0],
-            self._lots_shown(noise, _BID_SIZE)[0],
-            self._lots_shown(noise, _ASK_SIZE)[0],
-            self._lots_traded(volumes, noise)[0],
-        )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return tuple(
-            _tick(spec, lot, *row)
-            for spec, lot, row in zip(self._specs, self._lots, rows, strict=True)
+        bid, ask = self._bid_and_ask(prices[0], (self._spread * prices * lively)[0])
+        return Grid(
+            bid=bid,
+            ask=ask,
+            price=np.where(self._of(noise, _SIDE)[0] < _EVEN_CHANCE, bid, ask),
+            bid_lots=self._lots_shown(noise, _BID_SIZE)[0],
+            ask_lots=self._lots_shown(noise, _ASK_SIZE)[0],
+            traded_lots=self._lots_traded(volumes, noise)[0],
         )
 
-    def _lots_shown(self, noise: FloatArray, what: int) -> FloatArray:
+    def _bid_and_ask(self, prices: FloatArray, spreads: FloatArray) -> tuple[IntArray, IntArray]:
+        """Around `prices`, on the grid, about `spreads` and at least an increment apart.
+
+        Rounding outwards adds one increment on average, which is taken off the spread first.
+        """
+        half = np.maximum(spreads - self._steps_at(prices) * self._unit_sizes, 0.0) / 2
+        bid = self._on_grid(prices - half, np.floor)
+        ask = self._on_grid(prices + half, np.ceil)
+        bid = np.maximum(bid, self._steps_at(bid * self._unit_sizes))
+        ask = np.where(ask <= bid, bid + self._steps_at(bid * self._unit_sizes), ask)
+        return bid, ask
+
+    def _steps_at(self, prices: FloatArray) -> IntArray:
+        """The increment in force at each price, in units."""
+        return np.where(prices < _ONE_DOLLAR, self._fine_steps, self._steps)
+
+    def _on_grid(self, prices: FloatArray, rounding: np.ufunc) -> IntArray:
+        steps = self._steps_at(prices)
+        counts: IntArray = rounding(prices / (steps * self._unit_sizes)).astype(np.int64)
+        return counts * steps
+
+    def ticks(self, grid: "Grid") -> tuple[Tick, ...]:
+        """A grid of quotes as exact decimals, with the decimals of the increment in force."""
+        steps = self._steps_at(grid.bid * self._unit_sizes)
+        rows = zip(*(column.tolist() for column in (*grid.columns(), steps)), strict=True)
+        return tuple(
+            _tick(listing, *row) for listing, row in zip(self._listings, rows, strict=True)
+        )
+
+    def _lots_shown(self, noise: FloatArray, what: int) -> IntArray:
         """Displayed sizes, as whole numbers of lots, at least one."""
         sizes = self._display_size * np.exp(_SIZE_DEVIATION * self._of(noise, what))
-        lots: FloatArray = np.maximum(np.floor(sizes / self._lot_sizes), 1.0)
+        lots: IntArray = np.maximum((sizes / self._lot_sizes).astype(np.int64), 1)
         return lots
 
-    def _lots_traded(self, volumes: FloatArray, noise: FloatArray) -> FloatArray:
+    def _lots_traded(self, volumes: FloatArray, noise: FloatArray) -> IntArray:
         """Volumes as whole numbers of lots, rounded by chance so that they add up in the long run.
 
         The chance is what the side of the last trade has left of its uniform.
         """
         up: FloatArray = 2.0 * self._of(noise, _SIDE) % 1.0
-        lots: FloatArray = np.floor(volumes / self._lot_sizes + up)
+        lots: IntArray = (volumes / self._lot_sizes + up).astype(np.int64)
         return lots
 
     def _of(self, noise: FloatArray, what: int) -> FloatArray:
@@ -102,46 +163,39 @@ class Quoting:
         return noise[:, what * count : (what + 1) * count]
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What turns integers into an instrument's decimals: increments by their number of units."""
+
+    symbol: str
+    increments: Mapping[int, Decimal]
+    lot: Decimal
+
+
 def _tick(
-    spec: InstrumentSpec,
-    lot: Decimal,
-    price: float,
-    spread: float,
-    side: float,
-    bid_lots: float,
-    ask_lots: float,
-    lots_traded: float,
+    listing: _Listing,
+    price: int,
+    bid: int,
+    ask: int,
+    bid_lots: int,
+    ask_lots: int,
+    traded_lots: int,
+    step: int,
 ) -> Tick:
-    bid, ask = bid_and_ask(spec, price, spread)
+    increment, lot = listing.increments[step], listing.lot
     return Tick(
-        symbol=spec.symbol,
-        price=bid if side < _EVEN_CHANCE else ask,
-        bid=bid,
-        ask=ask,
-        bid_size=int(bid_lots) * lot,
-        ask_size=int(ask_lots) * lot,
-        volume=int(lots_traded) * lot,
+        listing.symbol,
+        price // step * increment,
+        bid // step * increment,
+        ask // step * increment,
+        bid_lots * lot,
+        ask_lots * lot,
+        traded_lots * lot,
     )
 
 
-def bid_and_ask(spec: InstrumentSpec, price: float, spread: float) -> tuple[Decimal, Decimal]:
-    """A bid and an ask around `price`, on the grid, about `spread` and at least an increment apart.
-
-    Rounding outwards adds one increment on average, which is taken off the spread first.
-    """
-    increment = ticks.increment_at(price, spec.price_increment, spec.asset_class)
-    half = max(spread - float(increment), 0.0) / 2
-    bid = _on_own_grid(spec, price - half, ROUND_FLOOR)
-    bid = max(bid, ticks.increment_at(bid, spec.price_increment, spec.asset_class))
-    ask = _on_own_grid(spec, price + half, ROUND_CEILING)
-    if ask <= bid:
-        ask = bid + ticks.increment_at(bid, spec.price_increment, spec.asset_class)
-    return bid, ask
-
-
-def _on_own_grid(spec: InstrumentSpec, price: float, rounding: str) -> Decimal:
-    increment = ticks.increment_at(price, spec.price_increment, spec.asset_class)
-    return ticks.on_grid(price, increment, rounding)
+def _finest_increment(spec: InstrumentSpec) -> Decimal:
+    return ticks.increment_at(0, spec.price_increment, spec.asset_class)
 
 
 def _lot(spec: InstrumentSpec) -> Decimal:

@@ -1,53 +1,30 @@
 """The simulator's loop: a round, a pause, a round, until it is told to stop."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Event
-from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
 from exchange import engine
-from exchange.market.ticks import Round, Tick
-from exchange.models import Quote, Simulator
-from exchange.simulator import lease
+from exchange.corporate import due
+from exchange.market.ticks import Round
+from exchange.models import ActionKind, Instrument, InstrumentStatus, Quote, Simulator
+from exchange.simulator import alerts, lease
 from exchange.simulator.model import MarketModel
+from exchange.simulator.source import Source
 from exchange.simulator.universe import CATALOGUE, InstrumentSpec
+from exchange.streaming import publish
+from exchange.trading import halts
 
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 LONGEST_PAUSE_AFTER_ERROR = 5.0
-
-
-class ReplayEnded(Exception):
-    """The file has no more bars."""
-
-
-class ModelSource:
-    """Rounds from the market model, for the symbols that are listed."""
-
-    def __init__(self, model: MarketModel, replayed: Iterator[Tick] | None = None) -> None:
-        self._model = model
-        self._replayed = replayed
-
-    def next(self, at: datetime) -> Round:
-        """The round at `at`; a replayed symbol's tick comes from its file instead."""
-        at = max(at, self._model.at + timedelta(microseconds=1))
-        round_ = self._model.step(at)
-        if self._replayed is None:
-            return round_
-        tick = next(self._replayed, None)
-        if tick is None:
-            raise ReplayEnded
-        others = tuple(each for each in round_.ticks if each.symbol != tick.symbol)
-        return Round(round_.at, (*others, tick))
-
-    def state(self) -> dict[str, Any]:
-        return self._model.state()
+_STATUS = {"halt": InstrumentStatus.HALTED, "resume": InstrumentStatus.ACTIVE}
 
 
 def continue_model(
@@ -57,30 +34,26 @@ def continue_model(
     now: datetime,
     specs: Sequence[InstrumentSpec] = CATALOGUE,
 ) -> MarketModel:
-    """The model as it was left, or as near as can be: the last prices are never left behind."""
-    prices: dict[str, Decimal] = {}
-    newest = now - timedelta(days=1)
-    for quote in Quote.objects.select_related("instrument"):
-        prices[quote.instrument.symbol] = quote.price
-        newest = max(newest, quote.timestamp)
+    """The model as it was left, or as near as can be: the last prices are never left behind.
+
+    Its volatility goes on from the state. So do its prices and its clock, unless quotes are newer
+    or the clock has run ahead; then the model stands at the quotes.
+    """
+    quotes = list(Quote.objects.select_related("instrument"))
+    prices = {quote.instrument.symbol: quote.price for quote in quotes}
+    newest = max((quote.timestamp for quote in quotes), default=now - timedelta(days=1))
     at = min(newest, now)
-    if simulator.state is not None and _fits(simulator.state, at):
-        model = MarketModel(specs, seed=seed, at=at)
-        try:
-            model.restore(simulator.state)
-        except ValueError as error:
-            logger.warning("the stored state of the market is not usable: %s", error)
-        else:
-            return model
-    return MarketModel(specs, seed=seed, at=at, prices=prices, tick=simulator.rounds)
-
-
-def _fits(state: dict[str, Any], newest_quote_at: datetime) -> bool:
-    """A state that is older than the quotes would take prices back."""
+    model = MarketModel(specs, seed=seed, at=at, prices=prices, tick=simulator.rounds)
+    if simulator.state is None:
+        return model
     try:
-        return datetime.fromisoformat(state["at"]) >= newest_quote_at
-    except (KeyError, TypeError, ValueError):
-        return False
+        model.restore(simulator.state)
+    except ValueError as error:
+        logger.warning("the stored state of the market is not usable: %s", error)
+        return model
+    if not at <= model.at <= now:
+        model.adopt(prices, at=at)
+    return model
 
 
 @dataclass(slots=True)
@@ -91,18 +64,25 @@ class Progress:
     quotes: int = 0
     orders_changed: int = 0
     last: Round | None = None
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    """The last price of each symbol."""
+
+    def remember(self, round_: Round) -> None:
+        self.last = round_
+        self.prices.update({tick.symbol: tick.price for tick in round_.ticks})
 
 
 class Runner:
     """Runs rounds every `interval` seconds under a lease, for `duration` seconds or for ever.
 
     Clock, pause and report are arguments so that a test can run a day in a moment. `stop` ends the
-    run after the round that is being made.
+    run after the round that is being made; `stop_after_replay`, when no replayed row is left.
+    `listed` has the asset class of each symbol.
     """
 
     def __init__(
         self,
-        source: ModelSource,
+        source: Source,
         *,
         holder: str,
         interval: float,
@@ -110,6 +90,8 @@ class Runner:
         clock: Clock,
         stop: Event,
         report: Callable[[Progress], None],
+        listed: Mapping[str, str],
+        stop_after_replay: bool = False,
     ) -> None:
         self._source = source
         self._holder = holder
@@ -118,11 +100,22 @@ class Runner:
         self._clock = clock
         self._stop = stop
         self._report = report
+        self._pending: Round | None = None
+        self._minute: datetime | None = None
+        self._moves = alerts.LargeMoves(listed)
+        self._stop_after_replay = stop_after_replay
         self.progress = Progress()
 
     def run(self) -> Progress:
         """Make rounds until the end; LeaseLost when another simulator took over."""
         began = due = self._clock()
+        try:
+            self._run_rounds(began, due)
+        finally:
+            self._end_halts()
+        return self.progress
+
+    def _run_rounds(self, began: datetime, due: datetime) -> None:
         pause_after_error = self._interval
         while not self._stop.is_set() and not self._is_over(began):
             try:
@@ -134,25 +127,77 @@ class Runner:
                 self._stop.wait(pause_after_error)
                 due = self._clock()
                 continue
-            except ReplayEnded:
-                break
             pause_after_error = self._interval
             due += timedelta(seconds=self._interval)
             self._stop.wait(max((due - self._clock()).total_seconds(), 0))
-        return self.progress
 
     def make_round(self) -> None:
-        """One round: prices, fills, lease."""
-        round_ = self._source.next(self._clock())
+        """One round: what a scenario has in store, prices, fills, alerts."""
+        now = self._clock()
+        self._direct(now)
+        self._carry_out_actions(now)
+        # A round that the database did not take is not lost: it may hold rows of a replay.
+        self._pending = round_ = self._pending or self._source.next(now)
         lease.renew(self._holder, now=self._clock(), state=self._source.state())
         changed = engine.advance(round_)
+        self._pending = None
+        for alert in self._moves.of(round_, _halted()):
+            publish.alert(alert)
         self.progress.rounds += 1
         self.progress.quotes += len(round_.ticks)
         self.progress.orders_changed += changed
-        self.progress.last = round_
+        self.progress.remember(round_)
         self._report(self.progress)
 
+    def _carry_out_actions(self, now: datetime) -> None:
+        """Once a minute: coupons, dividends and splits that are due.
+
+        The model goes on from the prices that a split has left.
+        """
+        minute = now.replace(second=0, microsecond=0)
+        if minute == self._minute or self._pending is not None:
+            return
+        self._minute = minute
+        split = [
+            done.action.instrument_id
+            for done in due.run(now=now)
+            if done.action.kind == ActionKind.SPLIT
+        ]
+        if split:
+            quotes = Quote.objects.filter(pk__in=split)
+            self._source.adopt(dict(quotes.values_list("instrument__symbol", "price")))
+
+    def _direct(self, now: datetime) -> None:
+        """Carry out the scenario's halts, resumptions and alerts that are due."""
+        performance = self._source.performance
+        if performance is None:
+            return
+        while (step := performance.due(self._source.seconds(now))) is not None:
+            if step.do == "alert":
+                publish.alert(alerts.of_step(step, now))
+            else:
+                _set_status(step.symbols, _STATUS[step.do], now)
+            performance.done(step)
+
+    def _end_halts(self) -> None:
+        """What a scenario has halted trades again when it is cut short."""
+        performance = self._source.performance
+        if performance is not None and performance.halted:
+            _set_status(performance.halted, InstrumentStatus.ACTIVE, self._clock())
+
     def _is_over(self, began: datetime) -> bool:
+        if self._stop_after_replay and self._source.replay_is_over:
+            return True
         if self._duration is None:
             return False
         return (self._clock() - began).total_seconds() >= self._duration
+
+
+def _halted() -> set[str]:
+    halted = Instrument.objects.filter(status=InstrumentStatus.HALTED)
+    return set(halted.values_list("symbol", flat=True))
+
+
+def _set_status(symbols: Iterable[str], status: InstrumentStatus, now: datetime) -> None:
+    for symbol in sorted(symbols):
+        halts.set_status(symbol=symbol, status=status, now=now)

@@ -23,17 +23,17 @@ import numpy as np
 
 from exchange.simulator.draws import FloatArray
 
-RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 10 * 86400.0, 150 * 86400.0)
+RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 20 * 86400.0, 150 * 86400.0)
 """How long each part of the log-volatility remembers (time to fall to 1/e)."""
 
-_LOG_VARIANCE = (0.07, 0.06, 0.11, 0.10)  # of each part; tuned to the usual stylised facts
+_LOG_VARIANCE = (0.29, 0.05, 0.20, 0.145)  # of each part; tuned to the usual stylised facts
 _HAS_LEVERAGE = (0.0, 1.0, 1.0, 1.0)  # none inside the hour
 _PARTS = len(RELAXATION_SECONDS)
 
 JUMPS_PER_YEAR = 4 * 365.25
 _JUMP_SHARE = 0.12  # of the variance
 _PARETO = 3.0
-_CAP = 16.0  # the largest jump, in smallest jumps
+_CAP = 24.0  # the largest jump, in smallest jumps
 _DOWN = 0.55  # jumps are a little more often down; compensation keeps the mean at zero
 # With density 3/x^4 from 1 to the cap, and the rest of the probability at the cap:
 _MEAN_SIZE = 1.5 - 0.5 / _CAP**2
@@ -130,9 +130,12 @@ def shocks(w: FloatArray, chance: FloatArray, years: FloatArray) -> FloatArray:
     """Returns of sources at v = 1 over steps: diffusion and jumps, mean 0, variance `years`.
 
     `w` are standard normals and `chance` uniforms, shape (n, sources); `years` is the variance
-    time of each step, broadcast against them.
+    time of each step, broadcast against them. Raises ValueError for steps so long that a jump is
+    certain: their mean would not be zero.
     """
     probability = JUMPS_PER_YEAR * years
+    if probability.max() >= 1.0:
+        raise ValueError("a step is too long to hold at most one jump")
     compensation = probability * _MEAN_JUMP
     jumps = np.zeros_like(chance)
     hit = chance < probability

@@ -84,8 +84,8 @@ def own_loading(name: InstrumentSpec | HiddenName) -> float:
 HIDDEN_START_PRICE = 100.0
 
 HIDDEN_NAMES: tuple[HiddenName, ...] = (
-    HiddenName("semiconductors", "technology", 0.33, 0.56, 0.70),
-    HiddenName("software", "technology", 0.24, 0.60, 0.64),
+    HiddenName("semiconductors", "technology", 0.33, 0.45, 0.76),
+    HiddenName("software", "technology", 0.24, 0.50, 0.72),
     HiddenName("retail", "consumer", 0.18, 0.72, 0.40),
     HiddenName("staples", "defensive", 0.13, 0.32, 0.70),
     HiddenName("healthcare", "defensive", 0.15, 0.42, 0.62),
@@ -93,8 +93,8 @@ HIDDEN_NAMES: tuple[HiddenName, ...] = (
     HiddenName("industrials", "cyclical", 0.18, 0.72, 0.60),
     HiddenName("resources", "cyclical", 0.20, 0.48, 0.62),
     HiddenName("midcaps", "small-caps", 0.19, 0.82, 0.44),
-    HiddenName("small-value", "cyclical", 0.23, 0.70, 0.58),
-    HiddenName("small-growth", "small-caps", 0.27, 0.72, 0.56),
+    HiddenName("small-value", "cyclical", 0.23, 0.73, 0.55),
+    HiddenName("small-growth", "small-caps", 0.27, 0.75, 0.53),
 )
 
 _LARGE_CAPS = (
@@ -122,12 +122,12 @@ _NASDAQ_100 = (
     ("META", 0.032),
     ("TSLA", 0.034),
     ("NFLX", 0.022),
-    ("semiconductors", 0.262),
-    ("software", 0.130),
-    ("retail", 0.080),
-    ("staples", 0.050),
-    ("healthcare", 0.050),
-    ("industrials", 0.050),
+    ("semiconductors", 0.300),
+    ("software", 0.152),
+    ("retail", 0.070),
+    ("staples", 0.040),
+    ("healthcare", 0.040),
+    ("industrials", 0.020),
 )
 _LARGE_CAP_SHARE = 0.87
 _TOTAL_MARKET = (

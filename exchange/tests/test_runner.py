@@ -5,22 +5,36 @@ from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.utils import timezone
+from rich.console import Console
 
+from be.api.identifiers import uuid7
 from exchange import engine
-from exchange.market import candles
-from exchange.models import SIMULATOR, Instrument, Quote, Simulator
-from exchange.simulator import lease, listing
+from exchange.market import candles, hours
+from exchange.models import (
+    SIMULATOR,
+    ActionKind,
+    CorporateAction,
+    Instrument,
+    Quote,
+    Simulator,
+)
+from exchange.simulator import lease, listing, live_view
 from exchange.simulator.model import MarketModel
-from exchange.simulator.runner import ModelSource, Runner, continue_model
+from exchange.simulator.runner import Progress, Runner, continue_model
+from exchange.simulator.source import Source
 from exchange.simulator.universe import CATALOGUE
+from exchange.tests import market
 from exchange.tests.market import NOW, set_quote
 
 pytestmark = pytest.mark.django_db
 
+LISTED = {"AAPL": "stock", "BTC-USD": "crypto"}
 SPECS = tuple(spec for spec in CATALOGUE if spec.symbol in ("AAPL", "BTC-USD"))
 
 
@@ -53,17 +67,70 @@ class NoPause(Event):
         return self.is_set()
 
 
-def make_runner(duration: float | None = 20, stop: Event | None = None) -> Runner:
+def make_runner(
+    duration: float | None = 20, stop: Event | None = None, clock: Clock | None = None
+) -> Runner:
     lease.acquire("me", now=NOW)
     return Runner(
-        ModelSource(MarketModel(SPECS, seed=1, at=NOW)),
+        Source(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED),
         holder="me",
         interval=2,
         duration=duration,
-        clock=Clock(),
+        clock=clock or Clock(),
         stop=stop or NoPause(),
         report=lambda _: None,
+        listed=LISTED,
     )
+
+
+def enter_split() -> CorporateAction:
+    today = NOW.date()
+    return CorporateAction.objects.create(
+        id=uuid7(NOW),
+        instrument=Instrument.objects.get(symbol="AAPL"),
+        kind=ActionKind.SPLIT,
+        ex_date=today,
+        payable_date=today,
+        new_shares=4,
+        old_shares=1,
+        announced_at=NOW,
+    )
+
+
+def test_after_a_split_the_model_goes_on_in_new_shares(listed):
+    clock = Clock()
+    runner = make_runner(clock=clock)
+    runner.make_round()
+    before = Quote.objects.get(pk=listed["AAPL"].pk).price
+    action = enter_split()
+    clock.at += timedelta(minutes=1)
+
+    runner.make_round()
+
+    action.refresh_from_db()
+    assert action.carried_out_at is not None
+    after = Quote.objects.get(pk=listed["AAPL"].pk).price
+    assert after == pytest.approx(before / 4, rel=Decimal("0.02"))
+    runner.make_round()
+    assert Quote.objects.get(pk=listed["AAPL"].pk).price == pytest.approx(
+        after, rel=Decimal("0.02")
+    )
+
+
+def test_the_command_leaves_splits_to_a_simulator_that_is_running(listed, capsys):
+    action = enter_split()
+    now = timezone.now()
+    lease.acquire("me", now=now)
+
+    call_command("run_corporate_actions")
+
+    action.refresh_from_db()
+    assert action.carried_out_at is None
+    assert "Splits are left to the simulator" in capsys.readouterr().out
+    lease.release("me")
+    call_command("run_corporate_actions")
+    action.refresh_from_db()
+    assert action.carried_out_at is not None
 
 
 def test_rounds_are_recorded_until_the_time_is_over(listed):
@@ -147,9 +214,17 @@ def test_a_second_simulator_says_so_and_exits(listed):
     [
         ({"interval": 0}, "interval"),
         ({"interval": float("nan")}, "interval"),
-        ({"replay": Path("x.csv")}, "go together"),
-        ({"replay": Path("x.csv"), "symbol": "NOPE"}, "no instrument NOPE"),
-        ({"replay": Path("/nowhere.csv"), "symbol": "AAPL"}, "Can't replay"),
+        ({"duration": -1}, "duration"),
+        ({"speed": 0}, "speed"),
+        ({"speed": float("inf")}, "speed"),
+        ({"seed": -1}, "seed"),
+        ({"symbol": "AAPL"}, "go with --replay"),
+        ({"stop_after_replay": True}, "go with --replay"),
+        ({"replay": [Path("x.csv")], "symbol": "NOPE"}, "no instrument NOPE"),
+        ({"replay": [Path("/nowhere.csv")], "symbol": "AAPL"}, "Can't replay"),
+        ({"replay": [Path("/")], "symbol": "AAPL"}, "Can't replay"),
+        ({"scenario": "nonsense"}, "there is no 'nonsense': name crypto-weekend"),
+        ({"scenario": "/nowhere.toml"}, "Can't play"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_a_reason(listed, options, message):
@@ -162,17 +237,144 @@ def test_an_empty_market_is_not_simulated(db):
         call_command("run_exchange_simulator", duration=0.1)
 
 
-def test_a_replay_drives_its_symbol_and_ends_with_the_file(db, tmp_path):
+@pytest.fixture
+def seeded(db: None) -> None:
     call_command("seed_market", days=8, minutes=1, stdout=StringIO())
-    file = tmp_path / "aapl.csv"
-    file.write_text(
-        "date,open,high,low,close,volume\n"
-        "2000-01-03,104.87,112.50,101.69,111.94,4783900\n"
-        "2000-01-04,108.25,110.62,101.19,102.50,4574800\n"
-    )
-    before = Quote.objects.get(instrument__symbol="AAPL").sequence
+
+
+def run(**options: Any) -> str:
+    """Run the command; what it wrote."""
     out = StringIO()
-    call_command("run_exchange_simulator", replay=file, symbol="AAPL", interval=0.01, stdout=out)
+    call_command("run_exchange_simulator", stdout=out, stderr=out, interval=0.01, **options)
+    return out.getvalue()
+
+
+BARS = (
+    "date,open,high,low,close,volume\n"
+    "2000-01-03,104.87,112.50,101.69,111.94,4783900\n"
+    "2000-01-04,108.25,110.62,101.19,102.50,4574800\n"
+)
+
+
+@pytest.mark.usefixtures("seeded")
+def test_a_replay_drives_its_symbol_and_can_end_with_the_file(tmp_path: Path):
+    file = tmp_path / "aapl.csv"
+    file.write_text(BARS)
+    before = Quote.objects.get(instrument__symbol="AAPL").sequence
+    said = run(replay=[file], stop_after_replay=True)
     quote = Quote.objects.get(instrument__symbol="AAPL")
     assert (quote.price, quote.sequence - before) == (Decimal("102.50"), 8)
-    assert "Replaying 2 bars" in out.getvalue()
+    assert "Replaying 2 rows of AAPL, 2000-01-03 to 2000-01-04." in said
+
+
+@pytest.mark.usefixtures("seeded")
+def test_bad_rows_of_a_replay_are_named_and_refused_or_skipped(tmp_path: Path):
+    file = tmp_path / "aapl.csv"
+    file.write_text(BARS + "2000-01-04,1,1,1,1,1\n2000-01-05,NaN,1,1,1,1\n")
+    before = Quote.objects.get(instrument__symbol="AAPL").sequence
+    with pytest.raises(CommandError, match=r"line 4: a second row .*; line 5: prices must"):
+        run(replay=[file])
+    assert Quote.objects.get(instrument__symbol="AAPL").sequence == before
+    assert Simulator.objects.get().holder == ""
+
+    said = run(replay=[file], bad_rows="skip", stop_after_replay=True)
+    assert "aapl.csv, line 4: a second row of 2000-01-04 (the first: line 3)" in said
+    assert "aapl.csv, line 5: prices must be positive numbers" in said
+    assert Quote.objects.get(instrument__symbol="AAPL").price == Decimal("102.50")
+
+
+@pytest.mark.usefixtures("listed")
+def test_a_replay_is_refused_while_the_market_keeps_hours(settings: Any, tmp_path: Path):
+    settings.EXCHANGE_MARKET_HOURS = True
+    (tmp_path / "AAPL.csv").write_text(BARS)
+    with pytest.raises(CommandError, match="always open"):
+        run(replay=[tmp_path / "AAPL.csv"])
+
+
+def test_a_round_the_database_did_not_take_is_offered_again(listed, monkeypatch):
+    runner = make_runner()
+    advance, failures, offered = engine.advance, iter([True]), []
+
+    def flaky(round_):
+        offered.append(round_)
+        if next(failures, False):
+            raise OperationalError("gone for a moment")
+        return advance(round_)
+
+    monkeypatch.setattr("exchange.simulator.runner.engine.advance", flaky)
+    monkeypatch.setattr("exchange.simulator.runner.connection.close", lambda: None)
+    runner.run()
+    assert offered[0] is offered[1]
+    assert offered[1] is not offered[2]
+
+
+# Speed
+
+
+def test_speed_lets_the_model_run_ahead_of_the_clock():
+    model = MarketModel(SPECS, seed=1, at=NOW)
+    source = Source(model, listed=LISTED, speed=60)
+
+    rounds = [source.next(NOW + timedelta(seconds=number)) for number in (1, 2, 3)]
+
+    assert [round_.at for round_ in rounds] == [
+        NOW + timedelta(seconds=number) for number in (1, 2, 3)
+    ]
+    assert model.at == NOW + timedelta(minutes=3)
+
+
+def test_after_a_fast_run_the_market_goes_on_from_its_prices_at_the_usual_pace(listed):
+    model = MarketModel(SPECS, seed=1, at=NOW)
+    source = Source(model, listed=LISTED, speed=5000)
+    for number in range(1, 20):
+        engine.advance(source.next(NOW + timedelta(seconds=number)))
+    Simulator.objects.update_or_create(name=SIMULATOR, defaults={"state": source.state()})
+    now = NOW + timedelta(seconds=21)
+
+    again = continue_model(Simulator.objects.get(), seed=1, now=now, specs=SPECS)
+
+    assert again.at <= now
+    assert again.state()["volatility"] == model.state()["volatility"]
+    last = {quote.instrument.symbol: quote.price for quote in Quote.objects.all()}
+    for tick in again.step(now + timedelta(seconds=1)).ticks:
+        assert tick.price == pytest.approx(last[tick.symbol], rel=Decimal("0.005"))
+
+
+# Hours
+
+
+def test_with_real_hours_only_coins_have_quotes_at_night(listed, settings):
+    settings.EXCHANGE_MARKET_HOURS = True
+    hours.forget_closures()
+    source = Source(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED)
+    quoted = [
+        {tick.symbol for tick in source.next(at).ticks}
+        for at in (NOW + timedelta(hours=1), NOW + timedelta(hours=6), NOW + timedelta(hours=24))
+    ]
+    assert quoted == [{"AAPL", "BTC-USD"}, {"BTC-USD"}, {"AAPL", "BTC-USD"}]
+
+
+# What it shows
+
+
+def test_lines_come_now_and_then(monkeypatch):
+    clock = iter([0.0, 10.0, 31.0, 32.0])
+    monkeypatch.setattr("exchange.simulator.live_view.monotonic", lambda: next(clock))
+    written: list[str] = []
+    view = live_view.Lines(written.append)
+    for rounds in (1, 2, 3):
+        view.show(Progress(rounds=rounds, prices={"AAPL": Decimal("190.02")}))
+    assert written == ["2 rounds, 0 quotes, 0 orders changed  AAPL 190.02"]
+
+
+def test_a_terminal_shows_rates_prices_and_fills(listed, alice):
+    order = market.place(alice, "buy", "2")
+    assert order.status == "filled"
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, height=60)
+    view = live_view.Screen(console, began=NOW, title="A title")
+    with view.open():
+        view.show(Progress(rounds=7, quotes=14, prices={"AAPL": Decimal("190.02")}))
+    shown = screen.getvalue()
+    for part in ("A title", "rounds/s", "7 rounds, 14 quotes", "1 fills", "190.02", "buy"):
+        assert part in shown

@@ -1,6 +1,6 @@
 """Writing out new orders: from what a customer asked for to rows that can be worked."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from banking.assets import EXACT, USD
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
 from be.api.statements import Factory
-from exchange.market import quotes
+from exchange.market import hours, quotes
 from exchange.models import (
     STOP_TYPES,
     AssetClass,
@@ -73,7 +73,7 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         status=OrderStatus.NEW,
         created_at=now,
         updated_at=now,
-        expires_at=_end_of_day(now) if time_in_force == TimeInForce.DAY else None,
+        expires_at=hours.end_of_day(now) if time_in_force == TimeInForce.DAY else None,
     )
     if trails:
         trail(order, quote.price)
@@ -209,8 +209,3 @@ def collar(side: str, price: Decimal, instrument: Instrument) -> Decimal:
         ROUND_CEILING if buying else ROUND_FLOOR
     )
     return max(increments, Decimal(1)) * instrument.price_increment
-
-
-def _end_of_day(now: datetime) -> datetime:
-    """The simulated market is open around the clock; its day ends at midnight UTC."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         stop = StopSignal()
         processes = {
             "server": start("-m", "daphne", "-b", host, "-p", str(port), "be.asgi:application"),
-            "simulator": start("manage.py", "run_exchange_simulator"),
+            "simulator": start("manage.py", "run_exchange_simulator", "--plain"),
         }
         try:
             self._wait_until_served(host, port, processes, stop)

@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from exchange.corporate import due
-from exchange.models import CorporateAction
+from exchange.models import ActionKind, CorporateAction
+from exchange.simulator import lease
 
 
 class Command(BaseCommand):
@@ -16,11 +17,16 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done = due.run(now=timezone.now())
+        now = timezone.now()
+        # A simulator has to know of a split, to quote in new shares from then on.
+        busy = lease.is_held(now=now)
+        done = due.run(now=now, without=[ActionKind.SPLIT] if busy else [])
         for each in done:
             self.stdout.write(
                 f"{each.action.instrument.symbol}: {each.action.kind} of "
                 f"{each.action.ex_date}, {each.holders} holders"
             )
         coming = CorporateAction.objects.filter(carried_out_at__isnull=True)
+        if busy:
+            self.stdout.write("Splits are left to the simulator that is running.")
         self.stdout.write(f"{len(done)} carried out, {coming.count()} to come.")

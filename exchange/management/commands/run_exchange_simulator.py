@@ -2,7 +2,7 @@
 
 import signal
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,16 +10,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from rich.console import Console
 
 from exchange import seeding
-from exchange.market.ticks import Tick
 from exchange.models import Instrument
-from exchange.simulator import lease, replay
-from exchange.simulator.runner import ModelSource, Progress, Runner, continue_model
+from exchange.simulator import lease, live_view, replay, scenarios
+from exchange.simulator.replay import Replay
+from exchange.simulator.runner import Runner, continue_model
+from exchange.simulator.scenarios import Performance
+from exchange.simulator.source import Source
 
-SECONDS_BETWEEN_REPORTS = 30
 LONGEST_INTERVAL = 3600
-SHOWN = ("AAPL", "SPY", "BTC-USD", "UST-10Y")
+HIGHEST_SPEED = 100_000
+LARGEST_SEED = 2**64 - 1
 
 
 class Command(BaseCommand):
@@ -34,75 +37,156 @@ class Command(BaseCommand):
         )
         parser.add_argument("--duration", type=float, help="seconds to run (default: for ever)")
         parser.add_argument("--seed", type=int, default=settings.SIMULATOR_SEED)
-        parser.add_argument("--replay", type=Path, help="CSV file of bars that drive --symbol")
-        parser.add_argument("--symbol", help="the symbol whose prices come from --replay")
+        parser.add_argument(
+            "--speed", type=float, default=1.0, help="simulated seconds in a second (default 1)"
+        )
+        parser.add_argument(
+            "--replay",
+            type=Path,
+            nargs="+",
+            metavar="FILE",
+            help="CSV files of bars or trades that take the place of the model for their symbols",
+        )
+        parser.add_argument(
+            "--symbol", help="of a replay whose file has no symbol column (default: its name)"
+        )
+        parser.add_argument(
+            "--bad-rows",
+            choices=("refuse", "skip"),
+            default="refuse",
+            help="what to do with rows of a replay that can't be right (default %(default)s)",
+        )
+        parser.add_argument(
+            "--stop-after-replay", action="store_true", help="end when the files have been played"
+        )
+        parser.add_argument(
+            "--scenario",
+            metavar="NAME",
+            help=f"play one of {', '.join(scenarios.names())}, or a TOML file",
+        )
+        parser.add_argument(
+            "--plain", action="store_true", help="write lines, also into a terminal"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 0 < options["interval"] < LONGEST_INTERVAL:
-            raise CommandError("--interval must be more than 0 seconds and less than an hour.")
+        _check(options)
         if not seeding.is_seeded():
             raise CommandError("The market is empty. Run: manage.py seed_market")
-        replayed = self._replayed(options["replay"], options["symbol"])
+        instruments = Instrument.objects.in_bulk(field_name="symbol")
+        listed = {symbol: instrument.asset_class for symbol, instrument in instruments.items()}
+        replayed = self._replay(options, instruments)
+        performance = self._performance(options["scenario"], listed)
         holder = lease.new_holder()
         try:
             simulator = lease.acquire(holder, now=timezone.now())
         except lease.LeaseTaken as error:
             raise CommandError(str(error)) from error
-        stop = Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stop.set())
-        model = continue_model(simulator, seed=options["seed"], now=timezone.now())
+        try:
+            model = continue_model(simulator, seed=options["seed"], now=timezone.now())
+            source = Source(
+                model,
+                listed=listed,
+                speed=options["speed"],
+                replay=replayed,
+                performance=performance,
+            )
+            self._run(source, holder, listed, options)
+        finally:
+            lease.release(holder)
+
+    def _run(
+        self, source: Source, holder: str, listed: Mapping[str, str], options: Mapping[str, Any]
+    ) -> None:
+        title = (
+            f"Simulating {len(listed)} instruments, a round every {options['interval']:g} s. "
+            "Ctrl+C stops."
+        )
+        self.stdout.write(title)
+        view = self._view(title, plain=options["plain"])
         runner = Runner(
-            ModelSource(model, replayed),
+            source,
             holder=holder,
             interval=options["interval"],
             duration=options["duration"],
             clock=timezone.now,
-            stop=stop,
-            report=self._reporter(options["interval"]),
-        )
-        self.stdout.write(
-            f"Simulating {len(model.symbols)} instruments, a round every "
-            f"{options['interval']:g} s. Ctrl+C stops."
+            stop=_stop_signal(),
+            report=view.show,
+            listed=listed,
+            stop_after_replay=options["stop_after_replay"],
         )
         try:
-            done = runner.run()
+            with view.open():
+                done = runner.run()
         except lease.LeaseLost as error:
             raise CommandError(str(error)) from error
-        finally:
-            lease.release(holder)
-        self.stdout.write(f"Stopped after {self._line(done)}")
+        self.stdout.write(f"Stopped after {live_view.line(done)}")
 
-    def _replayed(self, path: Path | None, symbol: str | None) -> Iterator[Tick] | None:
-        if path is None and symbol is None:
+    def _view(self, title: str, *, plain: bool) -> live_view.View:
+        if self.stdout.isatty() and not plain:
+            return live_view.Screen(Console(), began=timezone.now(), title=title)
+        return live_view.Lines(self.stdout.write)
+
+    def _replay(
+        self, options: Mapping[str, Any], instruments: Mapping[str, Instrument]
+    ) -> Replay | None:
+        paths: Sequence[Path] = options["replay"] or ()
+        symbol = options["symbol"]
+        if not paths:
+            if symbol is not None or options["stop_after_replay"]:
+                raise CommandError("--symbol and --stop-after-replay go with --replay FILE.csv.")
             return None
-        if path is None or symbol is None:
-            raise CommandError("--replay FILE.csv and --symbol SYMBOL go together.")
-        instrument = Instrument.objects.filter(symbol=symbol).first()
-        if instrument is None:
+        if settings.EXCHANGE_MARKET_HOURS:
+            raise CommandError("A replay needs a market that is always open: see .env.example.")
+        if symbol is not None and symbol not in instruments:
             raise CommandError(f"There is no instrument {symbol}.")
+        skip = options["bad_rows"] == "skip"
+        recordings = [self._recording(path, instruments, symbol, skip) for path in paths]
+        return Replay(recordings, instruments)
+
+    def _recording(
+        self, path: Path, instruments: Mapping[str, Instrument], symbol: str | None, skip: bool
+    ) -> replay.Recording:
         try:
-            bars = replay.read_bars(path)
+            recording = replay.read(path, instruments, symbol=symbol)
+            if not skip:
+                replay.refuse_problems(recording)
         except (OSError, replay.BadReplayFile) as error:
             raise CommandError(f"Can't replay {path}: {error}") from error
+        for problem in recording.problems:
+            self.stderr.write(f"{path.name}, {problem}")
+        first, last = recording.rows[0].at, recording.rows[-1].at
         self.stdout.write(
-            f"Replaying {len(bars)} bars of {symbol}, {bars[0].date} to {bars[-1].date}."
+            f"Replaying {len(recording.rows)} rows of {', '.join(recording.symbols())}, "
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}."
         )
-        return replay.ticks(instrument, bars)
+        return recording
 
-    def _reporter(self, interval: float) -> Any:
-        every = max(round(SECONDS_BETWEEN_REPORTS / interval), 1)
+    def _performance(self, name: str | None, listed: Mapping[str, str]) -> Performance | None:
+        if name is None:
+            return None
+        try:
+            scenario = scenarios.read(scenarios.find(name), listed)
+        except (OSError, scenarios.BadScenario) as error:
+            raise CommandError(f"Can't play {name}: {error}") from error
+        self.stdout.write(f"{scenario.title} ({scenario.length:g} s): {scenario.summary}")
+        return Performance(scenario)
 
-        def report(progress: Progress) -> None:
-            if progress.rounds % every == 0:
-                self.stdout.write(self._line(progress))
 
-        return report
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse numbers that make no sense (NaN among them)."""
+    if not 0 < options["interval"] < LONGEST_INTERVAL:
+        raise CommandError("--interval must be more than 0 seconds and less than an hour.")
+    if options["duration"] is not None and not options["duration"] >= 0:
+        raise CommandError("--duration is a number of seconds.")
+    if not 0 < options["speed"] <= HIGHEST_SPEED:
+        raise CommandError(f"--speed must be more than 0 and at most {HIGHEST_SPEED}.")
+    if not 0 <= options["seed"] <= LARGEST_SEED:
+        raise CommandError("--seed is from 0 to 2**64 - 1.")
 
-    def _line(self, progress: Progress) -> str:
-        prices = {tick.symbol: tick.price for tick in progress.last.ticks} if progress.last else {}
-        shown = "  ".join(f"{symbol} {prices[symbol]}" for symbol in SHOWN if symbol in prices)
-        return (
-            f"{progress.rounds} rounds, {progress.quotes} quotes, "
-            f"{progress.orders_changed} orders changed  {shown}"
-        )
+
+def _stop_signal() -> Event:
+    """Set by Ctrl+C and SIGTERM."""
+    stop = Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,187 @@
+"""Real hours: outside the session orders wait, at the close day orders end, coins never sleep."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from authentication.models import User
+from authentication.tests.api_client import signed_in_client
+from exchange.market import hours
+from exchange.models import Instrument, MarketClosure, Order
+from exchange.tests import market
+
+URL = "/api/exchange/api/v1/orders/"
+# Monday, 2 March 2026: the session is from 14:30 to 21:00 UTC.
+BEFORE = datetime(2026, 3, 2, 14, 29, 50, tzinfo=UTC)
+OPENING = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+CLOSING = datetime(2026, 3, 2, 21, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def real_hours(settings: Any) -> Iterator[None]:
+    settings.EXCHANGE_MARKET_HOURS = True
+    hours.forget_closures()
+    yield
+    hours.forget_closures()
+
+
+@pytest.fixture
+def stock(db: None) -> Instrument:
+    instrument = market.make_instrument("AAPL")
+    market.set_quote(instrument, at=BEFORE)
+    return instrument
+
+
+@pytest.fixture
+def coin(db: None) -> Instrument:
+    instrument = market.make_instrument("BTC-USD", "crypto")
+    market.set_quote(instrument, "100.00", "100.02", at=BEFORE)
+    return instrument
+
+
+def send(user: User, at: datetime, **fields: str) -> Any:
+    body = {"symbol": "AAPL", "side": "buy", "order_type": "market", "quantity": "1", **fields}
+    with time_machine.travel(at, tick=False):
+        return signed_in_client(user).post(URL, body, format="json")
+
+
+def state_of(order: Any) -> str:
+    return Order.objects.get(pk=order.data["id"]).status
+
+
+def quote(at: datetime, symbol: str = "AAPL", bid: str = "190.00", ask: str = "190.02") -> None:
+    market.advance(market.tick(symbol, bid, ask), at=at)
+
+
+@pytest.mark.usefixtures("books_must_agree", "stock")
+def test_an_order_before_the_bell_waits_for_the_first_quote_of_the_session(alice: User):
+    order = send(alice, BEFORE)
+
+    assert (order.status_code, order.data["status"]) == (201, "accepted")
+    quote(BEFORE + SECOND)  # a quote before the bell, which should not be, trades nothing
+    assert state_of(order) == "accepted"
+    quote(OPENING)
+    assert state_of(order) == "filled"
+
+
+@pytest.mark.usefixtures("stock")
+def test_an_order_in_the_session_trades_at_once(alice: User):
+    quote(OPENING)
+    assert send(alice, OPENING + SECOND).data["status"] == "filled"
+
+
+@pytest.mark.usefixtures("books_must_agree", "stock")
+def test_a_day_order_ends_with_the_close(alice: User):
+    quote(OPENING)
+    order = send(alice, OPENING + SECOND, order_type="limit", limit_price="100.00")
+
+    assert order.data["expires_at"] == "2026-03-02T21:00:00.000000Z"
+    market.advance(at=CLOSING - SECOND)
+    assert state_of(order) == "new"
+    market.advance(at=CLOSING)
+    assert state_of(order) == "expired"
+    assert market.balance(alice)[1] == 0
+
+
+@pytest.mark.usefixtures("stock")
+@pytest.mark.parametrize(
+    ("sent_at", "expires_at"),
+    [
+        ("2026-03-02T21:00:00", "2026-03-03T21:00:00.000000Z"),  # after the close: tomorrow's
+        (
+            "2026-03-06T22:00:00",
+            "2026-03-09T20:00:00.000000Z",
+        ),  # over a weekend, and to summer time
+        ("2026-11-25T22:00:00", "2026-11-27T18:00:00.000000Z"),  # Thanksgiving, then a half day
+        ("2026-11-27T17:59:00", "2026-11-27T18:00:00.000000Z"),
+        ("2026-12-24T12:00:00", "2026-12-24T18:00:00.000000Z"),
+    ],
+)
+def test_the_day_of_an_order_is_a_session_of_new_york(alice: User, sent_at: str, expires_at: str):
+    at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC)
+    order = send(alice, at, order_type="limit", limit_price="100.00", time_in_force="day")
+    assert (order.status_code, order.data["expires_at"]) == (201, expires_at)
+
+
+@pytest.mark.usefixtures("coin", "books_must_agree")
+def test_coins_trade_on_a_sunday_and_have_no_day(alice: User):
+    sunday = datetime(2026, 3, 1, 3, tzinfo=UTC)
+    quote(sunday, "BTC-USD", "100.00", "100.02")
+
+    order = send(alice, sunday, symbol="BTC-USD")
+    assert (order.data["status"], order.data["time_in_force"]) == ("filled", "gtc")
+    assert order.data["expires_at"] is None
+
+    refused = send(alice, sunday, symbol="BTC-USD", time_in_force="day")
+    assert refused.status_code == 400
+    assert refused.data["errors"][0]["field"] == "time_in_force"
+
+
+@pytest.mark.usefixtures("stock")
+def test_a_good_till_canceled_order_outlives_the_close_and_rests_overnight(alice: User, bob: User):
+    quote(OPENING)
+    order = send(
+        alice, OPENING + SECOND, order_type="limit", limit_price="100.00", time_in_force="gtc"
+    )
+    market.advance(at=CLOSING + SECOND)
+    assert state_of(order) == "new"
+    # What arrives at night meets nobody, not even a resting order.
+    market.give(bob, Instrument.objects.get(symbol="AAPL").asset, "1")
+    seller = send(bob, CLOSING + SECOND, side="sell", order_type="limit", limit_price="90.00")
+    assert (seller.data["status"], state_of(order)) == ("accepted", "new")
+
+
+@pytest.fixture
+def admin(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin@example.com", "a long pass-phrase"))
+    return client
+
+
+@pytest.mark.usefixtures("stock")
+def test_an_administrator_can_close_the_exchange_for_a_day(admin: Client, alice: User):
+    quote(OPENING)
+    assert hours.is_open("stock", OPENING)
+
+    answer = admin.post(
+        reverse("admin:exchange_marketclosure_add"),
+        {"day": "2026-03-02", "closes_at": "", "reason": "A day of mourning"},
+    )
+    assert answer.status_code == 302
+    assert not hours.is_open("stock", OPENING)
+    assert hours.is_open("crypto", OPENING)
+    order = send(alice, OPENING + SECOND)
+    assert (order.data["status"], order.data["expires_at"]) == (
+        "accepted",
+        "2026-03-03T21:00:00.000000Z",
+    )
+
+    admin.post(reverse("admin:exchange_marketclosure_delete", args=["2026-03-02"]), {"post": "yes"})
+    assert hours.is_open("stock", OPENING)
+
+
+@pytest.mark.django_db
+def test_an_early_close_ends_the_session(admin: Client):
+    MarketClosure.objects.create(day=date(2026, 3, 2), closes_at=time(12), reason="Snow")
+    hours.forget_closures()
+    assert hours.end_of_day(OPENING) == datetime(2026, 3, 2, 17, tzinfo=UTC)
+    assert not hours.is_open("etf", datetime(2026, 3, 2, 17, tzinfo=UTC))
+
+
+@pytest.mark.usefixtures("stock")
+def test_by_default_the_market_is_always_open(alice: User, settings: Any):
+    settings.EXCHANGE_MARKET_HOURS = False
+    night = datetime(2026, 3, 1, 3, tzinfo=UTC)
+    quote(night)
+    order = send(alice, night, order_type="limit", limit_price="100.00")
+    assert (order.data["status"], order.data["expires_at"]) == (
+        "new",
+        "2026-03-02T00:00:00.000000Z",
+    )
+    assert send(alice, night).data["status"] == "filled"
