@@ -9,8 +9,13 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
+from hypothesis import settings
 
 from be.api import immutability
+
+# A busy machine is no defect: no test asserts a time, nor does Hypothesis.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 APPEND_ONLY = ("banking_journalentry", "banking_posting", "exchange_execution")
 
