@@ -287,11 +287,13 @@ def _is_gap(
 class Replay:
     """Recordings as a row of frames: the ticks of one round each. A bar takes four rounds.
 
-    All rows of one moment play in the same rounds, whatever their files.
+    All rows of one moment play in the same rounds, whatever their files. Prices of a symbol are
+    multiplied by its `scale`, if it has one.
     """
 
     recordings: Sequence[Recording]
     instruments: Mapping[str, Instrument]
+    scale: Mapping[str, Decimal] = field(default_factory=dict)
     playing: Counter[str] = field(default_factory=Counter)
     """The frames that are left of each symbol."""
 
@@ -317,6 +319,9 @@ class Replay:
     def is_over(self) -> bool:
         return not any(self.playing.values())
 
+    def _factor(self, row: Row) -> Decimal:
+        return self.scale.get(row.symbol, Decimal(1))
+
     def _play(self, rows: Iterable[Row]) -> Iterator[Sequence[Tick]]:
         for _, moment in groupby(rows, key=attrgetter("at")):
             # One row for a symbol: of two files that both have it, the later row waits.
@@ -325,16 +330,23 @@ class Replay:
                 playing = list({row.symbol: row for row in reversed(waiting)}.values())[::-1]
                 for number in range(max(len(row.prices) for row in playing)):
                     yield [
-                        _tick(self.instruments[row.symbol], row, number)
+                        _tick(self.instruments[row.symbol], row, number, self._factor(row))
                         for row in playing
                         if number < len(row.prices)
                     ]
                 waiting = [row for row in waiting if row not in playing]
 
 
-def _tick(instrument: Instrument, row: Row, number: int) -> Tick:
+def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The factors with which each symbol's first price is the one given."""
+    rows = sorted((row for each in recordings for row in each.rows), key=attrgetter("at"))
+    first = {row.symbol: row.prices[0] for row in reversed(rows)}
+    return {symbol: prices[symbol] / first[symbol] for symbol in first if symbol in prices}
+
+
+def _tick(instrument: Instrument, row: Row, number: int, factor: Decimal) -> Tick:
     """The bid is the row's price, the ask one increment above."""
-    price = row.prices[number]
+    price = min(row.prices[number] * factor, HIGHEST_PRICE)
     usual = instrument.price_increment.normalize()  # the database pads it to eight decimals
     increment = increment_at(price, usual, instrument.asset_class)
     bid = max(on_grid(price, increment, "ROUND_HALF_EVEN"), increment)

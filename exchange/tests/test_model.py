@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from exchange.market import bonds, calendar, ticks
-from exchange.simulator import clock
+from exchange.simulator import clock, sources
 from exchange.simulator import model as market_model
 from exchange.simulator.model import MarketModel
 from exchange.simulator.sources import Sources
@@ -272,6 +272,13 @@ def test_a_minute_moves_prices_as_much_as_sixty_seconds():
     assert (one**2).mean() == pytest.approx(1, rel=0.4)
     assert np.abs(one).mean() == pytest.approx(np.abs(sixty).mean(), rel=0.1)
     assert np.median(np.abs(one)) == pytest.approx(np.median(np.abs(sixty)), rel=0.1)
+
+
+def test_a_step_in_which_a_jump_is_certain_is_refused():
+    """Its compensation would no longer match: prices would drift away."""
+    years = np.full((1, 1), 1.0 / sources.JUMPS_PER_YEAR)
+    with pytest.raises(ValueError, match="too long"):
+        sources.shocks(np.zeros((1, 1)), np.full((1, 1), 0.5), years)
 
 
 # Like a market

@@ -220,6 +220,7 @@ def test_a_second_simulator_says_so_and_exits(listed):
         ({"seed": -1}, "seed"),
         ({"symbol": "AAPL"}, "go with --replay"),
         ({"stop_after_replay": True}, "go with --replay"),
+        ({"rescale": True}, "go with --replay"),
         ({"replay": [Path("x.csv")], "symbol": "NOPE"}, "no instrument NOPE"),
         ({"replay": [Path("/nowhere.csv")], "symbol": "AAPL"}, "Can't replay"),
         ({"replay": [Path("/")], "symbol": "AAPL"}, "Can't replay"),
@@ -281,6 +282,25 @@ def test_bad_rows_of_a_replay_are_named_and_refused_or_skipped(tmp_path: Path):
     assert "aapl.csv, line 4: a second row of 2000-01-04 (the first: line 3)" in said
     assert "aapl.csv, line 5: prices must be positive numbers" in said
     assert Quote.objects.get(instrument__symbol="AAPL").price == Decimal("102.50")
+
+
+@pytest.mark.usefixtures("seeded")
+def test_a_rescaled_replay_begins_where_the_market_is_and_leaves_no_trace_of_its_own_prices(
+    tmp_path: Path,
+):
+    file = tmp_path / "aapl.csv"
+    file.write_text(BARS)
+    before = Quote.objects.get(instrument__symbol="AAPL")
+    run(replay=[file], rescale=True, stop_after_replay=True)
+    after = Quote.objects.get(instrument__symbol="AAPL")
+    # It closes at 102.50 after having opened at 104.87.
+    assert after.price / before.price == pytest.approx(
+        Decimal("102.50") / Decimal("104.87"), rel=Decimal("0.0001")
+    )
+    assert after.low == min(
+        before.low,
+        (before.price * Decimal("101.19") / Decimal("104.87")).quantize(Decimal("0.01")),
+    )
 
 
 @pytest.mark.usefixtures("listed")

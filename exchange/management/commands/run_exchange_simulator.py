@@ -3,6 +3,7 @@
 import signal
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils import timezone
 from rich.console import Console
 
 from exchange import seeding
-from exchange.models import Instrument
+from exchange.models import Instrument, Quote
 from exchange.simulator import lease, live_view, replay, scenarios
 from exchange.simulator.replay import Replay
 from exchange.simulator.runner import Runner, continue_model
@@ -55,6 +56,11 @@ class Command(BaseCommand):
             choices=("refuse", "skip"),
             default="refuse",
             help="what to do with rows of a replay that can't be right (default %(default)s)",
+        )
+        parser.add_argument(
+            "--rescale",
+            action="store_true",
+            help="multiply a replay's prices so that they begin where the market is",
         )
         parser.add_argument(
             "--stop-after-replay", action="store_true", help="end when the files have been played"
@@ -132,8 +138,10 @@ class Command(BaseCommand):
         paths: Sequence[Path] = options["replay"] or ()
         symbol = options["symbol"]
         if not paths:
-            if symbol is not None or options["stop_after_replay"]:
-                raise CommandError("--symbol and --stop-after-replay go with --replay FILE.csv.")
+            if symbol is not None or options["stop_after_replay"] or options["rescale"]:
+                raise CommandError(
+                    "--symbol, --rescale and --stop-after-replay go with --replay FILE.csv."
+                )
             return None
         if settings.EXCHANGE_MARKET_HOURS:
             raise CommandError("A replay needs a market that is always open: see .env.example.")
@@ -141,7 +149,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no instrument {symbol}.")
         skip = options["bad_rows"] == "skip"
         recordings = [self._recording(path, instruments, symbol, skip) for path in paths]
-        return Replay(recordings, instruments)
+        scale = replay.scale_to(recordings, _last_prices()) if options["rescale"] else {}
+        return Replay(recordings, instruments, scale)
 
     def _recording(
         self, path: Path, instruments: Mapping[str, Instrument], symbol: str | None, skip: bool
@@ -170,6 +179,10 @@ class Command(BaseCommand):
             raise CommandError(f"Can't play {name}: {error}") from error
         self.stdout.write(f"{scenario.title} ({scenario.length:g} s): {scenario.summary}")
         return Performance(scenario)
+
+
+def _last_prices() -> dict[str, Decimal]:
+    return dict(Quote.objects.values_list("instrument__symbol", "price"))
 
 
 def _check(options: Mapping[str, Any]) -> None:
