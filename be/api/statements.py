@@ -443,7 +443,7 @@ def adapt(row: Sequence[Any]) -> Row:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16384)
 def _naive_utc(at: datetime) -> str:
     return str(at.astimezone(UTC).replace(tzinfo=None))
 
