@@ -10,7 +10,7 @@ from banking import transactions as bank_transactions
 from be.api import transactions
 from exchange.market import feed, quotes
 from exchange.market.ticks import Round
-from exchange.models import SIMULATOR, Quote, Simulator
+from exchange.models import Quote
 from exchange.streaming import publish
 from exchange.trading import order_rows, orders, rounds
 
@@ -19,7 +19,7 @@ def advance(round_: Round) -> int:
     """Carry out one round; returns the number of orders that it changed.
 
     Orders whose time is up end first, so that no old order trades at a new price. Then everybody
-    sees the new prices; then orders meet them.
+    sees the new prices; then orders meet them. A round that was recorded before changes no price.
     """
     orders.expire_due(now=round_.at)
     _record(round_)
@@ -31,21 +31,15 @@ def advance(round_: Round) -> int:
 @transactions.atomic
 def _record(round_: Round) -> None:
     recorded = feed.record(round_)
+    if recorded is None:
+        return
     order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
-    sequence = _next_round()
-    transaction.on_commit(partial(_publish, sequence, recorded.quotes))
+    transaction.on_commit(partial(_publish, recorded.sequence, recorded.quotes))
 
 
 def _unworked() -> list[UUID]:
     """Also what an earlier round could not finish, because its simulator died."""
     return list(Quote.objects.filter(unworked=True).order_by("pk").values_list("pk", flat=True))
-
-
-def _next_round() -> int:
-    simulator, _ = Simulator.objects.select_for_update().get_or_create(name=SIMULATOR)
-    simulator.rounds += 1
-    simulator.save(update_fields=["rounds"])
-    return simulator.rounds
 
 
 def _publish(sequence: int, changed: Sequence[Quote]) -> None:

@@ -1,6 +1,7 @@
 """Fixed SQL for any number of rows, where the ORM's own work would cost more than the database's.
 
-Only the modules behind the ledger and behind executions use it; everywhere else the ORM is right.
+Only the modules behind the ledger, executions, quotes and candles use it; everywhere else the ORM
+is right.
 
 A `Statement` inserts or updates as many rows as it is given. On PostgreSQL the statements of one
 call travel together: each is a common table expression over rows that come as one JSON document,
@@ -321,6 +322,27 @@ def among(column: str, values: Sequence[Any]) -> tuple[str, Row]:
     return f"{column} IN ({_placeholders(values)})", tuple(values)
 
 
+class Columns:
+    """Some columns of a model, for queries that need no instances of it."""
+
+    def __init__(self, model: type[models.Model], names: Sequence[str]) -> None:
+        fields = {field.column: field for field in model._meta.concrete_fields}
+        self._fields = [fields[name] for name in names]
+
+    def load(self, row: Row) -> Row:
+        """The values of a row that a query of ours has read, as the ORM would have loaded them."""
+        if is_postgresql():
+            return row
+        return tuple(
+            value if convert is None or value is None else convert(value)
+            for value, convert in zip(row, self._conversions, strict=True)
+        )
+
+    @cached_property
+    def _conversions(self) -> list[Callable[[Any], Any] | None]:
+        return [_converter(field) for field in self._fields]
+
+
 class Reader(Generic[M]):
     """Makes model instances of rows that a query of ours has read."""
 
@@ -421,7 +443,7 @@ def adapt(row: Sequence[Any]) -> Row:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16384)
 def _naive_utc(at: datetime) -> str:
     return str(at.astimezone(UTC).replace(tzinfo=None))
 

@@ -1,14 +1,21 @@
-"""Candles: folding ticks into them, and reading them."""
+"""Candles: folding ticks into them, and reading them.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A candle opens with the first tick of its interval and closes with the last; high, low and volume
+are of all of them. Every interval is folded from the ticks themselves, so that a coarse candle is
+always what the finer ones in it add up to.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import transaction
 
+from be.api import statements
+from be.api.statements import Statement
 from exchange.models import Candle, Instrument, Interval
 
 LENGTH = {
@@ -19,10 +26,11 @@ LENGTH = {
     Interval.ONE_DAY: timedelta(days=1),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Rows that travel together when there are many: enough to fill a trip, few enough to hold.
+_BATCH = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """A price at a time, and the units that traded up to it."""
 
     instrument_id: UUID
@@ -44,37 +52,110 @@ class Row(NamedTuple):
     volume: int
 
 
+class Bar(NamedTuple):
+    """A candle as it is read: prices in dollars, `volume` in units of the instrument."""
+
+    time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
 def start_of(at: datetime, interval: Interval) -> datetime:
     """The time at which the candle that holds `at` begins (UTC)."""
     return at - (at - _EPOCH) % LENGTH[interval]
 
 
-def record(trades: Sequence[Trade]) -> None:
-    """Fold trades into the candles of every interval: new ones open, present ones are extended."""
-    rows = [
-        Row(
-            trade.instrument_id,
-            interval.value,
-            start_of(trade.at, interval),
-            trade.price,
-            trade.price,
-            trade.price,
-            trade.price,
-            trade.units,
-        )
-        for trade in trades
-        for interval in Interval
-    ]
-    greatest, least = ("MAX", "MIN") if connection.vendor == "sqlite" else ("GREATEST", "LEAST")
-    _upsert(
-        rows,
-        f"""
-        high = {greatest}(exchange_candle.high, excluded.high),
-        low = {least}(exchange_candle.low, excluded.low),
-        "close" = excluded."close",
-        volume = exchange_candle.volume + excluded.volume
-        """,
+# Folding ----------------------------------------------------------------------------------------
+
+_COLUMNS = ("instrument_id", "interval", "time", "open", "high", "low", "close", "volume")
+_KEY = "(instrument_id, interval, time)"
+_PRICES = "given.price, given.price, given.price, given.price, given.units"
+# What begins a candle's time in SQLite, where a time is the text YYYY-MM-DD HH:MM:SS.ffffff.
+_START_AS_TEXT = {
+    Interval.ONE_MINUTE: "substr(given.at, 1, 17) || '00'",
+    Interval.FIVE_MINUTES: "substr(given.at, 1, 14) "
+    "|| substr('0' || (substr(given.at, 15, 2) / 5 * 5), -2) || ':00'",
+    Interval.FIFTEEN_MINUTES: "substr(given.at, 1, 14) "
+    "|| substr('0' || (substr(given.at, 15, 2) / 15 * 15), -2) || ':00'",
+    Interval.ONE_HOUR: "substr(given.at, 1, 14) || '00:00'",
+    Interval.ONE_DAY: "substr(given.at, 1, 11) || '00:00:00'",
+}
+
+
+def _fold(close: str) -> Statement:
+    """Fold trades, at most one of each instrument, into the candles of every interval."""
+    columns = ", ".join(_COLUMNS)
+    spans = ", ".join(
+        f"('{interval.value}', interval '{length.total_seconds():.0f} seconds')"
+        for interval, length in LENGTH.items()
     )
+    arms = " UNION ALL ".join(
+        f"SELECT given.instrument_id, '{interval.value}', {start}, {_PRICES} FROM given WHERE true"
+        for interval, start in _START_AS_TEXT.items()
+    )
+
+    def conflict(greatest: str, least: str) -> str:
+        return (
+            f"ON CONFLICT {_KEY} DO UPDATE SET "
+            f"high = {greatest}(exchange_candle.high, excluded.high), "
+            f"low = {least}(exchange_candle.low, excluded.low), "
+            f"close = {close}, volume = exchange_candle.volume + excluded.volume"
+        )
+
+    return Statement(
+        ("uuid", "timestamptz", "numeric", "bigint"),
+        f"INSERT INTO exchange_candle ({columns}) SELECT given.instrument_id, span.name, "
+        f"date_bin(span.length, given.at, '1970-01-01 00:00:00+00'), {_PRICES} "
+        "FROM {given} AS given (instrument_id, at, price, units) "
+        f"CROSS JOIN (VALUES {spans}) AS span (name, length) WHERE true "
+        f"{conflict('GREATEST', 'LEAST')}",
+        f"INSERT INTO exchange_candle ({columns}) WITH given AS "
+        "(SELECT %s AS instrument_id, %s AS at, %s AS price, %s AS units) "
+        f"{arms} {conflict('MAX', 'MIN')}",
+    )
+
+
+FOLD = _fold("excluded.close")
+"""Rows are `Trade`s that are not older than any before; at most one of each instrument."""
+
+FOLD_LATE = _fold("exchange_candle.close")
+"""The same for ones that are: high, low and volume count them, open and close stay."""
+
+
+def record(trades: Sequence[Trade]) -> None:
+    """Fold trades, one of each instrument and none older than what was folded before."""
+    statements.run((FOLD, trades))
+
+
+# Whole candles ------------------------------------------------------------------------------------
+
+_STORE = statements.insert(
+    Candle,
+    _COLUMNS,
+    suffix=f"ON CONFLICT {_KEY} DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[3:]),
+)
+
+
+@transaction.atomic
+def backfill(rows: Iterable[Row]) -> int:
+    """Store whole candles, in place of any that are there; returns how many. All of them or none.
+
+    They travel in batches, so that a history of any length needs little memory.
+    """
+    stored, remaining = 0, iter(rows)
+    while batch := list(islice(remaining, _BATCH)):
+        statements.run((_STORE, batch))
+        stored += len(batch)
+    return stored
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+_loaded = statements.Columns(Candle, Bar._fields).load
 
 
 def read(
@@ -84,52 +165,19 @@ def read(
     start: datetime | None,
     end: datetime | None,
     limit: int,
-) -> list[Candle]:
+) -> list[Bar]:
     """Up to `limit` candles, oldest first: from `start` on, or else the newest before `end`."""
-    candles = Candle.objects.filter(instrument=instrument, interval=interval)
-    if end is not None:
-        candles = candles.filter(time__lt=end)
-    if start is not None:
-        return list(candles.filter(time__gte=start).order_by("time")[:limit])
-    return list(candles.order_by("-time")[:limit])[::-1]
-
-
-def backfill(rows: Sequence[Row]) -> int:
-    """Store whole candles, in place of any that are there; returns how many."""
-    _upsert(
-        rows,
-        """
-        "open" = excluded."open", high = excluded.high, low = excluded.low,
-        "close" = excluded."close", volume = excluded.volume
-        """,
+    conditions, values = "", [instrument.pk, interval.value]
+    for comparison, bound in ((">=", start), ("<", end)):
+        if bound is not None:
+            conditions += f" AND time {comparison} %s"
+            values.append(bound)
+    direction = "DESC" if start is None else "ASC"
+    rows = statements.query(
+        f"SELECT {', '.join(Bar._fields)} FROM exchange_candle "
+        f"WHERE instrument_id = %s AND interval = %s{conditions} "
+        f"ORDER BY time {direction} LIMIT %s",
+        (*values, limit),
     )
-    return len(rows)
-
-
-def _upsert(rows: Sequence[Row], changes: str) -> None:
-    """Plain SQL: every round folds into each interval, and a history has hundreds of thousands."""
-    instrument = Instrument._meta.pk
-    ids = {row.instrument_id for row in rows}
-    stored_ids = {key: instrument.get_db_prep_save(key, connection) for key in ids}
-    stored_times = {
-        time: connection.ops.adapt_datetimefield_value(time) for time in {row.time for row in rows}
-    }
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"""
-            INSERT INTO exchange_candle
-                (instrument_id, "interval", "time", "open", high, low, "close", volume)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-            ON CONFLICT (instrument_id, "interval", "time") DO UPDATE SET {changes}
-            """,  # noqa: S608 - the changes are the two above
-            [
-                (
-                    stored_ids[row.instrument_id],
-                    row.interval,
-                    stored_times[row.time],
-                    *(str(price) for price in row[3:7]),
-                    row.volume,
-                )
-                for row in rows
-            ],
-        )
+    bars = [Bar._make(_loaded(row)) for row in rows]
+    return bars if start is not None else bars[::-1]

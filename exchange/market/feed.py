@@ -1,59 +1,29 @@
-"""Recording a round of prices: the only writer of quotes and candles."""
+"""Recording a round of prices: the only writer of quotes, and of candles as they grow.
 
+A round is recorded whole or not at all, and once: its number is written in the same transaction as
+its quotes and candles, and a round that is not above the last number changes nothing.
+
+A tick that is older than its quote comes late, because a clock was set back or a source sent its
+rounds out of order. It never changes the quote. It still counts in the candles of its time, as
+`candles.FOLD_LATE` says.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from operator import attrgetter
 
+from be.api import statements
+from be.api.statements import Reader, Row
 from exchange.market import candles
 from exchange.market.ticks import Round, Tick
-from exchange.models import Instrument, InstrumentStatus, Quote
+from exchange.models import SIMULATOR, Bond, Instrument, InstrumentStatus, Quote, Simulator
 
+_quotes, _instruments, _bonds = Reader(Quote), Reader(Instrument), Reader(Bond)
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The quotes that a round changed, locked for the rest of the transaction."""
-
-    quotes: tuple[Quote, ...]
-    at: datetime
-
-
-def lock_quotes(symbols: list[str]) -> list[Quote]:
-    """Quote rows of these symbols, locked in the order of their keys, the first in lock order."""
-    return list(
-        Quote.objects.select_for_update(of=("self",))
-        .filter(instrument__symbol__in=symbols)
-        .select_related("instrument", "instrument__bond")
-        .order_by("pk")
-    )
-
-
-def record(round_: Round) -> Recorded:
-    """Write the round's quotes and fold its candles. Call inside a transaction.
-
-    Halted instruments keep their last quote: no price is made while trading is stopped.
-    """
-    ticks = {tick.symbol: tick for tick in round_.ticks}
-    locked = lock_quotes(list(ticks))
-    # Read after the locks, which a halt takes too.
-    active = set(
-        Instrument.objects.filter(status=InstrumentStatus.ACTIVE).values_list("pk", flat=True)
-    )
-    changed = [quote for quote in locked if quote.instrument_id in active]
-    trades = []
-    for quote in changed:
-        tick = ticks[quote.instrument.symbol]
-        _apply(quote, tick, round_.at)
-        trades.append(
-            candles.Trade(quote.instrument_id, round_.at, tick.price, _units(quote, tick.volume))
-        )
-    Quote.objects.bulk_create(
-        changed, update_conflicts=True, unique_fields=["instrument"], update_fields=CHANGING_FIELDS
-    )
-    candles.record(trades)
-    return Recorded(tuple(changed), round_.at)
-
-
-CHANGING_FIELDS = [
+CHANGING_COLUMNS = (
     "price",
     "bid",
     "ask",
@@ -69,7 +39,94 @@ CHANGING_FIELDS = [
     "session_date",
     "timestamp",
     "sequence",
-]
+)
+CHANGE_QUOTES = statements.update(Quote, ("instrument_id", *CHANGING_COLUMNS))
+_changed = attrgetter("instrument_id", *CHANGING_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The number of a round, and the quotes that it changed, locked for the whole transaction."""
+
+    sequence: int
+    quotes: tuple[Quote, ...]
+    at: datetime
+
+
+def record(round_: Round) -> Recorded | None:
+    """Write the round's quotes and fold its candles; None when it was recorded before.
+
+    Call inside a transaction. Halted instruments keep their last quote and candles: no price is
+    made while trading is stopped.
+    """
+    sequence = _count(round_.sequence)
+    if sequence is None:
+        return None
+    ticks = {tick.symbol: tick for tick in round_.ticks}
+    locked = lock_quotes(list(ticks))
+    # Read after the locks, which a halt takes too.
+    active = set(
+        Instrument.objects.filter(status=InstrumentStatus.ACTIVE).values_list("pk", flat=True)
+    )
+    trading = [quote for quote in locked if quote.instrument_id in active]
+    changed = [quote for quote in trading if quote.timestamp <= round_.at]
+    late = [quote for quote in trading if quote.timestamp > round_.at]
+    for quote in changed:
+        _apply(quote, ticks[quote.instrument.symbol], round_.at)
+    write(changed, _trades(changed, ticks, round_.at), late=_trades(late, ticks, round_.at))
+    return Recorded(sequence, tuple(changed), round_.at)
+
+
+def lock_quotes(symbols: Sequence[str]) -> list[Quote]:
+    """Quote rows of these symbols, locked in the order of their keys, the first in lock order."""
+    if not symbols:
+        return []
+    chosen, values = statements.among("instrument.symbol", symbols)
+    return [_quote(row) for row in statements.query(_select_quotes(chosen), values)]
+
+
+def write(
+    quotes: Sequence[Quote],
+    trades: Sequence[candles.Trade],
+    *,
+    late: Sequence[candles.Trade] = (),
+) -> None:
+    """Write locked quotes as they are now, and fold trades, in one trip to the database."""
+    statements.run(
+        (CHANGE_QUOTES, [_changed(quote) for quote in quotes]),
+        (candles.FOLD, trades),
+        (candles.FOLD_LATE, late),
+    )
+
+
+def _count(sequence: int | None) -> int | None:
+    """The number of a new round, written down; None for one that is not new."""
+    simulator, _ = Simulator.objects.select_for_update().get_or_create(name=SIMULATOR)
+    if sequence is not None and sequence <= simulator.rounds:
+        return None
+    simulator.rounds = simulator.rounds + 1 if sequence is None else sequence
+    simulator.save(update_fields=["rounds"])
+    return simulator.rounds
+
+
+@cache
+def _select_quotes(chosen: str) -> str:
+    return (
+        f"SELECT {_quotes.columns('quote')}, {_instruments.columns('instrument')}, "
+        f"{_bonds.columns('bond')} FROM exchange_quote quote "
+        "JOIN exchange_instrument instrument ON instrument.id = quote.instrument_id "
+        "LEFT JOIN exchange_bond bond ON bond.instrument_id = instrument.id "
+        f"WHERE {chosen} ORDER BY quote.instrument_id {statements.locking('quote')}"
+    )
+
+
+def _quote(row: Row) -> Quote:
+    first, second = _quotes.width, _quotes.width + _instruments.width
+    quote = _quotes.make(row[:first])
+    quote.instrument = _instruments.make(row[first:second])
+    if row[second] is not None:
+        _bonds.make(row[second:]).instrument = quote.instrument
+    return quote
 
 
 def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
@@ -87,6 +144,14 @@ def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
     quote.volume += _units(quote, tick.volume)
     quote.timestamp = at
     quote.sequence += 1
+
+
+def _trades(quotes: Sequence[Quote], ticks: dict[str, Tick], at: datetime) -> list[candles.Trade]:
+    found = []
+    for quote in quotes:
+        tick = ticks[quote.instrument.symbol]
+        found.append(candles.Trade(quote.instrument_id, at, tick.price, _units(quote, tick.volume)))
+    return found
 
 
 def _units(quote: Quote, quantity: Decimal) -> int:

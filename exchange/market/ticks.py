@@ -35,10 +35,15 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The ticks of one moment; `at` is aware and in UTC, each symbol appears at most once."""
+    """The ticks of one moment; `at` is aware and in UTC, each symbol appears at most once.
+
+    A source that may send a round twice, or two in the wrong order, numbers them: what is not above
+    the last one recorded changes nothing. A round without a number is the next one.
+    """
 
     at: datetime
     ticks: tuple[Tick, ...]
+    sequence: int | None = None
 
 
 def increment_at(price: float | Decimal, increment: Decimal, asset_class: str) -> Decimal:

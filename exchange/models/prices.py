@@ -52,7 +52,10 @@ class Interval(models.TextChoices):
 class Candle(models.Model):
     """Open, high, low, close and volume (units) of one interval, which begins at `time`."""
 
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="candles")
+    # The unique constraint's index begins with it.
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.CASCADE, related_name="candles", db_index=False
+    )
     interval = models.CharField(max_length=3, choices=Interval)
     time = models.DateTimeField()
     open = models.DecimalField(max_digits=18, decimal_places=8)

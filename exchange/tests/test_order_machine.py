@@ -520,6 +520,7 @@ class Market(RuleBasedStateMachine):
         """A simulator that is killed between recording prices and working the orders."""
         orders.expire_due(now=self._later(milliseconds=100))
         recorded = feed.record(Round(self.now, ticks))
+        assert recorded is not None
         order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
 
     @rule(listing=in_play(st.just))

@@ -1,25 +1,38 @@
 """seed_market: a past for the market, and in development people to try it with."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
+from django.utils import timezone
 
 from authentication.models import User
 from banking import books
+from exchange.management.progress import ProgressBar
+from exchange.market import candles
 from exchange.models import Candle, Execution, Instrument, Interval, Quote
+from exchange.simulator import listing
 from exchange.simulator.universe import CATALOGUE
+from exchange.tests import market
 from exchange.trading import reconciliation
 
 pytestmark = pytest.mark.django_db
 
 
-def seed(**options: int) -> str:
-    out = StringIO()
-    call_command("seed_market", stdout=out, **{"days": 40, "minutes": 1, **options})
+def seed(out: StringIO | None = None, *arguments: str) -> str:
+    out = out or StringIO()
+    call_command("seed_market", *(arguments or ("--days=40", "--minutes=1d")), stdout=out)
     return out.getvalue()
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_seeding_makes_a_market_with_a_past_and_a_customer_with_one(settings):
@@ -57,11 +70,84 @@ def test_candles_of_one_path_agree_with_each_other_and_with_the_quote():
             assert after.high >= max(after.open, after.close)
 
 
+def test_coarse_candles_are_the_fold_of_the_finer_ones_in_them():
+    seed()
+    stored = list(Candle.objects.order_by("instrument_id", "interval", "time"))
+    by_interval: dict[str, dict[tuple[UUID, datetime], Candle]] = {each: {} for each in Interval}
+    for row in stored:
+        by_interval[row.interval][row.instrument_id, row.time] = row
+    checked = 0
+    for fine, coarse in pairwise(Interval):
+        parts: dict[tuple[UUID, datetime], list[Candle]] = {}
+        for row in by_interval[fine].values():
+            key = (row.instrument_id, candles.start_of(row.time, coarse))
+            parts.setdefault(key, []).append(row)
+        for key, inside in parts.items():
+            whole = by_interval[coarse][key]
+            if key[1] < inside[0].time:
+                continue  # the finer ones are kept from within it only
+            assert whole.open == inside[0].open
+            assert whole.high == max(each.high for each in inside)
+            assert whole.low == min(each.low for each in inside)
+            assert whole.close == inside[-1].close
+            assert whole.volume == sum(each.volume for each in inside)
+            checked += 1
+    assert checked > 10_000
+
+
+def test_a_market_that_is_quoted_already_gets_a_past_that_ends_there(settings):
+    settings.DEBUG = True
+    listing.list_instruments(CATALOGUE, now=timezone.now())
+    aapl = Instrument.objects.get(symbol="AAPL")
+    market.set_quote(aapl, "123.45", "123.47", at=timezone.now())
+    before = Quote.objects.get(instrument=aapl)
+    seed()
+    after = Quote.objects.get(instrument=aapl)
+    assert (after.price, after.sequence) == (before.price, before.sequence)
+    for interval in Interval:
+        newest = Candle.objects.filter(instrument=aapl, interval=interval).latest("time")
+        assert newest.close == Decimal("123.45")
+    assert Quote.objects.count() == len(CATALOGUE)
+    assert User.objects.count() == 0
+
+
+def test_its_length_is_given_in_years_or_days_and_days_of_minutes(settings):
+    settings.DEBUG = False
+    seed(None, "--years=2", "--minutes=1d")
+    aapl = Candle.objects.filter(instrument__symbol="AAPL")
+    days, minutes = (aapl.filter(interval=interval) for interval in ("1d", "1m"))
+    assert days.count() == 2 * 365 + 1
+    assert minutes.earliest("time").time == days.latest("time").time - timedelta(days=1)
+
+
+@pytest.mark.parametrize("arguments", [["--days=0"], ["--minutes=9x"], ["--days=2", "--minutes=2"]])
+def test_odd_lengths_are_refused(arguments: list[str]):
+    with pytest.raises(CommandError):
+        seed(None, *arguments)
+    assert not Instrument.objects.exists()
+
+
+def test_a_terminal_gets_a_bar_and_a_file_gets_lines(settings):
+    settings.DEBUG = False
+    bar = seed(Terminal())
+    assert "\r  [##" in bar
+    assert "[##############################] 100%  writing candles" in bar
+    lines = StringIO()
+    progress = ProgressBar(OutputWrapper(lines))
+    for step in range(101):
+        progress.show(step / 100, "writing candles")
+    progress.say("done")
+    assert lines.getvalue().splitlines() == [
+        *(f"  {percent:3d}%  writing candles" for percent in (0, 25, 50, 75, 100)),
+        "  done",
+    ]
+
+
 def test_seeding_twice_changes_nothing():
     seed()
-    candles = Candle.objects.count()
+    before = Candle.objects.count()
     assert "already" in seed()
-    assert Candle.objects.count() == candles
+    assert Candle.objects.count() == before
 
 
 def test_without_debug_nobody_is_made_up(settings):
