@@ -17,23 +17,39 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from exchange.streaming import protocol
-from exchange.tests.server import LiveServer, free_port
+from exchange.tests.server import SERVERS, LiveServer, free_port
 
 SCENES = "exchange.tests.scenes"
 AUTH_TIMEOUT = 1.5
 HEARTBEAT = 1.0
+STALL = 2.0
 PATIENCE = 10.0  # only what fails takes so long
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+pytestmark = pytest.mark.servers
+
+
+def each_server(name: str) -> list[Any]:
+    """Daphne and uvicorn, each with a worker of its own for its tests."""
+    return [
+        pytest.param(command, id=id_, marks=pytest.mark.xdist_group(f"{name}-{id_}"))
+        for id_, command in SERVERS.items()
+    ]
+
+
+@pytest.fixture(scope="module", params=each_server("websocket"))
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
     env = {
         "WEBSOCKET_AUTH_TIMEOUT_SECONDS": str(AUTH_TIMEOUT),
         "WEBSOCKET_HEARTBEAT_SECONDS": str(HEARTBEAT),
+        "WEBSOCKET_STALL_SECONDS": str(STALL),
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "CORS_ALLOWED_ORIGINS": "https://app.example.com",
     }
-    with LiveServer(tmp_path_factory.mktemp("server"), env=env) as server:
+    folder = tmp_path_factory.mktemp("server")
+    with LiveServer(folder, env=env, command=request.param) as server:
         bids = {"AAPL": "190.00", "MSFT": "400.00", "BTC-USD": "60000.00"}
         server.call(f"{SCENES}:list_instruments", bids=bids)
         yield server
@@ -493,7 +509,6 @@ def redis_server(port: int) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-@pytest.mark.servers
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 async def test_sockets_outlive_redis_and_prices_go_on_without_it(tmp_path):
     port = free_port()
