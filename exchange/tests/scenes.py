@@ -11,7 +11,7 @@ from django.utils import timezone
 from authentication import sessions
 from authentication.models import User
 from banking.assets import USD
-from exchange import engine
+from exchange import engine, seeding
 from exchange.market import quotes
 from exchange.market.ticks import Round
 from exchange.models import SIMULATOR, Quote, Simulator
@@ -26,6 +26,13 @@ def list_instruments(*, bids: dict[str, str]) -> None:
         market.set_quote(
             market.make_instrument(symbol, asset_class), bid, _ask(bid), at=timezone.now()
         )
+
+
+def seed_market() -> None:
+    """The whole catalogue with hardly any past: enough for a simulator to begin."""
+    seeding.seed(
+        now=timezone.now(), seed=1, days=2, fine_days=0, people=False, say=lambda line: None
+    )
 
 
 def list_unquoted(*, symbol: str) -> None:
@@ -64,10 +71,13 @@ def advance_unheard(*, bids: dict[str, str]) -> int:
         return advance(bids=bids)
 
 
-def publish_large(*, symbol: str, count: int, characters: int) -> int:
-    """So many quotes of this symbol, each padded to this size; the sequence of the last."""
+def publish_large(*, symbol: str, count: int, characters: int, after: int = 0) -> int:
+    """So many quotes of this symbol, each padded to this size; the sequence of the last.
+
+    Their sequences follow that of the quote in the database, or `after`.
+    """
     rounds = Simulator.objects.get(name=SIMULATOR).rounds
-    sequence = Quote.objects.get(instrument__symbol=symbol).sequence
+    sequence = after or Quote.objects.get(instrument__symbol=symbol).sequence
     for _ in range(count):
         sequence += 1
         document = {"symbol": symbol, "sequence": sequence, "padding": "x" * characters}
@@ -80,6 +90,10 @@ def place(*, email: str, symbol: str) -> str:
     user = User.objects.get(email=email)
     market.give(user, USD, "1000")
     return str(market.place(user, symbol=symbol, limit="1.00", now=timezone.now()).pk)
+
+
+def endow(*, email: str, dollars: str) -> None:
+    market.give(User.objects.get(email=email), USD, dollars)
 
 
 def alert(*, symbol: str) -> None:
