@@ -20,6 +20,15 @@ TOO_MANY_ERRORS = 4400
 AUTHENTICATION = 4401
 TOO_SLOW = 4408
 TOO_MANY = 4429
+CLOSE_CODES = {
+    GOING_AWAY: "The server stops; connect again.",
+    MESSAGE_TOO_BIG: "A message was too large.",
+    TRY_AGAIN_LATER: "The database is away; connect again in a moment.",
+    TOO_MANY_ERRORS: "Ten messages were malformed.",
+    AUTHENTICATION: "No or no longer a valid token: not in time, expired, signed out.",
+    TOO_SLOW: "The client did not read: connect again, and ask REST what orders did meanwhile.",
+    TOO_MANY: "Too many messages, or too many sockets of one user.",
+}
 
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SYMBOLS = 500

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,9 +15,10 @@ from banking.assets import USD
 from exchange import engine, seeding
 from exchange.market import quotes
 from exchange.market.ticks import Round
-from exchange.models import SIMULATOR, Quote, Simulator
+from exchange.models import SIMULATOR, Order, Quote, Simulator
 from exchange.streaming import publish
 from exchange.tests import market
+from exchange.trading import orders
 
 
 def list_instruments(*, bids: dict[str, str]) -> None:
@@ -58,6 +60,11 @@ def log_out(*, refresh_token: str) -> None:
     sessions.log_out(refresh_token=refresh_token, now=timezone.now())
 
 
+def end_all_sessions(*, email: str) -> None:
+    user = User.objects.get(email=email)
+    sessions.end_all(user=user, now=timezone.now(), reason=sessions.EndReason.PASSWORD_CHANGED)
+
+
 def advance(*, bids: dict[str, str]) -> int:
     """One round of the market with these prices; the sequence of the first symbol's quote."""
     ticks = [market.tick(symbol, bid, _ask(bid)) for symbol, bid in bids.items()]
@@ -90,6 +97,17 @@ def place(*, email: str, symbol: str) -> str:
     user = User.objects.get(email=email)
     market.give(user, USD, "1000")
     return str(market.place(user, symbol=symbol, limit="1.00", now=timezone.now()).pk)
+
+
+def cancel(*, email: str, order_id: str) -> None:
+    user = User.objects.get(email=email)
+    orders.cancel(owner_id=user.pk, order_id=UUID(order_id), now=timezone.now())
+
+
+def statuses(*, email: str) -> dict[str, str]:
+    """Of all orders of this user, by id."""
+    found = Order.objects.filter(owner__email=email).values_list("pk", "status")
+    return {str(pk): status for pk, status in found}
 
 
 def endow(*, email: str, dollars: str) -> None:
