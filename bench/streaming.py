@@ -89,8 +89,8 @@ class Place:
         return str(self.folder / "crowd.json")
 
 
-def run(write: Write) -> None:
-    """Measure and write the lines, or the one line that says what is missing."""
+def run(write: Write, *parts: str) -> None:
+    """Measure and write the lines of all PARTS or of those, or the one that says what is missing."""
     if shutil.which("redis-server") is None:
         write("sockets: left out; install redis-server\n")
         return
@@ -98,9 +98,8 @@ def run(write: Write) -> None:
         place = Place(Path(folder), url, _environment(Path(folder), url))
         users = max(SOCKETS, MANY) // PER_USER + 1
         _python("-m", "bench.crowd", place.scene, str(users), env=place.env)
-        _compare(place, write)
-        _stalled(place, write)
-        _many(place, write)
+        for part in parts or PARTS:
+            PARTS[part](place, write)
 
 
 @contextmanager
@@ -333,5 +332,7 @@ def _python(*arguments: str, env: Mapping[str, str]) -> None:
     subprocess.run([sys.executable, *arguments], cwd=ROOT, env=dict(env), check=True)
 
 
+PARTS = {"rates": _compare, "stalled": _stalled, "many": _many}
+
 if __name__ == "__main__":
-    run(sys.stdout.write)
+    run(sys.stdout.write, *sys.argv[1:])

@@ -14,11 +14,14 @@ Any other server gets one text at a time, and the next one when it has taken tha
 
 import asyncio
 import functools
+import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import tcp
 
 from exchange.streaming import protocol
 from exchange.streaming.frames import Frame
@@ -32,6 +35,10 @@ GONE = (RuntimeError, OSError)
 SECONDS_TO_CLOSE = 5.0
 # Somewhat larger messages are read, so that they can be refused with a reason.
 MAX_READ_BYTES = 4 * protocol.MAX_MESSAGE_BYTES
+
+# So much may wait in the system for a client that is slow. By itself it would take up to 4 MiB of
+# each, which is memory too, and prices that are old when they arrive.
+MAX_UNSENT_BYTES = 64 * 1024
 
 
 class Writer(Protocol):
@@ -106,6 +113,7 @@ class UvicornTransport:
     @staticmethod
     def prepare(server: Any) -> None:
         """Before it is accepted: no compression, and no reading of what is far too large."""
+        _limit_unsent(server.transport.get_extra_info("socket"))
         server.conn.extensions = []
         server.response.headers.pop("Sec-WebSocket-Extensions", None)
         server.conn.max_message_size = MAX_READ_BYTES
@@ -150,19 +158,28 @@ class DaphneTransport:
     def __init__(self, server: WebSocketProtocol, writer: Writer) -> None:
         self._server = server
         self._writer = writer
-        self._write = server.transport.write
+        self._out = server.transport
+        self._is_plain = isinstance(server.transport, tcp.Connection)  # no TLS on it
         server.unregisterProducer()  # the HTTP channel that the upgrade left behind
         server.registerProducer(self, streaming=True)
 
     @staticmethod
     def prepare(server: WebSocketProtocol) -> None:
         """Before it is accepted: what is far too large is answered with 1009."""
+        _limit_unsent(server.transport.getHandle())
         server.maxMessagePayloadSize = server.maxFramePayloadSize = MAX_READ_BYTES
         server.failByDrop = False
         server.closeHandshakeTimeout = SECONDS_TO_CLOSE
 
     def write(self, frame: Frame) -> None:
-        self._write(frame.wire)
+        """Twisted would wait for the next turn of its loop, at the price of three system calls."""
+        out, wire = self._out, frame.wire
+        if self._is_plain and not (out.dataBuffer or out._tempDataBuffer or out.disconnecting):
+            sent = out.writeSomeData(wire)
+            if isinstance(sent, int):
+                wire = wire[sent:]
+        if wire:  # what did not fit; or all, and then Twisted finds out that the peer is gone
+            out.write(wire)
 
     def close(self, code: int) -> None:
         if self._server.state == WebSocketProtocol.STATE_OPEN:
@@ -198,6 +215,13 @@ def of(send: Send, writer: Writer) -> Transport:
     if (server := _uvicorn_of(send)) is not None:
         return UvicornTransport(server, writer)
     return AsgiTransport(send, writer)
+
+
+def _limit_unsent(connection: Any) -> None:
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS
+    if option is not None and connection is not None:
+        with suppress(OSError):  # a Unix socket, behind a proxy, has no such thing
+            connection.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT_BYTES)
 
 
 def _daphne_of(send: Send) -> Any:
