@@ -90,7 +90,7 @@ class Place:
 
 
 def run(write: Write, *parts: str) -> None:
-    """Measure and write the lines of all PARTS or of those, or the one that says what is missing."""
+    """Measure and write the lines of all PARTS, or of those that are named."""
     if shutil.which("redis-server") is None:
         write("sockets: left out; install redis-server\n")
         return
