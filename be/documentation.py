@@ -74,6 +74,7 @@ def _tables(document: dict[str, Any]) -> dict[str, Any]:
     [channel] = document["channels"].values()
     [server] = document["servers"].values()
     return {
+        "about": _prose(document["info"]["description"]),
         "address": f"{server['protocol']}://{server['host']}{channel['address']}",
         "from_client": sides["receive"],
         "from_server": sides["send"],
@@ -91,10 +92,15 @@ def _shown(
     [example] = message["examples"]
     return {
         "name": message["name"],
-        "about": [each.replace("\n", " ") for each in schema.get("description", "").split("\n\n")],
+        "about": [_prose(each) for each in schema.get("description", "").split("\n\n")],
         "fields": _fields(schema),
         "example": json.dumps(example["payload"], indent=2, ensure_ascii=False),
     }
+
+
+def _prose(text: str) -> list[str]:
+    """The parts of a paragraph: every second one stood between backticks, and is code."""
+    return text.replace("\n", " ").split("`")
 
 
 def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """One round of the market: prices are recorded, orders are filled, and everybody is told."""
 
-from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -8,7 +7,9 @@ from django.db import transaction
 
 from banking import transactions as bank_transactions
 from be.api import transactions
+from be.api.formats import plain, time_text
 from exchange.market import feed, quotes
+from exchange.market.feed import Recorded
 from exchange.market.ticks import Round
 from exchange.models import SIMULATOR, Quote, Simulator
 from exchange.streaming import publish
@@ -33,7 +34,7 @@ def _record(round_: Round) -> None:
     recorded = feed.record(round_)
     order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
     sequence = _next_round()
-    transaction.on_commit(partial(_publish, sequence, recorded.quotes))
+    transaction.on_commit(partial(_publish, sequence, recorded))
 
 
 def _unworked() -> list[UUID]:
@@ -48,5 +49,17 @@ def _next_round() -> int:
     return simulator.rounds
 
 
-def _publish(sequence: int, changed: Sequence[Quote]) -> None:
-    publish.quotes(sequence=sequence, documents=[quotes.document(quote) for quote in changed])
+def _publish(sequence: int, recorded: Recorded) -> None:
+    documents = [quotes.document(quote) for quote in recorded.quotes]
+    publish.quotes(sequence=sequence, documents=documents)
+    for move in recorded.moves:
+        direction = "up" if move.percent > 0 else "down"
+        publish.alert(
+            {
+                "symbol": move.symbol,
+                "severity": move.severity,
+                "title": f"{move.symbol} {direction} {abs(move.percent)} %",
+                "message": f"{plain(move.price)}, since the last day's close.",
+                "timestamp": time_text(recorded.at),
+            }
+        )

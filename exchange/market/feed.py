@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from exchange.market import candles
+from exchange.market import candles, moves
+from exchange.market.moves import Move
 from exchange.market.ticks import Round, Tick
 from exchange.models import Instrument, InstrumentStatus, Quote
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The quotes that a round changed, locked for the rest of the transaction."""
+    """The quotes that a round changed, locked for the rest of the transaction, and large moves."""
 
     quotes: tuple[Quote, ...]
     at: datetime
+    moves: tuple[Move, ...]
 
 
 def lock_quotes(symbols: list[str]) -> list[Quote]:
@@ -39,10 +41,11 @@ def record(round_: Round) -> Recorded:
         Instrument.objects.filter(status=InstrumentStatus.ACTIVE).values_list("pk", flat=True)
     )
     changed = [quote for quote in locked if quote.instrument_id in active]
-    trades = []
+    trades: list[candles.Trade] = []
+    large: list[Move] = []
     for quote in changed:
         tick = ticks[quote.instrument.symbol]
-        _apply(quote, tick, round_.at)
+        large += _apply(quote, tick, round_.at)
         trades.append(
             candles.Trade(quote.instrument_id, round_.at, tick.price, _units(quote, tick.volume))
         )
@@ -50,7 +53,7 @@ def record(round_: Round) -> Recorded:
         changed, update_conflicts=True, unique_fields=["instrument"], update_fields=CHANGING_FIELDS
     )
     candles.record(trades)
-    return Recorded(tuple(changed), round_.at)
+    return Recorded(tuple(changed), round_.at, tuple(large))
 
 
 CHANGING_FIELDS = [
@@ -72,10 +75,11 @@ CHANGING_FIELDS = [
 ]
 
 
-def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
-    """The session is the UTC day: the market is open around the clock."""
+def _apply(quote: Quote, tick: Tick, at: datetime) -> list[Move]:
+    """The session is the UTC day: the market is open around the clock. Returns large moves."""
+    high, low = quote.high, quote.low
     if at.date() != quote.session_date:
-        quote.previous_close = quote.price
+        quote.previous_close = high = low = quote.price
         quote.open = quote.high = quote.low = tick.price
         quote.volume = 0
         quote.session_date = at.date()
@@ -87,6 +91,10 @@ def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
     quote.volume += _units(quote, tick.volume)
     quote.timestamp = at
     quote.sequence += 1
+    symbol, close = quote.instrument.symbol, quote.previous_close
+    extremes = ((high, quote.high), (low, quote.low))
+    found = (moves.passed(symbol, close=close, before=a, extreme=b) for a, b in extremes)
+    return [move for move in found if move is not None]
 
 
 def _units(quote: Quote, quantity: Decimal) -> int:

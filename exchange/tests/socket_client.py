@@ -12,11 +12,12 @@ from websockets.exceptions import ConnectionClosed
 from exchange.tests.server import LiveServer
 
 SCENES = "exchange.tests.scenes"
+UNASKED = ("heartbeat", "market_alert")
 PATIENCE = 10.0  # only what fails takes so long
 
 
 class Client:
-    """A socket that speaks JSON. Heartbeats are skipped unless asked for."""
+    """A socket that speaks JSON. Heartbeats and alerts are skipped unless asked for."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -31,7 +32,7 @@ class Client:
                 text = await self.connection.recv()
                 assert isinstance(text, str)
                 received = json.loads(text)["type"]
-                if received == type_ or (type_ is None and received != "heartbeat"):
+                if received == type_ or (type_ is None and received not in UNASKED):
                     return text
 
     async def next(self, type_: str | None = None) -> Any:

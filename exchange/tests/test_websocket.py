@@ -275,7 +275,7 @@ async def test_an_alert_reaches_everybody(server):
     async with signed_in(server) as client:
         await client.ask(type="ping")
         server.call(f"{SCENES}:alert", symbol="AAPL")
-        alert = await client.next()
+        alert = await client.next("market_alert")
         assert (alert["type"], alert["symbol"]) == ("market_alert", "AAPL")
         assert alert["severity"] == "high"
 
