@@ -1,5 +1,6 @@
 """What tests of a running server ask for beside it, through `LiveServer.call`."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,8 @@ from unittest.mock import patch
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from authentication import sessions
@@ -15,7 +18,7 @@ from banking.assets import USD
 from exchange import engine, seeding
 from exchange.market import quotes
 from exchange.market.ticks import Round
-from exchange.models import SIMULATOR, Order, Quote, Simulator
+from exchange.models import SIMULATOR, Instrument, Order, Quote, Simulator
 from exchange.streaming import publish
 from exchange.tests import market
 from exchange.trading import orders
@@ -63,6 +66,13 @@ def log_out(*, refresh_token: str) -> None:
 def end_all_sessions(*, email: str) -> None:
     user = User.objects.get(email=email)
     sessions.end_all(user=user, now=timezone.now(), reason=sessions.EndReason.PASSWORD_CHANGED)
+
+
+def hold_writes(*, seconds: float) -> None:
+    """Nobody else can write to SQLite for so long."""
+    with transaction.atomic():
+        Instrument.objects.update(name=F("name"))
+        time.sleep(seconds)
 
 
 def advance(*, bids: dict[str, str]) -> int:
