@@ -1,10 +1,17 @@
-"""The pages that show the API: Swagger UI and ReDoc, from our own files alone."""
+"""The pages that show the API: Swagger UI, ReDoc and the WebSocket, from our own files alone."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+
+from exchange.streaming import asyncapi as streaming
 
 # ReDoc's bundle asks its maker's host for a logo; the browser is told to ask nobody but us.
 POLICY = (
@@ -25,3 +32,95 @@ def _from_here_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
 
 swagger = _from_here_only(SpectacularSwaggerView.as_view(url_name="schema"))
 redoc = _from_here_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
+
+
+@require_safe
+def asyncapi(request: HttpRequest) -> HttpResponse:
+    """The AsyncAPI document, as JSON that people can read too."""
+    response = JsonResponse(_streaming_document(request), json_dumps_params={"indent": 2})
+    response["Access-Control-Allow-Origin"] = "*"  # viewers on other hosts may show it
+    return response
+
+
+@require_safe
+def streaming_page(request: HttpRequest) -> HttpResponse:
+    """The same as a page."""
+    document = _streaming_document(request)
+    response = render(request, "asyncapi.html", {"document": document, **_tables(document)})
+    response["Content-Security-Policy"] = POLICY
+    return response
+
+
+def _streaming_document(request: HttpRequest) -> dict[str, Any]:
+    return streaming.document(
+        version=settings.VERSION, host=request.get_host(), is_secure=request.is_secure()
+    )
+
+
+def _tables(document: dict[str, Any]) -> dict[str, Any]:
+    """What the page shows: messages of both sides with their fields, and the codes."""
+    messages, schemas = document["components"]["messages"], document["components"]["schemas"]
+    sides: dict[str, list[dict[str, Any]]] = {"receive": [], "send": []}
+    for operation in document["operations"].values():
+        sides[operation["action"]].append(
+            {
+                **_shown(operation["messages"][0], messages, schemas),
+                "replies": [
+                    _shown(each, messages, schemas)
+                    for each in operation.get("reply", {}).get("messages", [])[:1]
+                ],
+            }
+        )
+    [channel] = document["channels"].values()
+    [server] = document["servers"].values()
+    return {
+        "about": _prose(document["info"]["description"]),
+        "address": f"{server['protocol']}://{server['host']}{channel['address']}",
+        "from_client": sides["receive"],
+        "from_server": sides["send"],
+        "close_codes": channel["x-close-codes"],
+        "error_codes": channel["x-error-codes"],
+        "quote": _fields(schemas["Quote"]),
+    }
+
+
+def _shown(
+    reference: dict[str, str], messages: dict[str, Any], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    message = messages[reference["$ref"].rpartition("/")[2]]
+    schema = schemas[message["payload"]["$ref"].rpartition("/")[2]]
+    [example] = message["examples"]
+    return {
+        "name": message["name"],
+        "about": [_prose(each) for each in schema.get("description", "").split("\n\n")],
+        "fields": _fields(schema),
+        "example": json.dumps(example["payload"], indent=2, ensure_ascii=False),
+    }
+
+
+def _prose(text: str) -> list[str]:
+    """The parts of a paragraph: every second one stood between backticks, and is code."""
+    return text.replace("\n", " ").split("`")
+
+
+def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    return [
+        {"name": name, "type": _type_of(field), "is_required": name in required}
+        for name, field in schema["properties"].items()
+        if name != "type"
+    ]
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "anyOf" in schema:
+        return " or ".join(_type_of(each) for each in schema["anyOf"])
+    if "$ref" in schema:
+        name: str = schema["$ref"].rpartition("/")[2]
+        return name.lower()
+    if "enum" in schema:
+        return " | ".join(json.dumps(each) for each in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type_of(schema['items'])}"
+    return str(schema.get("type", "anything"))

@@ -313,6 +313,8 @@ QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
 MARKET_ORDER_COLLAR_PERCENT = env.int("MARKET_ORDER_COLLAR_PERCENT", default=5)
 WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
 WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
+# A socket whose client has read next to nothing for so long is closed.
+WEBSOCKET_STALL_SECONDS = env.float("WEBSOCKET_STALL_SECONDS", default=20.0)
 
 # The demo that `make run` and `make seed` create, only while DEBUG is on -------------------------
 DEMO_EMAIL = "demo@brokerpro.example"

@@ -20,6 +20,8 @@ urlpatterns = [
         documentation.redoc,
         name="redoc",
     ),
+    path("api/asyncapi/", documentation.asyncapi, name="asyncapi"),
+    path("api/asyncapi/docs/", documentation.streaming_page, name="streaming"),
     # Also while DEBUG is on, what is missing under /api/ is a problem document and not a page.
     re_path(r"^api/", csrf_exempt(problems.not_found)),
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import django
 
-from bench import http
+from bench import http, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 RESTING = os.environ.get("BENCH_RESTING", "1000 10000").split()
@@ -38,6 +38,7 @@ def main() -> None:
                 *RESTING,
             )
     http.run(write)
+    streaming.run(write)
 
 
 def write(text: str) -> None:

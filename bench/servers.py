@@ -30,6 +30,19 @@ class Server:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def resident_bytes(self) -> int:
+        """Its memory now."""
+        return self._status("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """The most memory that it ever had."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        line = next(line for line in lines if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
+
 
 def pinned(cores: str) -> list[str]:
     """What to put in front of a command so that it stays on these cores."""
@@ -42,7 +55,7 @@ def running(
     name: str, module: Sequence[str], env: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
     """A Python module as a server; `{port}` in its arguments is filled in."""
-    port = _free_port()
+    port = free_port()
     arguments = [part.format(port=port) for part in module]
     with (
         log.open("wb") as output,
@@ -76,7 +89,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     raise RuntimeError(f"a server did not start:\n{log.read_text(errors='replace')}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

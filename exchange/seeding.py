@@ -27,6 +27,16 @@ class Progress(Protocol):
         """So far it is, from 0 to 1, and that is being done."""
 
 
+class Unwatched:
+    """Nobody wants to know."""
+
+    def say(self, line: str) -> None:
+        pass
+
+    def show(self, fraction: float, doing: str) -> None:
+        pass
+
+
 def is_seeded() -> bool:
     return Candle.objects.exists()
 

@@ -1,4 +1,8 @@
-"""The consumer of the WebSocket: who may come in, and which message goes to which hub call."""
+"""One client's conversation: who may come in, and which message goes to which hub call.
+
+A plain ASGI application. Channels' consumers make a task for each message and ask a thread of the
+database before it; here nothing stands between the server and the hub.
+"""
 
 import asyncio
 import logging
@@ -6,15 +10,13 @@ from collections import deque
 from time import monotonic
 from typing import Any
 
-from channels.consumer import get_handler_name
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
 from authentication import websocket
 from be.api.formats import time_text
 from be.api.refusals import Refusal
-from exchange.streaming import hub, origins, protocol
+from exchange.streaming import hub, origins, protocol, transport
 from exchange.streaming.protocol import Auth, Ping, SocketRefusal, Subscribe, Unsubscribe
 from exchange.streaming.sockets import Access, Socket
 
@@ -24,72 +26,71 @@ logger = logging.getLogger(__name__)
 SECONDS_TO_SAY_GOODBYE = 0.1
 
 
-class MarketDataConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no type hints
-    """One client. It has no channel of its own: the hub receives for all."""
+async def market_data(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application of `/ws/market-data/`."""
+    await receive()  # websocket.connect
+    if not origins.are_allowed(
+        scope["headers"],
+        allowed_hosts=settings.ALLOWED_HOSTS,
+        allowed_origins=settings.CORS_ALLOWED_ORIGINS,
+    ):
+        await send({"type": "websocket.close"})  # before it is accepted: an answer with 403
+        return
+    transport.prepare(send)
+    await send({"type": "websocket.accept"})
+    await _Conversation(Socket(send)).hold(receive)
 
-    channel_layer_alias = "none"
 
-    socket: Socket | None = None
+class _Conversation:
+    """What an accepted client says, until one side closes."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except asyncio.CancelledError:  # the server stops
-            if self.socket is not None:
-                await self.socket.close_now(protocol.GOING_AWAY)
-                await asyncio.sleep(SECONDS_TO_SAY_GOODBYE)
-            raise
-        finally:
-            self._forget()
+    __slots__ = ("_bad_messages", "_socket", "_timeout", "_times")
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle a message, without the trip to the database thread that Channels makes for each.
-
-        There is no connection to clean up: what reads the database here cleans up after itself.
-        """
-        await getattr(self, get_handler_name(message))(message)
-
-    async def connect(self) -> None:
-        if not origins.are_allowed(
-            self.scope["headers"],
-            allowed_hosts=settings.ALLOWED_HOSTS,
-            allowed_origins=settings.CORS_ALLOWED_ORIGINS,
-        ):
-            await self.close()  # before it is accepted: an answer with 403
-            return
-        await self.accept()
-        self.socket = Socket(self.base_send)
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
         self._times: deque[float] = deque(maxlen=protocol.MAX_MESSAGES)
         self._bad_messages = 0
         self._timeout = asyncio.get_running_loop().call_later(
             settings.WEBSOCKET_AUTH_TIMEOUT_SECONDS, self._refuse_silence
         )
 
-    async def disconnect(self, code: int) -> None:
-        self._forget()
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        socket = self.socket
-        if socket is None or socket.is_closing:
-            return
+    async def hold(self, receive: Any) -> None:
+        """Answer messages until the client is gone."""
         try:
-            await self._answer(socket, text_data, bytes_data)
+            while (message := await receive())["type"] == "websocket.receive":
+                if not self._socket.is_closing:
+                    await self._answer(message.get("text"), message.get("bytes"))
+        except asyncio.CancelledError:  # the server stops
+            self._socket.close(protocol.GOING_AWAY)
+            await asyncio.sleep(SECONDS_TO_SAY_GOODBYE)
+            raise
+        finally:
+            self._timeout.cancel()
+            if self._socket.access is not None:
+                hub.current().leave(self._socket)
+            self._socket.forget()
+
+    async def _answer(self, text: str | None, data: bytes | None) -> None:
+        socket = self._socket
+        try:
+            self._check_limits(text or "", data or b"")
+            if socket.access is None:
+                await self._authenticate(_read_first(text))
+            else:
+                await self._carry_out(_read(text))
         except SocketRefusal as refusal:
-            self._refuse(socket, refusal)
+            self._refuse(refusal)
         except DatabaseError:
             logger.exception("A socket's message could not be handled.")
             socket.refuse(protocol.Unavailable("The server cannot answer now; try again."))
             if socket.access is None:
                 socket.close(protocol.TRY_AGAIN_LATER)
 
-    async def _answer(self, socket: Socket, text: str | None, data: bytes | None) -> None:
-        self._check_limits(text or "", data or b"")
-        if socket.access is None:
-            await self._authenticate(socket, _read_first(text))
-            return
-        match _read(text):
+    async def _carry_out(self, message: protocol.ClientMessage) -> None:
+        socket = self._socket
+        match message:
             case Auth(token=token):
-                await self._authenticate(socket, token)
+                await self._authenticate(token)
             case Subscribe(symbols=symbols, channels=channels):
                 await hub.current().subscribe(socket, symbols=symbols, channels=channels)
             case Unsubscribe(symbols=symbols, channels=channels):
@@ -111,41 +112,34 @@ class MarketDataConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chann
                 f"A message may have {protocol.MAX_MESSAGE_BYTES} bytes; send several."
             )
 
-    async def _authenticate(self, socket: Socket, token: str) -> None:
+    async def _authenticate(self, token: str) -> None:
         self._timeout.cancel()
         try:
             grant = await websocket.authenticate(token)
         except Refusal as refusal:
             raise protocol.AuthFailed(refusal.detail) from refusal
         access = Access(grant.user.pk, grant.session_id, grant.expires_at)
-        hub.current().join(socket, access)
-        socket.put(
+        if self._socket.is_closing:
+            return  # the server stops, or the client's other messages were too many
+        hub.current().join(self._socket, access)
+        self._socket.put(
             protocol.AuthSuccess(
                 user_id=str(access.user_id), expires_at=time_text(access.expires_at)
             )
         )
 
     def _refuse_silence(self) -> None:
-        if self.socket is not None:
-            seconds = settings.WEBSOCKET_AUTH_TIMEOUT_SECONDS
-            self.socket.refuse(
-                protocol.NotAuthenticated(f"No auth message came within {seconds:g} seconds.")
-            )
+        seconds = settings.WEBSOCKET_AUTH_TIMEOUT_SECONDS
+        self._socket.refuse(
+            protocol.NotAuthenticated(f"No auth message came within {seconds:g} seconds.")
+        )
 
-    def _refuse(self, socket: Socket, refusal: SocketRefusal) -> None:
-        socket.refuse(refusal)
+    def _refuse(self, refusal: SocketRefusal) -> None:
+        self._socket.refuse(refusal)
         if isinstance(refusal, protocol.BadMessage):
             self._bad_messages += 1
             if self._bad_messages >= protocol.MAX_BAD_MESSAGES:
-                socket.close(protocol.TOO_MANY_ERRORS)
-
-    def _forget(self) -> None:
-        socket, self.socket = self.socket, None
-        if socket is not None:
-            self._timeout.cancel()
-            if socket.access is not None:
-                hub.current().leave(socket)
-            socket.forget()
+                self._socket.close(protocol.TOO_MANY_ERRORS)
 
 
 def _read(text: str | None) -> protocol.ClientMessage:

@@ -5,7 +5,7 @@ Unknown fields of a client's message are ignored; a known field of the wrong typ
 Pure: no Django, no sockets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 import msgspec
@@ -20,6 +20,15 @@ TOO_MANY_ERRORS = 4400
 AUTHENTICATION = 4401
 TOO_SLOW = 4408
 TOO_MANY = 4429
+CLOSE_CODES = {
+    GOING_AWAY: "The server stops; connect again.",
+    MESSAGE_TOO_BIG: "A message was too large.",
+    TRY_AGAIN_LATER: "The database is away; connect again in a moment.",
+    TOO_MANY_ERRORS: "Ten messages were malformed.",
+    AUTHENTICATION: "No or no longer a valid token: not in time, expired, signed out.",
+    TOO_SLOW: "The client did not read: connect again, and ask REST what orders did meanwhile.",
+    TOO_MANY: "Too many messages, or too many sockets of one user.",
+}
 
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SYMBOLS = 500
@@ -29,8 +38,8 @@ MAX_SOCKETS_PER_USER = 20
 MAX_MESSAGES = 50
 MESSAGE_WINDOW_SECONDS = 10.0
 
-ORDERS = "orders"
-CHANNELS = frozenset({ORDERS})
+ORDERS: Literal["orders"] = "orders"
+CHANNELS: frozenset[str] = frozenset({ORDERS})
 
 Symbol = Annotated[str, Meta(max_length=32, examples=["AAPL", "BTC-USD"])]
 Channel = Annotated[str, Meta(max_length=32, examples=[ORDERS])]
@@ -119,11 +128,17 @@ class AuthSuccess(_Message, tag="auth_success"):
 
 
 class Subscribed(_Message, tag="subscribed"):
-    """All that is now subscribed, sorted, and a quote for each symbol that is new and has one."""
+    """All that is now subscribed, sorted, and a quote for each symbol that is new and has one.
+
+    `orders_sequence` is the number of the last order update before this answer; the next one has
+    the number after it. What happened before `time`, the server's clock, REST tells.
+    """
 
     symbols: list[Symbol]
     channels: list[Channel]
     quotes: list[Quote]
+    orders_sequence: int | None
+    time: Time
 
 
 class Unsubscribed(_Message, tag="unsubscribed"):
@@ -153,14 +168,27 @@ class PriceUpdate(_Message, tag="price_update"):
 class OrderUpdate(_Message, tag="order_update"):
     """What happened to one of the user's orders; channel `orders`.
 
-    `sequence` counts the updates of this user without a gap, over all sockets: after a jump, ask
-    REST for what was missed. `order` and `execution` are those of the REST API.
+    `sequence` counts the updates of this user without a gap, over all sockets. `order` is the order
+    as it was when all of the update's transaction was done, in the shape of the REST API, and
+    `execution` the fill that this update is about.
     """
 
     sequence: int
     event: OrderEvent
     order: dict[str, Any]
     execution: dict[str, Any] | None
+
+
+class Gap(_Message, tag="gap"):
+    """Order updates up to `sequence` were lost on their way and will not come.
+
+    Ask REST for the orders with `updated_since={since}`; the next update has the number after
+    `sequence`.
+    """
+
+    channel: Literal["orders"]
+    sequence: int
+    since: Time
 
 
 class MarketAlert(_Message, tag="market_alert"):
@@ -194,6 +222,7 @@ ServerMessage = (
     | Pong
     | PriceUpdate
     | OrderUpdate
+    | Gap
     | MarketAlert
     | Heartbeat
     | Error
@@ -353,30 +382,37 @@ def _shape_refusal(text: str, reason: str) -> BadMessage:
     return BadMessage(f"{reason}.")
 
 
-def encode(message: ServerMessage) -> str:
-    """The text frame of a message."""
-    return _encoder.encode(message).decode()
+def encode(message: ServerMessage) -> bytes:
+    """The JSON of a message."""
+    return _encoder.encode(message)
 
 
-def encode_quote(document: dict[str, Any]) -> Raw:
-    """A quote's JSON, made once to be put into any number of frames."""
-    return Raw(_encoder.encode(document))
+def encode_quote(document: dict[str, Any]) -> bytes:
+    """A quote's JSON, made once to be put into any number of messages."""
+    return _encoder.encode(document)
 
 
-def encode_price_update(*, sequence: int, quotes: Sequence[Raw]) -> str:
-    """The text frame of a PriceUpdate of quotes that are JSON already."""
-    return encode(PriceUpdate(sequence=sequence, quotes=cast(list[Quote], list(quotes))))
+def encode_price_update(*, sequence: int, quotes: Iterable[bytes]) -> bytes:
+    """The JSON of a PriceUpdate of quotes that are JSON already."""
+    return b'{"type":"price_update","sequence":%d,"quotes":[%b]}' % (sequence, b",".join(quotes))
 
 
 def encode_subscribed(
-    *, symbols: Sequence[str], channels: Sequence[str], quotes: Sequence[Raw]
-) -> str:
-    """The text frame of a Subscribed of quotes that are JSON already."""
+    *,
+    symbols: Sequence[str],
+    channels: Sequence[str],
+    quotes: Sequence[bytes],
+    orders_sequence: int | None,
+    time: str,
+) -> bytes:
+    """The JSON of a Subscribed of quotes that are JSON already."""
     return encode(
         Subscribed(
             symbols=list(symbols),
             channels=list(channels),
-            quotes=cast(list[Quote], list(quotes)),
+            quotes=cast(list[Quote], [Raw(quote) for quote in quotes]),
+            orders_sequence=orders_sequence,
+            time=time,
         )
     )
 

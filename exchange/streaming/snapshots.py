@@ -1,6 +1,7 @@
 """What the hub reads from the database, each in one go and off the event loop."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -9,7 +10,7 @@ from channels.db import database_sync_to_async
 
 from authentication.models import Session
 from exchange.market import quotes
-from exchange.models import SIMULATOR, Instrument, Quote, Simulator
+from exchange.models import SIMULATOR, Instrument, OrderFeed, Quote, Simulator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,14 +26,23 @@ async def prices_of(symbols: Collection[str]) -> tuple[set[str], list[quotes.Doc
     return await _run(_prices_of, symbols)
 
 
-async def rounds_recorded() -> int:
-    """How many rounds there have ever been."""
-    return await _run(_rounds)
+async def order_counts(users: Collection[UUID]) -> dict[UUID, int]:
+    """The number of each user's last order update; users who never had one are left out."""
+    return await _run(_order_counts, users)
 
 
-async def live_sessions(session_ids: Collection[UUID], now: datetime) -> set[UUID]:
-    """Those of these sessions that have not ended, of users who are active."""
-    return await _run(_live_sessions, session_ids, now)
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the database says now: sessions that live, rounds ever made, last order updates."""
+
+    live_sessions: set[UUID]
+    rounds: int
+    order_counts: dict[UUID, int]
+
+
+async def truth(*, sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> Truth:
+    """What there is to know about these sessions (of active users) and these users' orders."""
+    return await _run(_truth, sessions, users, now)
 
 
 async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -74,6 +84,16 @@ def _quotes_of(instruments: Iterable[Instrument]) -> Iterable[Quote]:
 def _storable(symbols: Collection[str]) -> list[str]:
     """PostgreSQL has no text with NUL in it, and refuses to compare with one."""
     return [symbol for symbol in symbols if "\0" not in symbol]
+
+
+def _truth(sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> Truth:
+    return Truth(_live_sessions(sessions, now), _rounds(), _order_counts(users))
+
+
+def _order_counts(users: Collection[UUID]) -> dict[UUID, int]:
+    if not users:
+        return {}
+    return dict(OrderFeed.objects.filter(owner__in=users).values_list("owner", "sequence"))
 
 
 def _live_sessions(session_ids: Collection[UUID], now: datetime) -> set[UUID]:

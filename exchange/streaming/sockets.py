@@ -1,13 +1,18 @@
-"""One authenticated, or not yet authenticated, client: what it gets, and the way it gets it."""
+"""One client: what it may get, and how it is given that without ever waiting for it."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from exchange.streaming import protocol, transport
-from exchange.streaming.outbox import Outbox, PriceFrame
+from exchange.streaming.frames import Frame
+from exchange.streaming.outbox import Outbox
 from exchange.streaming.protocol import ServerMessage, SocketRefusal
+
+if TYPE_CHECKING:
+    from exchange.streaming.prices import Audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,54 +25,58 @@ class Access:
 
 
 class Socket:
-    """A client's outbox with one task that empties it as fast as the client reads.
+    """Whoever has something for the client puts it here and never waits.
 
-    Whoever has something for the client puts it here and never waits. Needs a running event loop.
+    While the client keeps up, `is_ready` is true and frames go straight to `write`. When it does
+    not, what must arrive waits in the outbox, and of the prices only is kept since when it lacks
+    them. Needs a running event loop.
     """
 
-    __slots__ = ("_close_code", "_outbox", "_task", "_transport", "_wake", "access", "channels",
-                 "symbols")  # fmt: skip
+    __slots__ = ("_close_code", "_lacks_since", "_outbox", "_paused_at", "_transport", "access",
+                 "audience", "channels", "is_ready", "write")  # fmt: skip
 
     def __init__(self, send: transport.Send) -> None:
         self.access: Access | None = None
         # Changed by the hub only, which keeps its lists by them.
-        self.symbols: frozenset[str] = frozenset()
+        self.audience: Audience | None = None
         self.channels: frozenset[str] = frozenset()
+        self.is_ready = True
         self._outbox = Outbox()
+        self._lacks_since: int | None = None
+        self._paused_at: float | None = None
         self._close_code: int | None = None
-        self._wake = asyncio.Event()
-        self._transport = transport.of(send, on_writable=self._wake.set)
-        self._task = asyncio.create_task(self._write())
+        self._transport = transport.of(send, self)
+        self.write = self._transport.write
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """What the client gets prices of."""
+        return frozenset() if self.audience is None else self.audience.symbols
 
     @property
     def is_closing(self) -> bool:
         """Whether the end has begun: nothing more is accepted."""
         return self._close_code is not None
 
-    def put(self, message: ServerMessage | str) -> None:
+    def put(self, message: ServerMessage | Frame) -> None:
         """Send what must arrive. A client that lets too much of it pile up is closed."""
         if self.is_closing:
             return
-        text = message if isinstance(message, str) else protocol.encode(message)
-        if self._outbox.put(text):
-            self._wake.set()
-        else:
+        frame = message if isinstance(message, Frame) else Frame(protocol.encode(message))
+        if self.is_ready:
+            self.write(frame)
+        elif not self._outbox.put(frame):
             self.close(protocol.TOO_SLOW)
 
-    def put_prices(self, frame: PriceFrame) -> None:
-        """Send prices, unless newer ones come before the client has read these."""
-        if not self.is_closing:
-            self._outbox.put_prices(frame)
-            self._wake.set()
+    def lack_prices(self, *, since: int) -> None:
+        """Remember that prices were passed over: those that came after the mark `since`."""
+        if self._lacks_since is None:
+            self._lacks_since = since
 
-    def put_heartbeat(self, text: str) -> None:
-        """Send a heartbeat if nothing else is waiting to be sent."""
-        if not self._outbox:
-            self.put(text)
-
-    def drop_prices(self, symbols: frozenset[str]) -> None:
-        """Forget waiting prices of symbols that are no longer wanted."""
-        self._outbox.drop_prices(symbols)
+    def settle_prices(self) -> None:
+        """Queue the prices that it lacks, so that what is put next comes after them."""
+        if (frame := self._lacking()) is not None:
+            self.put(frame)
 
     def refuse(self, refusal: SocketRefusal) -> None:
         """Send the error, and close if the refusal says so."""
@@ -76,34 +85,45 @@ class Socket:
             self.close(refusal.close_code)
 
     def close(self, code: int) -> None:
-        """Close after the frames that wait, or at once if the client is not reading."""
-        if not self.is_closing:
-            self._close_code = code
-            self._outbox.drop_all_prices()
-            self._wake.set()
-
-    async def close_now(self, code: int) -> None:
-        """Close without sending what waits; for when the server stops."""
+        """Close after the frames that wait, unless they wait because the client does not read."""
+        if self.is_closing:
+            return
         self._close_code = code
-        await self._transport.close(code)
+        self.is_ready = False
+        while code != protocol.TOO_SLOW and (frame := self._outbox.take()) is not None:
+            self.write(frame)
+        self._transport.close(code)
+
+    def has_stalled(self, *, seconds: float) -> bool:
+        """Whether the client has read next to nothing for so long."""
+        return self._paused_at is not None and monotonic() - self._paused_at > seconds
 
     def forget(self) -> None:
-        """End the task: the client is gone."""
+        """The client is gone."""
         self._close_code = self._close_code or protocol.GOING_AWAY
-        self._task.cancel()
+        self.is_ready = False
+        self._transport.release()
 
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._write_what_waits()
-                if self._close_code is not None:
-                    await self._transport.close(self._close_code)
-                    return
-        except transport.GONE:
-            return  # the consumer is told next, and forgets us
+    # The transport's calls: the client cannot take more just now, and it can again.
 
-    async def _write_what_waits(self) -> None:
-        while self._transport.is_writable and (text := self._outbox.take()) is not None:
-            await self._transport.send(text)
+    def pause(self) -> None:
+        self.is_ready = False
+        self._paused_at = monotonic()
+
+    def resume(self) -> None:
+        self._paused_at = None
+        while self._can_write and (frame := self._outbox.take()) is not None:
+            self.write(frame)
+        if self._can_write and (frame := self._lacking()) is not None:
+            self.write(frame)
+        self.is_ready = self._can_write
+
+    @property
+    def _can_write(self) -> bool:
+        return self._paused_at is None and not self.is_closing
+
+    def _lacking(self) -> Frame | None:
+        since, self._lacks_since = self._lacks_since, None
+        if since is None or self.audience is None:
+            return None
+        return self.audience.newest(since=since)

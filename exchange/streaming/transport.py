@@ -1,78 +1,236 @@
 """The way out of one socket, and what ASGI does not tell about it.
 
-ASGI has no word for "this reader is slow". Under uvicorn `send` waits for such a reader. Under
-Daphne it returns at once and the server's memory takes what the reader does not, so there we ask
-the Twisted transport. Daphne's `close` also refuses the codes below 3000, 1001 among them.
+ASGI knows one way to send: hand over a text, and wait. It has no word for "this reader is slow" nor
+for bytes that are a frame already. So with the servers that we know, frames are written to the
+transport below, which says when it has enough:
+
+* uvicorn: an asyncio transport. It would offer compression, which costs three times the CPU and
+  twice the memory, and say 1012 when it stops;
+* Daphne: a Twisted transport. Its `close` refuses the codes below 3000, and what is too large makes
+  it drop the connection without a word.
+
+Any other server gets one text at a time, and the next one when it has taken that.
 """
 
+import asyncio
 import functools
+import socket
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Protocol
 
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import tcp
+
+from exchange.streaming import protocol
+from exchange.streaming.frames import Frame
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # What servers raise when the peer is gone but the application has not been told yet.
 GONE = (RuntimeError, OSError)
 
+# A peer has so long to answer our closing frame, or to read as far as that.
+SECONDS_TO_CLOSE = 5.0
+# Somewhat larger messages are read, so that they can be refused with a reason.
+MAX_READ_BYTES = 4 * protocol.MAX_MESSAGE_BYTES
 
-class Transport:
-    """Any ASGI server: `send` waits while the reader is slow."""
+# So much may wait in the system for a client that is slow. By itself it would take up to 4 MiB of
+# each, which is memory too, and prices that are old when they arrive.
+MAX_UNSENT_BYTES = 64 * 1024
 
-    is_writable = True
 
-    def __init__(self, send: Send) -> None:
+class Writer(Protocol):
+    """Whom a transport tells that the client reads more slowly than we write, and when no more."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class Transport(Protocol):
+    def write(self, frame: Frame) -> None:
+        """Write a frame, which never waits. May call `pause` of the writer before it returns."""
+
+    def close(self, code: int) -> None:
+        """Begin the closing handshake, after what was written; end it after a few seconds."""
+
+    def release(self) -> None:
+        """Undo what ties transport and writer together; the socket is gone."""
+
+
+class AsgiTransport:
+    """Any server: one text is on its way at a time."""
+
+    def __init__(self, send: Send, writer: Writer) -> None:
         self._send = send
+        self._writer = writer
+        self._task: asyncio.Task[None] | None = None
 
-    async def send(self, text: str) -> None:
-        """Send a text frame. Raises one of `GONE` when the peer is gone."""
-        await self._send({"type": "websocket.send", "text": text})
+    def write(self, frame: Frame) -> None:
+        self._writer.pause()
+        self._next({"type": "websocket.send", "text": frame.text})
 
-    async def close(self, code: int) -> None:
-        """Begin the closing handshake, after what was sent before."""
-        await self._send({"type": "websocket.close", "code": code})
+    def close(self, code: int) -> None:
+        self._next({"type": "websocket.close", "code": code})
+
+    def release(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _next(self, message: MutableMapping[str, Any]) -> None:
+        self._task = asyncio.create_task(self._hand_over(message, self._task))
+
+    async def _hand_over(
+        self, message: MutableMapping[str, Any], previous: "asyncio.Task[None] | None"
+    ) -> None:
+        if previous is not None:
+            await asyncio.wait([previous])
+        try:
+            await self._send(message)
+        except GONE:
+            return  # the application is told next
+        if self._task is asyncio.current_task():
+            self._writer.resume()
 
 
-class DaphneTransport(Transport):
+class UvicornTransport:
+    """uvicorn with websockets' Sans-I/O protocol, its default when `websockets` is installed.
+
+    The protocol object is looked up by asyncio's transport at each call, so what is set on it here
+    is what is called.
+    """
+
+    def __init__(self, server: Any, writer: Writer) -> None:
+        self._server = server
+        self._writer = writer
+        self._write = server.transport.write
+        server.pause_writing = self._pause
+        server.resume_writing = self._resume
+        server.shutdown = functools.partial(self.close, protocol.GOING_AWAY)
+
+    @staticmethod
+    def prepare(server: Any) -> None:
+        """Before it is accepted: no compression, and no reading of what is far too large."""
+        _limit_unsent(server.transport.get_extra_info("socket"))
+        server.conn.extensions = []
+        server.response.headers.pop("Sec-WebSocket-Extensions", None)
+        server.conn.max_message_size = MAX_READ_BYTES
+
+    def write(self, frame: Frame) -> None:
+        self._write(frame.wire)
+
+    def close(self, code: int) -> None:
+        server = self._server
+        if server.close_sent or server.transport.is_closing():
+            return
+        server.stop_keepalive()
+        server.conn.send_close(code)
+        server.transport.write(b"".join(server.conn.data_to_send()))
+        server.close_sent = True
+        server.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        if server.read_paused:
+            server.read_paused = False
+            server.transport.resume_reading()
+        # The answer to our frame cancels it.
+        server.close_timer = server.loop.call_later(SECONDS_TO_CLOSE, server.transport.abort)
+
+    def release(self) -> None:
+        for name in ("pause_writing", "resume_writing", "shutdown"):
+            vars(self._server).pop(name, None)
+
+    def _pause(self) -> None:
+        self._server.writable.clear()
+        self._writer.pause()
+
+    def _resume(self) -> None:
+        self._server.writable.set()
+        self._writer.resume()
+
+
+class DaphneTransport:
     """Daphne: we stand in as the producer of what Twisted writes, and it says when to pause.
 
     Twisted pauses us at 64 KiB of unsent data, and resumes when all of it is out.
     """
 
-    def __init__(
-        self, send: Send, protocol: WebSocketProtocol, on_writable: Callable[[], None]
-    ) -> None:
-        super().__init__(send)
-        self._protocol = protocol
-        self._on_writable = on_writable
-        protocol.unregisterProducer()  # the HTTP channel that the upgrade left behind
-        protocol.registerProducer(self, streaming=True)
+    def __init__(self, server: WebSocketProtocol, writer: Writer) -> None:
+        self._server = server
+        self._writer = writer
+        self._out = server.transport
+        self._is_plain = isinstance(server.transport, tcp.Connection)  # no TLS on it
+        server.unregisterProducer()  # the HTTP channel that the upgrade left behind
+        server.registerProducer(self, streaming=True)
 
-    async def close(self, code: int) -> None:
-        if self._protocol.state == WebSocketProtocol.STATE_OPEN:
-            self._protocol.sendCloseFrame(code=code)
+    @staticmethod
+    def prepare(server: WebSocketProtocol) -> None:
+        """Before it is accepted: what is far too large is answered with 1009."""
+        _limit_unsent(server.transport.getHandle())
+        server.maxMessagePayloadSize = server.maxFramePayloadSize = MAX_READ_BYTES
+        server.failByDrop = False
+        server.closeHandshakeTimeout = SECONDS_TO_CLOSE
+
+    def write(self, frame: Frame) -> None:
+        """Twisted would wait for the next turn of its loop, at the price of three system calls."""
+        out, wire = self._out, frame.wire
+        if self._is_plain and not (out.dataBuffer or out._tempDataBuffer or out.disconnecting):
+            sent = out.writeSomeData(wire)
+            if isinstance(sent, int):
+                wire = wire[sent:]
+        if wire:  # what did not fit; or all, and then Twisted finds out that the peer is gone
+            out.write(wire)
+
+    def close(self, code: int) -> None:
+        if self._server.state == WebSocketProtocol.STATE_OPEN:
+            self._server.sendCloseFrame(code=code)
+
+    def release(self) -> None:
+        pass  # Twisted lets go of its producer when the connection ends
 
     # Twisted's IPushProducer, hence the names.
 
     def pauseProducing(self) -> None:  # noqa: N802
-        self.is_writable = False
+        self._writer.pause()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        self.is_writable = True
-        self._on_writable()
+        self._writer.resume()
 
     def stopProducing(self) -> None:  # noqa: N802
-        self.is_writable = False
+        self._writer.pause()
 
 
-def of(send: Send, on_writable: Callable[[], None]) -> Transport:
-    """The transport behind the `send` of an accepted socket.
+def prepare(send: Send) -> None:
+    """Set up the connection behind `send`, before the socket is accepted."""
+    if (server := _daphne_of(send)) is not None:
+        DaphneTransport.prepare(server)
+    elif (server := _uvicorn_of(send)) is not None:
+        UvicornTransport.prepare(server)
 
-    `on_writable` is called when `is_writable` becomes true again.
-    """
-    if isinstance(send, functools.partial) and send.args:
-        protocol = send.args[0]
-        if isinstance(protocol, WebSocketProtocol):
-            return DaphneTransport(send, protocol, on_writable)
-    return Transport(send)
+
+def of(send: Send, writer: Writer) -> Transport:
+    """The transport behind the `send` of an accepted socket."""
+    if (server := _daphne_of(send)) is not None:
+        return DaphneTransport(server, writer)
+    if (server := _uvicorn_of(send)) is not None:
+        return UvicornTransport(server, writer)
+    return AsgiTransport(send, writer)
+
+
+def _limit_unsent(connection: Any) -> None:
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS
+    if option is not None and connection is not None:
+        with suppress(OSError):  # a Unix socket, behind a proxy, has no such thing
+            connection.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT_BYTES)
+
+
+def _daphne_of(send: Send) -> Any:
+    first = send.args[0] if isinstance(send, functools.partial) and send.args else None
+    return first if isinstance(first, WebSocketProtocol) else None
+
+
+def _uvicorn_of(send: Send) -> Any:
+    module: Any = sys.modules.get("uvicorn.protocols.websockets.websockets_sansio_impl")
+    server = getattr(send, "__self__", None)
+    is_uvicorn = module is not None and isinstance(server, module.WebSocketsSansIOProtocol)
+    return server if is_uvicorn else None

@@ -1,22 +1,27 @@
 """What tests of a running server ask for beside it, through `LiveServer.call`."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from authentication import sessions
 from authentication.models import User
 from banking.assets import USD
-from exchange import engine
+from exchange import engine, seeding
 from exchange.market import quotes
 from exchange.market.ticks import Round
-from exchange.models import SIMULATOR, Quote, Simulator
+from exchange.models import SIMULATOR, Instrument, Order, Quote, Simulator
 from exchange.streaming import publish
 from exchange.tests import market
+from exchange.trading import orders
 
 
 def list_instruments(*, bids: dict[str, str]) -> None:
@@ -26,6 +31,13 @@ def list_instruments(*, bids: dict[str, str]) -> None:
         market.set_quote(
             market.make_instrument(symbol, asset_class), bid, _ask(bid), at=timezone.now()
         )
+
+
+def seed_market() -> None:
+    """The whole catalogue with hardly any past: enough for a simulator to begin."""
+    seeding.seed(
+        now=timezone.now(), seed=1, days=2, fine_days=0, people=False, progress=seeding.Unwatched()
+    )
 
 
 def list_unquoted(*, symbol: str) -> None:
@@ -51,6 +63,18 @@ def log_out(*, refresh_token: str) -> None:
     sessions.log_out(refresh_token=refresh_token, now=timezone.now())
 
 
+def end_all_sessions(*, email: str) -> None:
+    user = User.objects.get(email=email)
+    sessions.end_all(user=user, now=timezone.now(), reason=sessions.EndReason.PASSWORD_CHANGED)
+
+
+def hold_writes(*, seconds: float) -> None:
+    """Nobody else can write to SQLite for so long."""
+    with transaction.atomic():
+        Instrument.objects.update(name=F("name"))
+        time.sleep(seconds)
+
+
 def advance(*, bids: dict[str, str]) -> int:
     """One round of the market with these prices; the sequence of the first symbol's quote."""
     ticks = [market.tick(symbol, bid, _ask(bid)) for symbol, bid in bids.items()]
@@ -64,10 +88,13 @@ def advance_unheard(*, bids: dict[str, str]) -> int:
         return advance(bids=bids)
 
 
-def publish_large(*, symbol: str, count: int, characters: int) -> int:
-    """So many quotes of this symbol, each padded to this size; the sequence of the last."""
+def publish_large(*, symbol: str, count: int, characters: int, after: int = 0) -> int:
+    """So many quotes of this symbol, each padded to this size; the sequence of the last.
+
+    Their sequences follow that of the quote in the database, or `after`.
+    """
     rounds = Simulator.objects.get(name=SIMULATOR).rounds
-    sequence = Quote.objects.get(instrument__symbol=symbol).sequence
+    sequence = after or Quote.objects.get(instrument__symbol=symbol).sequence
     for _ in range(count):
         sequence += 1
         document = {"symbol": symbol, "sequence": sequence, "padding": "x" * characters}
@@ -80,6 +107,21 @@ def place(*, email: str, symbol: str) -> str:
     user = User.objects.get(email=email)
     market.give(user, USD, "1000")
     return str(market.place(user, symbol=symbol, limit="1.00", now=timezone.now()).pk)
+
+
+def cancel(*, email: str, order_id: str) -> None:
+    user = User.objects.get(email=email)
+    orders.cancel(owner_id=user.pk, order_id=UUID(order_id), now=timezone.now())
+
+
+def statuses(*, email: str) -> dict[str, str]:
+    """Of all orders of this user, by id."""
+    found = Order.objects.filter(owner__email=email).values_list("pk", "status")
+    return {str(pk): status for pk, status in found}
+
+
+def endow(*, email: str, dollars: str) -> None:
+    market.give(User.objects.get(email=email), USD, dollars)
 
 
 def alert(*, symbol: str) -> None:

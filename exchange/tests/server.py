@@ -23,6 +23,8 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "be.asgi:application")
+UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "be.asgi:application")
+SERVERS = {"daphne": DAPHNE, "uvicorn": UVICORN}
 
 SECONDS_TO_START = 30.0
 SECONDS_TO_STOP = 15.0

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
@@ -16,8 +16,8 @@ from authentication import sessions
 from authentication.models import User
 from be.channel_layer import EmbeddedChannelLayer
 from exchange.market import quotes
-from exchange.models import Quote
-from exchange.streaming import outbox, protocol, publish, snapshots
+from exchange.models import OrderFeed, Quote
+from exchange.streaming import order_lines, outbox, protocol, publish, snapshots
 from exchange.streaming.hub import Hub
 from exchange.streaming.sockets import Access, Socket
 from exchange.tests import market
@@ -107,7 +107,7 @@ async def layer(tmp_path) -> AsyncIterator[Layer]:
 
 @pytest.fixture
 async def hub(layer) -> AsyncIterator[Hub]:
-    hub = Hub(layer=layer, heartbeat_seconds=60, check_seconds=0.05)
+    hub = Hub(layer=layer, heartbeat_seconds=60, stall_seconds=60, check_seconds=0.05)
     hub.start()
     await joined(layer)
     yield hub
@@ -190,6 +190,7 @@ async def test_sockets_with_the_same_symbols_are_handed_the_same_text(hub, layer
     await send_round(layer, 1, document("AAPL", 2), document("MSFT", 2), document("TSLA", 2))
     await until(lambda: len(one.texts) == len(other.texts) == 2)
     assert one.texts[1] is other.texts[1]
+    assert [quote["symbol"] for quote in json.loads(one.texts[1])["quotes"]] == ["AAPL", "MSFT"]
 
 
 async def test_a_slow_reader_gets_only_the_newest_quotes_and_holds_up_nobody(hub, layer):
@@ -211,7 +212,7 @@ async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub,
     slow, socket, user_id = await reader_of(hub, orders=True)
     slow.reads.clear()
     update: Document = {"event": "new", "order": {}, "execution": None}
-    updates = [update | {"sequence": n} for n in range(outbox.MAX_QUEUED_FRAMES + 10)]
+    updates = [update | {"sequence": n + 1} for n in range(outbox.MAX_QUEUED_FRAMES + 10)]
     await layer.group_send(
         publish.GROUP, {"type": "stream.orders", "owner": str(user_id), "updates": updates}
     )
@@ -219,7 +220,7 @@ async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub,
     slow.reads.set()
     await until(lambda: slow.close_code == 4408)
     received = [frame["sequence"] for frame in slow.frames("order_update")]
-    assert received == list(range(len(received)))
+    assert received == list(range(1, len(received) + 1))
 
 
 async def test_updates_that_were_sent_together_arrive_one_by_one_each_at_its_owner(hub, layer):
@@ -234,6 +235,111 @@ async def test_updates_that_were_sent_together_arrive_one_by_one_each_at_its_own
     await until(lambda: len(one.frames("order_update")) == 2)
     await until(lambda: len(other.frames("order_update")) == 1)
     assert [frame["sequence"] for frame in one.frames("order_update")] == [1, 2]
+
+
+# Order updates: numbered in the database, heard over a bus that loses and swaps them.
+
+
+def update(sequence: int) -> Document:
+    return {"sequence": sequence, "event": "new", "order": {}, "execution": None}
+
+
+async def tell(layer: Layer, owner: UUID, *sequences: int) -> None:
+    updates = [update(sequence) for sequence in sequences]
+    message = {"type": "stream.orders", "owner": str(owner), "updates": updates}
+    await layer.group_send(publish.GROUP, message)
+
+
+async def count(owner: UUID, sequence: int) -> None:
+    """So many updates have been numbered for this user."""
+    await database(
+        lambda: OrderFeed.objects.update_or_create(owner_id=owner, defaults={"sequence": sequence})
+    )
+
+
+def orders_of(reader: Reader) -> list[Any]:
+    """Numbers of updates, and ("gap", number) for gaps, in the order of arrival."""
+    return [
+        frame["sequence"] if frame["type"] == "order_update" else ("gap", frame["sequence"])
+        for frame in map(json.loads, reader.texts)
+        if frame["type"] in ("order_update", "gap")
+    ]
+
+
+async def test_the_answer_to_a_subscription_says_where_the_updates_stand(hub, layer):
+    _, socket, user_id = await reader_of(hub)
+    await count(user_id, 7)
+    await hub.subscribe(socket, symbols=[], channels=["orders"])
+    other = Reader()
+    second = Socket(other.send)
+    assert socket.access is not None
+    hub.join(second, socket.access)
+    await hub.subscribe(second, symbols=[], channels=["orders"])
+    await tell(layer, user_id, 7, 8)
+    await until(lambda: orders_of(other) == [8])
+    assert other.frames("subscribed")[0]["orders_sequence"] == 7
+
+
+async def test_updates_that_come_in_the_wrong_order_are_delivered_in_the_right_one(hub, layer):
+    reader, _, user_id = await reader_of(hub, orders=True)
+    for sequence in (3, 1, 2, 2, 5, 4):
+        await tell(layer, user_id, sequence)
+    await until(lambda: len(orders_of(reader)) == 5)
+    assert orders_of(reader) == [1, 2, 3, 4, 5]
+
+
+async def test_an_update_that_stays_away_is_announced_as_a_gap_and_never_follows_it(
+    hub, layer, monkeypatch
+):
+    monkeypatch.setattr(order_lines, "SECONDS_TO_HOLD", 0.05)
+    reader, _, user_id = await reader_of(hub, orders=True)
+    await tell(layer, user_id, 1)
+    await tell(layer, user_id, 3)
+    await until(lambda: orders_of(reader) == [1, ("gap", 2), 3])
+    await tell(layer, user_id, 2)
+    await tell(layer, user_id, 4)
+    await until(lambda: orders_of(reader) == [1, ("gap", 2), 3, 4])
+    gap = reader.frames("gap")[0]
+    assert gap["channel"] == "orders"
+    assert datetime.fromisoformat(gap["since"]) < timezone.now() - timedelta(seconds=30)
+
+
+async def test_the_last_update_of_all_being_lost_is_announced_too(hub, layer):
+    reader, _, user_id = await reader_of(hub, orders=True)
+    await tell(layer, user_id, 1)
+    await count(user_id, 3)
+    await until(lambda: orders_of(reader) == [1, ("gap", 3)])
+    await tell(layer, user_id, 4)
+    await count(user_id, 4)
+    await until(lambda: orders_of(reader) == [1, ("gap", 3), 4])
+
+
+async def test_updates_that_come_while_the_count_is_read_are_not_lost(hub, layer, monkeypatch):
+    _, socket, user_id = await reader_of(hub)
+    await count(user_id, 1)
+    read = snapshots.order_counts
+
+    async def read_slowly(users: Any) -> Any:
+        counts = await read(users)
+        await tell(layer, user_id, 1, 2, 3)
+        await until(lambda: hub._orders[user_id].line.is_waiting)
+        return counts
+
+    monkeypatch.setattr(snapshots, "order_counts", read_slowly)
+    reader = Reader()
+    second = Socket(reader.send)
+    assert socket.access is not None
+    hub.join(second, socket.access)
+    await hub.subscribe(second, symbols=[], channels=["orders"])
+    await until(lambda: orders_of(reader) == [2, 3])
+    assert reader.frames("subscribed")[0]["orders_sequence"] == 1
+
+
+async def test_nobody_who_watches_means_nothing_is_kept(hub):
+    _, socket, _ = await reader_of(hub, orders=True)
+    assert len(hub._orders) == 1
+    hub.unsubscribe(socket, symbols=[], channels=["orders"])
+    assert not hub._orders
 
 
 async def test_an_older_quote_never_follows_a_newer_one(hub, layer):
@@ -253,7 +359,7 @@ async def test_a_round_that_overtakes_the_snapshot_is_in_it(hub, layer, monkeypa
     async def read_slowly(symbols: Any) -> Any:
         answer = await read(symbols)
         await send_round(layer, 1, document("AAPL", 9))
-        await until(lambda: hub._sequences.get("AAPL") == 9)
+        await until(lambda: hub._prices.sequences.get("AAPL") == 9)
         return answer
 
     monkeypatch.setattr(snapshots, "prices_of", read_slowly)
@@ -270,12 +376,54 @@ async def test_waiting_prices_of_an_unsubscribed_symbol_are_not_sent(hub, layer)
     socket.put(protocol.Pong(id=1))  # the writer waits with this one
     await asyncio.sleep(0)
     await send_round(layer, 1, document("AAPL", 2), document("MSFT", 2))
-    await until(lambda: hub._sequences["MSFT"] == 2)
+    await until(lambda: hub._prices.sequences.get("MSFT") == 2)
     hub.unsubscribe(socket, symbols=["AAPL"], channels=[])
     reader.reads.set()
     await until(lambda: reader.sequences("MSFT") == [1, 2])
     assert reader.sequences("AAPL") == [1]
     assert reader.frames("unsubscribed")[0]["symbols"] == ["MSFT"]
+
+
+async def test_what_a_slow_reader_lacks_comes_before_the_answer_to_its_next_subscription(
+    hub, layer
+):
+    await listed(AAPL="1", MSFT="1")
+    reader, socket, _ = await reader_of(hub, "AAPL")
+    reader.reads.clear()
+    socket.put(protocol.Pong(id=1))  # the writer waits with this one
+    await send_round(layer, 1, document("AAPL", 2), document("MSFT", 2))
+    await until(lambda: hub._prices.sequences.get("MSFT") == 2)
+    await hub.subscribe(socket, symbols=["MSFT"], channels=[])
+    await send_round(layer, 2, document("AAPL", 3), document("MSFT", 3))
+    await until(lambda: hub._prices.sequences.get("MSFT") == 3)
+    reader.reads.set()
+    await until(lambda: len(reader.texts) == 5)
+    assert [json.loads(text)["type"] for text in reader.texts[1:]] == [
+        "pong",
+        "price_update",
+        "subscribed",
+        "price_update",
+    ]
+    assert reader.sequences("AAPL") == [1, 2, 3]
+    assert reader.sequences("MSFT") == [2, 3]
+
+
+async def test_a_reader_that_stalls_for_too_long_is_closed_with_4408(layer):
+    await listed(AAPL="1")
+    hub = Hub(layer=layer, heartbeat_seconds=60, stall_seconds=0.1, check_seconds=0.02)
+    hub.start()
+    try:
+        stalled, socket, _ = await reader_of(hub, "AAPL")
+        _, quick, _ = await reader_of(hub, "AAPL")
+        stalled.reads.clear()
+        socket.put(protocol.Pong(id=1))
+        await until(lambda: socket.is_closing)
+        stalled.reads.set()
+        await until(lambda: stalled.close_code == 4408)
+        assert not quick.is_closing
+        quick.forget()
+    finally:
+        await hub.stop()
 
 
 async def test_after_the_layer_failed_the_hub_sends_what_was_missed_and_listens_again(hub, layer):
@@ -327,13 +475,13 @@ async def test_sockets_outlive_a_database_that_is_gone_for_a_while(hub, layer, m
     reader, socket, _ = await reader_of(hub, "AAPL")
     failures = 0
 
-    async def fail(*_: Any) -> Any:
+    async def fail(**_: Any) -> Any:
         nonlocal failures
         failures += 1
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshots, "live_sessions", fail)
+        patch.setattr(snapshots, "truth", fail)
         await until(lambda: failures >= 3)
         await send_round(layer, 1, document("AAPL", 2))
         await until(lambda: reader.sequences("AAPL") == [1, 2])
@@ -357,5 +505,5 @@ async def test_when_the_last_socket_leaves_nothing_of_it_is_left(hub, layer):
     hub.leave(socket)
     hub.leave(socket)
     assert hub.sockets == []
-    assert not hub._audiences
+    assert not hub._prices.audiences
     socket.forget()

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from exchange.market import quotes
-from exchange.streaming import outbox, protocol
+from exchange.streaming import protocol
 from exchange.tests import market
 
 
@@ -77,6 +77,10 @@ def test_a_refused_type_is_not_echoed_at_length():
             {"type": "unsubscribed", "symbols": ["A"], "channels": []},
         ),
         (protocol.Pong(id=None), {"type": "pong", "id": None}),
+        (
+            protocol.Gap(channel="orders", sequence=5, since="t"),
+            {"type": "gap", "channel": "orders", "sequence": 5, "since": "t"},
+        ),
         (protocol.Heartbeat(time="t"), {"type": "heartbeat", "time": "t"}),
         (protocol.Error(code="c", message="m"), {"type": "error", "code": "c", "message": "m"}),
         (
@@ -134,69 +138,10 @@ def test_a_quote_of_the_rest_api_is_the_quote_of_the_protocol(is_bond):
     assert protocol.encode_price_update(sequence=7, quotes=ready) == protocol.encode(
         protocol.PriceUpdate(sequence=7, quotes=[read])
     )
-    assert protocol.encode_subscribed(symbols=["A"], channels=[], quotes=ready) == protocol.encode(
-        protocol.Subscribed(symbols=["A"], channels=[], quotes=[read])
+    assert protocol.encode_subscribed(
+        symbols=["A"], channels=[], quotes=ready, orders_sequence=None, time="t"
+    ) == protocol.encode(
+        protocol.Subscribed(
+            symbols=["A"], channels=[], quotes=[read], orders_sequence=None, time="t"
+        )
     )
-
-
-# The outbox
-
-
-def frame(sequence: int, **prices: str) -> outbox.PriceFrame:
-    return outbox.PriceFrame(
-        sequence,
-        {symbol: protocol.encode_quote({"symbol": symbol, "price": price})
-         for symbol, price in prices.items()},
-    )  # fmt: skip
-
-
-def test_waiting_prices_become_one_frame_with_the_newest_of_each_symbol():
-    box = outbox.Outbox()
-    box.put_prices(frame(1, AAPL="1", MSFT="1"))
-    box.put_prices(frame(2, AAPL="2"))
-    box.put("snapshot")
-    assert box.take() == "snapshot"
-    assert json.loads(box.take() or "") == {
-        "type": "price_update",
-        "sequence": 2,
-        "quotes": [{"symbol": "AAPL", "price": "2"}, {"symbol": "MSFT", "price": "1"}],
-    }
-    assert box.take() is None
-    assert not box
-
-
-def test_prices_alone_in_the_outbox_are_the_shared_frame_itself():
-    shared = frame(1, AAPL="1")
-    boxes = [outbox.Outbox(), outbox.Outbox()]
-    for box in boxes:
-        box.put_prices(shared)
-    first, second = (box.take() for box in boxes)
-    assert first is second
-
-
-def test_prices_of_symbols_that_are_no_longer_wanted_are_dropped():
-    box = outbox.Outbox()
-    box.put_prices(frame(1, AAPL="1", MSFT="1"))
-    box.drop_prices(["AAPL", "OTHER"])
-    assert [quote["symbol"] for quote in json.loads(box.take() or "")["quotes"]] == ["MSFT"]
-    box.put_prices(frame(2, AAPL="2"))
-    box.drop_prices(["AAPL"])
-    assert box.take() is None
-
-
-def test_the_outbox_takes_so_many_frames_and_no_more():
-    box = outbox.Outbox()
-    assert all(box.put("x") for _ in range(outbox.MAX_QUEUED_FRAMES))
-    assert not box.put("x")
-    box.take()
-    assert box.put("x")
-
-
-def test_the_outbox_takes_so_much_text_and_no_more_but_always_one_frame():
-    box = outbox.Outbox()
-    large = "x" * (outbox.MAX_QUEUED_CHARACTERS + 1)
-    assert box.put(large)
-    assert not box.put("x")
-    box.take()
-    assert box.put("x")
-    assert not box.put(large)

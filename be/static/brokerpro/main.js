@@ -15,7 +15,6 @@ const NOTICE = "brokerpro.notice";
 
 let shown = null;
 let stream = null;
-let lastOrderUpdate = null;
 
 // Signing in and out -----------------------------------------------------------------------------
 
@@ -127,16 +126,15 @@ function receive(message) {
   if (message.type === "subscribed") catchUp(message.quotes);
   if (message.type === "price_update") showQuotes(message.quotes);
   if (message.type === "order_update") showOrder(message);
+  if (message.type === "gap") closeGap();
   if (message.type === "market_alert") notice(`${message.title}: ${message.message}`);
 }
 
 /** After the first connection, and after each that was lost: what was missed meanwhile. */
 function catchUp(quotes) {
-  lastOrderUpdate = null;
   showQuotes(quotes);
   loadChart();
-  quietly(account.loadOrders());
-  quietly(account.loadHoldings());
+  closeGap();
 }
 
 function showQuotes(quotes) {
@@ -147,13 +145,16 @@ function showQuotes(quotes) {
   showQuote();
 }
 
-function showOrder({ sequence, order }) {
-  const isGap = lastOrderUpdate !== null && sequence > lastOrderUpdate + 1;
-  lastOrderUpdate = sequence;
+function showOrder({ order }) {
   account.put(order);
   if (order.symbol === shown) ticket.say(ticket.tell(order), order.status === "rejected");
   quietly(account.loadHoldings());
-  if (isGap) quietly(account.loadOrders());
+}
+
+/** Order updates were lost on their way, and the server says so. */
+function closeGap() {
+  quietly(account.loadOrders());
+  quietly(account.loadHoldings());
 }
 
 function showConnection(state) {

@@ -1,0 +1,42 @@
+"""python -m bench.crowd FILE USERS: a seeded market, and users who are signed in to watch it.
+
+Writes JSON to FILE: a first round's quotes, and access tokens.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "be.settings")
+django.setup()  # first: what follows imports models
+
+from django.core.management import call_command  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from authentication import sessions  # noqa: E402
+from authentication.models import User  # noqa: E402
+from exchange import seeding  # noqa: E402
+from exchange.market import quotes  # noqa: E402
+
+
+def main(path: str, users: str) -> None:
+    call_command("migrate", verbosity=0)
+    now = timezone.now()
+    seeding.seed(now=now, seed=1, days=2, fine_days=0, people=False, progress=seeding.Unwatched())
+    crowd = User.objects.bulk_create(
+        User(email=f"{uuid4().hex}@example.com") for _ in range(int(users))
+    )
+    tokens = [
+        sessions.open_session(user=user, user_agent="", ip_address=None, now=now).access_token
+        for user in crowd
+    ]
+    documents = [quotes.document(quote) for quote in quotes.current()]
+    Path(path).write_text(json.dumps({"quotes": documents, "tokens": tokens}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
