@@ -101,7 +101,7 @@ def test_a_gap_that_costs_more_than_the_hold_takes_the_rest_from_what_is_availab
     """Several fills; after the first of them the others still cost more than all of the hold."""
     order = stop(alice, "buy", "195.00", quantity="10")
     assert balance(alice) == (Decimal("7952.50"), Decimal("2047.50"))
-    advance(tick("AAPL", "230.00", "230.02", size="1"))
+    advance(tick("AAPL", "230.00", "230.02", size="2.5"))
     order.refresh_from_db()
     assert order.status == "filled"
     spent = USD.amount(sum(fill.cents for fill in order.executions.all()))
