@@ -49,7 +49,7 @@ def observed(
 
 def executed(*, owner_id: UUID, until: datetime) -> Observations:
     """The prices of the owner's executions, which are known even where no candle is."""
-    rows = Execution.objects.filter(order__owner_id=owner_id, executed_at__lte=until)
+    rows = Execution.objects.filter(owner_id=owner_id, executed_at__lte=until)
     return _in_order(rows.values_list("order__instrument__symbol", "executed_at", "price"))
 
 

@@ -1,5 +1,7 @@
 """Tables whose rows the database itself refuses to change or delete, for use in migrations."""
 
+from functools import partial
+
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.state import StateApps
@@ -14,7 +16,7 @@ def sqlite_create(table: str) -> list[str]:
 
 
 def sqlite_drop(table: str) -> list[str]:
-    return [f"DROP TRIGGER {table}_no_{event}" for event in ("update", "delete")]
+    return [f"DROP TRIGGER IF EXISTS {table}_no_{event}" for event in ("update", "delete")]
 
 
 def postgresql_create(table: str) -> list[str]:
@@ -66,3 +68,31 @@ def never_truncated(table: str) -> RunPython:
             editor.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
 
     return RunPython(forwards, backwards)
+
+
+def lifted(table: str) -> RunPython:
+    """A reversible step that lets a later one of its migration change rows that are append-only."""
+    return RunPython(partial(_let, table), partial(_refuse, table))
+
+
+def restored(table: str) -> RunPython:
+    """The step that ends what `lifted` began; in the same migration."""
+    return RunPython(partial(_refuse, table), partial(_let, table))
+
+
+def _let(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    if editor.connection.vendor == "postgresql":
+        editor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
+        return
+    for statement in sqlite_drop(table):
+        editor.execute(statement)
+
+
+def _refuse(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    if editor.connection.vendor == "postgresql":
+        # A table whose changed rows wait for their foreign keys to be checked can't be altered.
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        editor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")
+        return
+    for statement in sqlite_create(table):
+        editor.execute(statement)

@@ -12,6 +12,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from be.api.pagination import NewestFirst
 from be.api.schema import problems
 from exchange.models import Execution
 from portfolio import allocation, holdings, performance, tax_lots
@@ -52,10 +53,20 @@ class PagedByExecution(GenericViewSet[Execution]):
     queryset = Execution.objects.none()
 
     def paged(self, rows: Sequence[Any]) -> Response:
+        """A page of rows that are in memory; only the executions of its own are asked for."""
         by_id: Mapping[UUID, Any] = {UUID(row.id): row for row in rows}
-        page = self.paginate_queryset(Execution.objects.filter(pk__in=by_id).only("pk")) or []
+        executions, pages = Execution.objects.only("pk"), NewestFirst()
+        wanted = pages.bounds(executions, self.request)
+        if wanted.above is not None:
+            keys = sorted(key for key in by_id if key > wanted.above)
+        else:
+            keys = sorted(
+                (key for key in by_id if wanted.below is None or key < wanted.below), reverse=True
+            )
+        found = executions.filter(pk__in=keys[: wanted.at_most])
+        page = pages.paginate_queryset(found, self.request) or []
         shown = [by_id[execution.pk] for execution in page]
-        return self.get_paginated_response(self.get_serializer(shown, many=True).data)
+        return pages.get_paginated_response(self.get_serializer(shown, many=True).data)
 
 
 class LotViewSet(PagedByExecution):
