@@ -1,6 +1,7 @@
 """What a customer owns, and how it came about, line by line: the postings of the ledger."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -9,6 +10,7 @@ from authentication.models import User
 from banking import ledger
 from banking.assets import USD
 from banking.models import LedgerAccount, Posting
+from be.api import statements
 
 BATCH = 1000
 
@@ -24,34 +26,81 @@ def balances(*, owner: User) -> list[LedgerAccount]:
     return [*(dollars or [LedgerAccount(asset=USD.code, scale=USD.scale)]), *securities]
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Postings of some accounts, whose entries were made from `start` on and before `end`.
+
+    The newest are found account by account, each from its own index, and then put together: however
+    much an account has seen, as many lines are read of it as are wanted.
+    """
+
+    accounts: tuple[int, ...]
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def newest(self, at_most: int, *, below: int | None = None) -> QuerySet[Posting]:
+        """The newest ones, of those with a key below a given one, newest first."""
+        return self._read(self._keys(at_most, "<", below, "DESC")).order_by("-pk")
+
+    def oldest(self, at_most: int, *, above: int) -> QuerySet[Posting]:
+        """The oldest ones of those with a key above a given one, oldest first."""
+        return self._read(self._keys(at_most, ">", above, "ASC")).order_by("pk")
+
+    def _read(self, keys: list[int]) -> QuerySet[Posting]:
+        return Posting.objects.filter(pk__in=keys).select_related("entry", "account")
+
+    def _keys(self, at_most: int, comparison: str, bound: int | None, direction: str) -> list[int]:
+        if not self.accounts:
+            return []
+        condition, values = "", []
+        for text, value in (
+            (f"posting.id {comparison} %s", bound),
+            ("entry.created_at >= %s", self.start),
+            ("entry.created_at < %s", self.end),
+        ):
+            if value is not None:
+                condition += f" AND {text}"
+                values.append(value)
+        by_time = self.start is not None or self.end is not None
+        entries = "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
+        of_one = (
+            "SELECT * FROM (SELECT posting.id FROM banking_posting posting "
+            f"{entries if by_time else ''}"
+            f"WHERE posting.account_id = %s{condition} "
+            f"ORDER BY posting.id {direction} LIMIT %s) AS of_one"
+        )
+        parameters = [(account, *values, at_most) for account in self.accounts]
+        rows = statements.query(
+            f"{' UNION ALL '.join([of_one] * len(parameters))} ORDER BY 1 {direction} LIMIT %s",
+            (*(value for each in parameters for value in each), at_most),
+        )
+        return [key for (key,) in rows]
+
+
 def lines(
     *,
     owner: User,
     asset: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-) -> QuerySet[Posting]:
-    """The postings of the owner's accounts, newest first, from `start` on and before `end`.
+) -> Lines:
+    """The postings of the owner's accounts, of one asset or all.
 
     A hold or its release is two lines: out of one bucket and into the other.
     """
-    found = Posting.objects.filter(account__owner=owner).select_related("entry", "account")
+    accounts = LedgerAccount.objects.filter(owner=owner)
     if asset is not None:
-        found = found.filter(account__asset=asset)
-    if start is not None:
-        found = found.filter(entry__created_at__gte=start)
-    if end is not None:
-        found = found.filter(entry__created_at__lt=end)
-    return found.order_by("-pk")
+        accounts = accounts.filter(asset=asset)
+    return Lines(tuple(accounts.order_by("pk").values_list("pk", flat=True)), start, end)
 
 
-def batches(found: QuerySet[Posting]) -> Iterator[list[Posting]]:
+def batches(found: Lines) -> Iterator[list[Posting]]:
     """All lines, a thousand at a time, each batch a query of its own.
 
     No cursor stays open, so batches may be fetched from different threads, and a reader that takes
     its time holds no transaction open. Later postings have higher keys and do not shift anything.
     """
-    batch = list(found[:BATCH])
+    batch = list(found.newest(BATCH))
     while batch:
         yield batch
-        batch = list(found.filter(pk__lt=batch[-1].pk)[:BATCH]) if len(batch) == BATCH else []
+        batch = list(found.newest(BATCH, below=batch[-1].pk)) if len(batch) == BATCH else []

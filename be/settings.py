@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -229,7 +230,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # HTTP API ---------------------------------------------------------------------------------------
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After", "ETag"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -302,6 +304,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 BANKING_ENCRYPTION_KEY = env.str("BANKING_ENCRYPTION_KEY", default="")
 
 # Exchange ---------------------------------------------------------------------------------------
+SHORTEST_RETENTION_DAYS = 8
 SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42)
 SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
@@ -311,6 +314,20 @@ EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
 # How far from the quote a market order may trade; what it can't get within that is canceled.
 MARKET_ORDER_COLLAR_PERCENT = env.int("MARKET_ORDER_COLLAR_PERCENT", default=5)
+# How long candles are kept, in days, by interval; 0 is for ever. Those of a day always are.
+CANDLE_RETENTION_DAYS = {
+    "1m": env.int("CANDLE_RETENTION_DAYS_1M", default=30),
+    "5m": env.int("CANDLE_RETENTION_DAYS_5M", default=90),
+    "15m": env.int("CANDLE_RETENTION_DAYS_15M", default=365),
+    "1h": env.int("CANDLE_RETENTION_DAYS_1H", default=1095),
+}
+for name, days in CANDLE_RETENTION_DAYS.items():
+    # Statistics of a week look at hours, those of a day at 5 minutes.
+    if days < 0 or (days and days < SHORTEST_RETENTION_DAYS):
+        raise ImproperlyConfigured(
+            f"CANDLE_RETENTION_DAYS_{name.upper()} must be 0 (for ever) or at least "
+            f"{SHORTEST_RETENTION_DAYS}."
+        )
 WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
 WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
 # A socket whose client has read next to nothing for so long is closed.

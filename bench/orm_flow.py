@@ -178,6 +178,7 @@ def _trade(
     fill = Execution.objects.create(
         id=uuid7(now),
         order=order,
+        owner_id=order.owner_id,
         trade_id=trade_id,
         price=match.price,
         accrued_interest=accrued,

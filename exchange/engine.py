@@ -8,11 +8,15 @@ from django.db import transaction
 
 from banking import transactions as bank_transactions
 from be.api import transactions
-from exchange.market import feed, quotes
+from exchange.market import feed, quotes, retention
 from exchange.market.ticks import Round
 from exchange.models import Quote
 from exchange.streaming import publish
 from exchange.trading import order_rows, orders, rounds
+
+# Old candles go a little at a time: more in an hour than 5,000 symbols add, and none waits for it.
+ROUNDS_BETWEEN_PRUNES = 30
+PRUNED_AT_ONCE = 10_000
 
 
 def advance(round_: Round) -> int:
@@ -22,19 +26,23 @@ def advance(round_: Round) -> int:
     sees the new prices; then orders meet them. A round that was recorded before changes no price.
     """
     orders.expire_due(now=round_.at)
-    _record(round_)
+    sequence = _record(round_)
+    if sequence is not None and sequence % ROUNDS_BETWEEN_PRUNES == 0:
+        retention.prune(now=round_.at, at_most=PRUNED_AT_ONCE)
     changed = sum(rounds.work_off(pk, now=round_.at) for pk in _unworked())
     bank_transactions.settle_due(now=round_.at)
     return changed
 
 
 @transactions.atomic
-def _record(round_: Round) -> None:
+def _record(round_: Round) -> int | None:
+    """The number of the round; None when it was recorded before."""
     recorded = feed.record(round_)
     if recorded is None:
-        return
+        return None
     order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
     transaction.on_commit(partial(_publish, recorded.sequence, recorded.quotes))
+    return recorded.sequence
 
 
 def _unworked() -> list[UUID]:

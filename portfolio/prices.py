@@ -50,7 +50,7 @@ def observed(
 
 def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> Observations:
     """What the owner paid for today's shares, which is known even where no candle is."""
-    rows = Execution.objects.filter(order__owner_id=owner_id, executed_at__lte=until).values_list(
+    rows = Execution.objects.filter(owner_id=owner_id, executed_at__lte=until).values_list(
         "order__instrument__symbol", "executed_at", "price"
     )
     return _in_order(

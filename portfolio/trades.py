@@ -91,7 +91,7 @@ def _change(change: Change, at: datetime) -> Event:
 def _fills(owner_id: UUID) -> Iterable[Fill]:
     entry = JournalEntry.objects.filter(reference=OuterRef("trade_id"), kind=EntryKind.TRADE)
     rows = (
-        Execution.objects.filter(order__owner_id=owner_id)
+        Execution.objects.filter(owner_id=owner_id)
         .annotate(entry=Subquery(entry.values("pk")[:1]))
         .order_by("entry", "pk")
         .values_list(

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
 from banking import statement
 from banking.api.serializers import StatementLineSerializer
-from banking.models import Posting
 
 CONTENT_TYPE = "text/csv"
 COLUMNS = ("id", "created_at", "kind", "asset", "bucket", "amount", "reference")
@@ -29,7 +27,7 @@ class CSVRenderer(JSONRenderer):
     format = "csv"
 
 
-def response(request: HttpRequest, found: QuerySet[Posting]) -> StreamingHttpResponse:
+def response(request: HttpRequest, found: statement.Lines) -> StreamingHttpResponse:
     """Stream all lines, in the way that the server under us can send them."""
     chunks = _chunks(found)
     streamed = StreamingHttpResponse(
@@ -45,7 +43,7 @@ def neutralised(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _chunks(found: QuerySet[Posting]) -> Iterator[str]:
+def _chunks(found: statement.Lines) -> Iterator[str]:
     yield _rows([list(COLUMNS)])
     for batch in statement.batches(found):
         lines = StatementLineSerializer(batch, many=True).data

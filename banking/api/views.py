@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.helpers import forced_singular_serializer
@@ -29,6 +28,7 @@ from banking.api.serializers import (
     TransactionFilterSerializer,
     VerifyBankAccountSerializer,
 )
+from banking.api.statement_pages import StatementPages
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
 from be.api import identifiers
 from be.api.idempotency import idempotent
@@ -320,9 +320,10 @@ class StatementViewSet(GenericViewSet[Posting]):
         found = self._found(request)
         if request.accepted_renderer.format == statement_csv.CSVRenderer.format:
             return statement_csv.response(request._request, found)
-        page = self.paginate_queryset(found)
-        return self.get_paginated_response(StatementLineSerializer(page, many=True).data)
+        pages = StatementPages()
+        page = pages.page_of(found, request)
+        return pages.get_paginated_response(StatementLineSerializer(page, many=True).data)
 
-    def _found(self, request: Request) -> QuerySet[Posting]:
+    def _found(self, request: Request) -> statement.Lines:
         filters = checked(StatementFilterSerializer(data=request.query_params.dict()))
         return statement.lines(owner=signed_in(request), **filters)

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -27,7 +29,10 @@ class BankTransaction(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bank_transactions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="bank_transactions",
+        db_index=False,
     )
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="transactions")
     type = models.CharField(max_length=10, choices=TransactionType)
@@ -42,10 +47,11 @@ class BankTransaction(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(cents__gt=0), name="bank_transaction_positive"),
         ]
-        indexes = [
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-id"], name="bank_transaction_by_owner"),
             models.Index(
                 fields=["due_at"], condition=Q(due_at__isnull=False), name="bank_transaction_due"
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
 """Tables whose rows the database itself refuses to change or delete, for use in migrations."""
 
+from functools import partial
+
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.state import StateApps
@@ -14,7 +16,7 @@ def sqlite_create(table: str) -> list[str]:
 
 
 def sqlite_drop(table: str) -> list[str]:
-    return [f"DROP TRIGGER {table}_no_{event}" for event in ("update", "delete")]
+    return [f"DROP TRIGGER IF EXISTS {table}_no_{event}" for event in ("update", "delete")]
 
 
 def postgresql_create(table: str) -> list[str]:
@@ -77,14 +79,49 @@ def never_replaced(table: str) -> RunPython:
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "sqlite":
-            is_there = f"SELECT 1 FROM {table} WHERE id = NEW.id"  # noqa: S608 - a table of ours
-            editor.execute(
-                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-                f"WHEN EXISTS ({is_there}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+            editor.execute(_refuse_replace(table))
 
     def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "sqlite":
             editor.execute(f"DROP TRIGGER {table}_no_replace")
 
     return RunPython(forwards, backwards)
+
+
+def _refuse_replace(table: str) -> str:
+    is_there = f"SELECT 1 FROM {table} WHERE id = NEW.id"  # noqa: S608 - a table of ours
+    return (
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS ({is_there}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    )
+
+
+def lifted(table: str) -> RunPython:
+    """A reversible step that lets a later one of its migration change rows that are append-only.
+
+    They are never replaced either, by then.
+    """
+    return RunPython(partial(_let, table), partial(_refuse, table))
+
+
+def restored(table: str) -> RunPython:
+    """The step that ends what `lifted` began; in the same migration."""
+    return RunPython(partial(_refuse, table), partial(_let, table))
+
+
+def _let(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    if editor.connection.vendor == "postgresql":
+        editor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
+        return
+    for statement in (*sqlite_drop(table), f"DROP TRIGGER {table}_no_replace"):
+        editor.execute(statement)
+
+
+def _refuse(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    if editor.connection.vendor == "postgresql":
+        # A table whose changed rows wait for their foreign keys to be checked can't be altered.
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        editor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")
+        return
+    for statement in (*sqlite_create(table), _refuse_replace(table)):
+        editor.execute(statement)

@@ -1,6 +1,7 @@
 """Cursor pagination: `{next, previous, results}`, newest first, stable while rows are added."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,15 @@ from rest_framework.exceptions import ValidationError as InvalidInput
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """So many rows: the newest, the newest below a key, or the oldest above one."""
+
+    at_most: int
+    below: Any = None
+    above: Any = None
 
 
 class NewestFirst(CursorPagination):
@@ -29,10 +39,24 @@ class NewestFirst(CursorPagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
+        self.read_key(queryset)
+        return super().paginate_queryset(queryset, request, view)
+
+    def read_key(self, queryset: QuerySet[Any]) -> None:
+        """Know the field that is paged by, before a cursor is decoded."""
         name = self.ordering.removeprefix("-")
         model = queryset.model._meta
         self._key = model.pk if name == "pk" else model.get_field(name)
-        return super().paginate_queryset(queryset, request, view)
+
+    def bounds(self, queryset: QuerySet[Any], request: Request) -> "Bounds":
+        """What of a list is wanted, for one that is not read by a query of its own."""
+        self.read_key(queryset)
+        at_most = self.get_page_size(request) + 1  # one more tells whether a page follows
+        cursor = self.decode_cursor(request)
+        if cursor is None or cursor.position is None:
+            return Bounds(at_most)
+        key = self._key.to_python(cursor.position)
+        return Bounds(at_most, above=key) if cursor.reverse else Bounds(at_most, below=key)
 
     def get_page_size(self, request: Request) -> int:
         given = request.query_params.get("page_size")

@@ -1,15 +1,17 @@
 """Instruments, prices, candles, statistics, the book."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from be.api import conditional
 from be.api.formats import plain, price_text, time_text
 from be.api.pagination import NewestFirst
 from be.api.refusals import Invalid, NotFound
@@ -18,6 +20,9 @@ from exchange.api import examples, queries, serializers
 from exchange.market import book, candles, quotes, statistics
 from exchange.models import Instrument, Interval
 from exchange.trading import requests
+
+# How long a client may use a page of candles that have all ended, without asking again.
+SECONDS_ENDED = 60
 
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or symbol.")
 
@@ -58,10 +63,14 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
     @extend_schema(
         operation_id="market_data_list",
         summary="Instruments, each with its quote",
-        parameters=[serializers.InstrumentQuery],
-        responses=serializers.InstrumentWithQuoteSerializer(many=True),
+        parameters=[serializers.InstrumentQuery, *conditional.PARAMETERS],
+        responses={
+            200: serializers.InstrumentWithQuoteSerializer(many=True),
+            **conditional.UNCHANGED,
+            **problems(400),
+        },
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.InstrumentQuery, request)
         found = instruments()
         if "asset_class" in query:
@@ -69,18 +78,24 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
         if search := query.get("search"):
             found = found.filter(Q(symbol__icontains=search) | Q(name__icontains=search))
         page = self.paginate_queryset(found)
-        return self.get_paginated_response([with_quote(each) for each in page or []])
+        answer = self.get_paginated_response([with_quote(each) for each in page or []])
+        return conditional.respond(request, answer.data)
 
     @extend_schema(
         operation_id="market_data_supported_symbols",
         summary="What trades here, and by which rules",
-        parameters=[serializers.AssetClassQuery],
-        responses={200: serializers.SupportedSymbolsSerializer, **problems(400)},
+        parameters=[serializers.AssetClassQuery, *conditional.PARAMETERS],
+        responses={
+            200: serializers.SupportedSymbolsSerializer,
+            **conditional.UNCHANGED,
+            **problems(400),
+        },
     )
-    def supported_symbols(self, request: Request) -> Response:
+    def supported_symbols(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.AssetClassQuery, request)
         found = instruments().filter(**query)
-        return Response({"results": serializers.InstrumentSerializer(found, many=True).data})
+        document = {"results": serializers.InstrumentSerializer(found, many=True).data}
+        return conditional.respond(request, document)
 
     @extend_schema(
         operation_id="market_data_current_prices",
@@ -102,55 +117,60 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
         summary="Candles of one instrument, oldest first",
         description=(
             "From `start` on, or without it the newest ones before `end`. `next` leads to the "
-            "candles that follow, when `start` is given and there are more."
+            "candles that follow, when `start` is given and there are more. The newest candle is "
+            "still growing."
         ),
-        parameters=[ID, serializers.CandleQuery],
-        responses={200: serializers.CandlesSerializer, **problems(400, 404)},
+        parameters=[ID, serializers.CandleQuery, *conditional.PARAMETERS],
+        responses={
+            200: serializers.CandlesSerializer,
+            **conditional.UNCHANGED,
+            **problems(400, 404),
+        },
     )
-    def retrieve(self, request: Request, id: str) -> Response:
+    def retrieve(self, request: Request, id: str) -> HttpResponseBase:
         query = queries.read(serializers.CandleQuery, request)
         instrument, interval = named(id), Interval(query["interval"])
         start, end = query.get("start"), query.get("end")
         if start is not None and end is not None and start >= end:
             raise Invalid("end must be after start.", field="end")
-        rows = candles.read(instrument, interval, start=start, end=end, limit=query["limit"])
+        # One more tells whether there are more.
+        bars = candles.read(instrument, interval, start=start, end=end, limit=query["limit"] + 1)
         following = None
-        if start is not None and len(rows) == query["limit"]:
-            after = rows[-1].time + timedelta(seconds=1)
-            params = request.query_params.copy()
-            params["start"] = time_text(after)
-            following = request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
-        increment, asset = instrument.price_increment, instrument.asset
-        return Response(
-            {
-                "symbol": instrument.symbol,
-                "interval": interval.value,
-                "candles": [
-                    {
-                        "time": time_text(row.time),
-                        "open": price_text(row.open, increment),
-                        "high": price_text(row.high, increment),
-                        "low": price_text(row.low, increment),
-                        "close": price_text(row.close, increment),
-                        "volume": plain(asset.amount(row.volume)),
-                    }
-                    for row in rows
-                ],
-                "next": following,
-            }
-        )
+        if start is None:
+            bars = bars[-query["limit"] :]
+        elif len(bars) > query["limit"]:
+            following = _address_from(request, bars.pop().time)
+        document = {
+            "symbol": instrument.symbol,
+            "interval": interval.value,
+            "candles": [_candle(instrument, bar) for bar in bars],
+            "next": following,
+        }
+        has_ended = following is not None
+        return conditional.respond(request, document, max_age=SECONDS_ENDED if has_ended else 0)
 
     @extend_schema(
         operation_id="market_data_statistics",
         summary="What an instrument did over a period",
-        parameters=[serializers.StatisticsQuery],
-        responses={200: serializers.StatisticsSerializer, **problems(400)},
+        description=(
+            "From candles: of 5 minutes for `1d`, of an hour for `7d`, else of a UTC day. "
+            "`volatility` is the sample deviation of log returns, annualised over 365 days; "
+            "`max_drawdown` is in percent, from a high to a later low; `vwap` weighs (high + low + "
+            "close) / 3 by volume; `average_volume` is of 24 hours. What can't be had is null."
+        ),
+        parameters=[serializers.StatisticsQuery, *conditional.PARAMETERS],
+        responses={
+            200: serializers.StatisticsSerializer,
+            **conditional.UNCHANGED,
+            **problems(400),
+        },
     )
-    def statistics(self, request: Request) -> Response:
+    def statistics(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.StatisticsQuery, request)
         instrument = requests.find_instrument(query["symbol"])
         period = statistics.Period(query["period"])
-        return Response(statistics.measure(instrument, period, now=timezone.now()))
+        document = statistics.measure(instrument, period, now=timezone.now())
+        return conditional.respond(request, document, ignoring=("start", "end"))
 
     @extend_schema(
         operation_id="market_data_book",
@@ -162,3 +182,22 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
         depth = queries.read(serializers.DepthQuery, request)["depth"]
         instrument = named(id)
         return Response(book.document(instrument, depth, now=timezone.now()))
+
+
+def _address_from(request: Request, start: datetime) -> str:
+    """The address of the same candles from a later start on."""
+    params = request.query_params.copy()
+    params["start"] = time_text(start)
+    return request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
+
+
+def _candle(instrument: Instrument, bar: candles.Bar) -> dict[str, str]:
+    increment = instrument.price_increment
+    return {
+        "time": time_text(bar.time),
+        "open": price_text(bar.open, increment),
+        "high": price_text(bar.high, increment),
+        "low": price_text(bar.low, increment),
+        "close": price_text(bar.close, increment),
+        "volume": plain(instrument.asset.amount(bar.volume)),
+    }

@@ -196,7 +196,7 @@ class ExecutionViewSet(GenericViewSet[Execution]):
         responses=serializers.OrderExecutionSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        found = Execution.objects.filter(order__owner_id=owner_of(request)).select_related(
+        found = Execution.objects.filter(owner_id=owner_of(request)).select_related(
             "order", "order__instrument"
         )
         page = self.paginate_queryset(found) or []

@@ -1,22 +1,23 @@
 """What an instrument did over a period, from its candles."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from django.db.models import Max, Min
 
 from be.api.formats import plain, price_text, time_text
 from exchange.market import candles
+from exchange.market.candles import Bar
 from exchange.models import Candle, Instrument, Interval
 
-DAYS_A_YEAR = 365
-YEAR = timedelta(days=DAYS_A_YEAR)
+DAY = timedelta(days=1)
+YEAR = timedelta(days=365)
+FIFTY_TWO_WEEKS = timedelta(weeks=52)
+INSTANT = timedelta(microseconds=1)  # periods begin after their start, and their end is in them
 
 
 class Period(StrEnum):
@@ -37,31 +38,6 @@ LENGTH = {
 # Finer candles for the shorter periods, so that there is something to measure.
 RESOLUTION = {Period.ONE_DAY: Interval.FIVE_MINUTES, Period.SEVEN_DAYS: Interval.ONE_HOUR}
 
-
-def measure(instrument: Instrument, period: Period, *, now: datetime) -> dict[str, Any]:
-    """The statistics of the public contract; figures that can't be had are null.
-
-    `volatility` is the standard deviation of the log returns of closes, annualised by the square
-    root of the number of candles in a year (J. Hull, Options, Futures and Other Derivatives,
-    section 15.4). `max_drawdown` is the largest fall from an earlier high, in percent of it.
-    `vwap` weighs each candle's typical price, (high + low + close) / 3, by its volume.
-    """
-    interval = RESOLUTION.get(period, Interval.ONE_DAY)
-    start = now - LENGTH[period]
-    rows = list(
-        Candle.objects.filter(
-            instrument=instrument, interval=interval, time__gt=start, time__lte=now
-        ).order_by("time")
-    )
-    answer: dict[str, Any] = {
-        "symbol": instrument.symbol,
-        "period": period.value,
-        "start": time_text(start),
-        "end": time_text(now),
-    }
-    return answer | _prices(instrument, rows, interval) | _year(instrument, now)
-
-
 FIGURES = (
     "open",
     "high",
@@ -77,62 +53,97 @@ FIGURES = (
 )
 
 
-def _prices(
-    instrument: Instrument, rows: Sequence[Candle], interval: Interval
+def measure(instrument: Instrument, period: Period, *, now: datetime) -> dict[str, Any]:
+    """The statistics of the public contract, as docs/statistics.md defines them.
+
+    Made of the candles that begin in the period: of 5 minutes for `1d`, hours for `7d`, else days.
+    Figures that can't be had are null.
+    """
+    interval = RESOLUTION.get(period, Interval.ONE_DAY)
+    start = now - LENGTH[period]
+    bars = candles.read(
+        instrument,
+        interval,
+        start=start + INSTANT,
+        end=now + INSTANT,
+        limit=LENGTH[period] // candles.LENGTH[interval],
+    )
+    answer: dict[str, Any] = {
+        "symbol": instrument.symbol,
+        "period": period.value,
+        "start": time_text(start),
+        "end": time_text(now),
+    }
+    return answer | _figures(instrument, bars, interval) | _extremes(instrument, now)
+
+
+def _figures(
+    instrument: Instrument, bars: Sequence[Bar], interval: Interval
 ) -> dict[str, str | None]:
-    if not rows:
+    if not bars:
         return dict.fromkeys(FIGURES)
     increment, asset = instrument.price_increment, instrument.asset
-    first, last = rows[0].open, rows[-1].close
-    volume = sum(row.volume for row in rows)
-    vwap = _vwap(rows, volume)
-    volatility = _volatility(rows, interval)
+    first, last = bars[0].open, bars[-1].close
+    volume = sum(bar.volume for bar in bars)
+    average_price = vwap(bars)
+    deviation = volatility([bar.close for bar in bars], candles.LENGTH[interval])
     return {
         "open": price_text(first, increment),
-        "high": price_text(max(row.high for row in rows), increment),
-        "low": price_text(min(row.low for row in rows), increment),
+        "high": price_text(max(bar.high for bar in bars), increment),
+        "low": price_text(min(bar.low for bar in bars), increment),
         "close": price_text(last, increment),
         "change": price_text(last - first, increment),
         "change_percent": f"{(last - first) / first * 100:.4f}",
         "volume": plain(asset.amount(volume)),
-        "average_volume": plain(asset.amount(volume // len(rows))),
-        "vwap": None if vwap is None else f"{vwap:.6f}",
-        "volatility": None if volatility is None else f"{volatility:.6f}",
-        "max_drawdown": f"{_max_drawdown(rows) * 100:.4f}",
+        "average_volume": plain(asset.amount(volume_a_day(bars, candles.LENGTH[interval]))),
+        "vwap": None if average_price is None else f"{average_price:.6f}",
+        "volatility": None if deviation is None else f"{deviation:.6f}",
+        "max_drawdown": f"{max_drawdown(bars) * 100:.4f}",
     }
 
 
-def _vwap(rows: Sequence[Candle], volume: int) -> Decimal | None:
+def volume_a_day(bars: Sequence[Bar], length: timedelta) -> int:
+    """The mean volume of 24 hours of candles of this length, rounded down to a whole unit."""
+    volume = sum(bar.volume for bar in bars)
+    return volume * (DAY // length) // len(bars)
+
+
+def vwap(bars: Sequence[Bar]) -> Decimal | None:
+    """The volume-weighted average of the typical prices, (high + low + close) / 3."""
+    volume = sum(bar.volume for bar in bars)
     if not volume:
         return None
     weighted = sum(
-        ((row.high + row.low + row.close) / 3 * row.volume for row in rows), start=Decimal(0)
+        ((bar.high + bar.low + bar.close) * bar.volume for bar in bars), start=Decimal(0)
     )
-    return weighted / volume
+    return weighted / (3 * volume)
 
 
-def _volatility(rows: Sequence[Candle], interval: Interval) -> float | None:
-    closes = [float(row.close) for row in rows]
-    returns = [math.log(after / before) for before, after in pairwise(closes)]
-    if len(returns) < 2:  # noqa: PLR2004 - a deviation needs two
+def volatility(closes: Sequence[Decimal], length: timedelta) -> float | None:
+    """The sample standard deviation of log returns, a year; None with fewer than two returns."""
+    if len(closes) < 3:  # noqa: PLR2004 - three closes make two returns
         return None
-    return statistics.stdev(returns) * math.sqrt(YEAR / candles.LENGTH[interval])
+    returns = np.diff(np.log(np.array(closes, dtype=np.float64)))
+    return float(np.std(returns, ddof=1) * np.sqrt(YEAR / length))
 
 
-def _max_drawdown(rows: Sequence[Candle]) -> Decimal:
-    peak, worst = rows[0].high, Decimal(0)
-    for row in rows:
-        worst = max(worst, 1 - row.low / peak)
-        peak = max(peak, row.high)
-    return worst
+def max_drawdown(bars: Sequence[Bar]) -> float:
+    """The largest fall from a candle's high to a later candle's low, as a fraction of the high."""
+    highs = np.maximum.accumulate(np.array([bar.high for bar in bars], dtype=np.float64))
+    lows = np.array([bar.low for bar in bars], dtype=np.float64)
+    falls = 1 - lows[1:] / highs[:-1]
+    return float(falls.max(initial=0.0))
 
 
-def _year(instrument: Instrument, now: datetime) -> dict[str, str | None]:
-    extremes = Candle.objects.filter(
-        instrument=instrument, interval=Interval.ONE_DAY, time__gt=now - YEAR, time__lte=now
+def _extremes(instrument: Instrument, now: datetime) -> dict[str, str | None]:
+    found = Candle.objects.filter(
+        instrument=instrument,
+        interval=Interval.ONE_DAY,
+        time__gt=now - FIFTY_TWO_WEEKS,
+        time__lte=now,
     ).aggregate(high=Max("high"), low=Min("low"))
     increment = instrument.price_increment
     return {
         f"{name}_52w": None if value is None else price_text(value, increment)
-        for name, value in extremes.items()
+        for name, value in found.items()
     }

@@ -177,6 +177,11 @@ class Order(models.Model):
             models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="order_legs"),
             models.Index(fields=["pair_id"], condition=Q(pair_id__isnull=False), name="order_pair"),
             models.Index(fields=["owner", "-id"], name="order_by_owner"),
+            models.Index(
+                fields=["owner", "-id"],
+                condition=Q(status__in=["accepted", "new", "partially_filled", "held"]),
+                name="order_open_by_owner",
+            ),
             models.Index(fields=["owner", "updated_at"], name="order_by_update"),
             models.Index(
                 fields=["expires_at"],
@@ -212,7 +217,7 @@ class Liquidity(models.TextChoices):
 
 
 class Execution(models.Model):
-    """One fill of one order. Never changed.
+    """One fill of one order. Never changed. `owner` is the order's, kept here to page by.
 
     `cents` is the money that moved for the securities: paid by a buyer, received by a seller,
     accrued interest included; the fee comes on top (or off). `accrued_interest` is per 100 of a
@@ -221,6 +226,9 @@ class Execution(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="executions")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     trade_id = models.UUIDField()
     price = models.DecimalField(max_digits=18, decimal_places=8)
     accrued_interest = models.DecimalField(max_digits=18, decimal_places=8, default=0)
@@ -237,6 +245,7 @@ class Execution(models.Model):
                 name="execution_positive",
             ),
         ]
+        indexes = [models.Index(fields=["owner", "-id"], name="execution_by_owner")]
 
     def __str__(self) -> str:
         return f"{self.quantity} @ {self.price}"

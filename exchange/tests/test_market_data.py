@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from rest_framework.test import APIClient
 
 from authentication.models import User
@@ -213,3 +214,86 @@ def test_the_book_and_the_quote_show_what_was_taken(client: APIClient, bob: User
 
 def test_market_data_needs_a_token(aapl: Instrument):
     assert APIClient().get(f"{URL}current_prices/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "interval=2m",
+        "interval=",
+        "limit=0",
+        "limit=-1",
+        "limit=1001",
+        "limit=1e3",
+        "limit=%D9%A1%D9%A2x",
+        "limit=" + "9" * 400,
+        "start=yesterday",
+        "start=2026-13-01T00:00:00Z",
+        "end=NaN",
+        "start=2026-03-02T00:00:00Z&end=2026-03-02T00:00:00Z",
+        "start=2026-03-02T00:00:00Z&end=2026-03-01T00:00:00Z",
+        "start=0001-01-01T00:00:00%2B14:00",
+        "end=9999-12-31T23:59:59-12:00",
+        "start=%00",
+    ],
+)
+def test_odd_questions_about_candles_are_refused(client: APIClient, aapl: Instrument, query: str):
+    answer = client.get(f"{URL}AAPL/?{query}")
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["errors"], query
+
+
+@pytest.mark.parametrize("query", ["start=0001-01-01T00:00:00Z", "end=9999-12-31T23:59:59Z"])
+def test_the_ends_of_time_are_no_error(client: APIClient, aapl: Instrument, query: str):
+    add_candles(aapl, "1d", ["10", "11"], timedelta(days=1))
+    assert len(client.get(f"{URL}AAPL/?{query}").json()["candles"]) == 2
+
+
+def test_the_last_page_of_candles_says_so_also_when_it_is_full(client: APIClient, aapl: Instrument):
+    add_candles(aapl, "1h", ["10", "11", "12", "13"], timedelta(hours=1))
+    query = {"interval": "1h", "limit": "2", "start": "2026-03-02T11:00:00Z"}
+    first = client.get(f"{URL}AAPL/", query)
+    last = client.get(first.json()["next"])
+    assert last.json()["next"] is None
+    assert len(last.json()["candles"]) == 2
+    assert first["Cache-Control"] == "private, max-age=60"
+    assert last["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "what_changes_it"),
+    [
+        ("", "price"),
+        ("AAPL/?interval=1m", "price"),
+        ("statistics/?symbol=AAPL", "price"),
+        ("supported_symbols/", "status"),
+    ],
+)
+def test_what_has_not_changed_is_not_sent_again(
+    client: APIClient, aapl: Instrument, path: str, what_changes_it: str
+):
+    market.advance(market.tick("AAPL", "191.00", "191.02", volume="3"))
+    first = client.get(f"{URL}{path}")
+    assert first["Cache-Control"] == "private, no-cache"
+    with time_machine.travel(market.NOW + timedelta(seconds=3), tick=False):
+        again = client.get(f"{URL}{path}", headers={"If-None-Match": first["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again["ETag"] == first["ETag"]
+        other = client.get(f"{URL}{path}", headers={"If-None-Match": 'W/"another"'})
+        assert other.status_code == 200
+        if what_changes_it == "price":
+            market.advance(
+                market.tick("AAPL", "192.00", "192.02", volume="3"),
+                at=market.NOW + timedelta(seconds=4),
+            )
+        else:
+            Instrument.objects.update(status="halted")
+        changed = client.get(f"{URL}{path}", headers={"If-None-Match": first["ETag"]})
+    assert changed.status_code == 200
+    assert changed["ETag"] != first["ETag"]
+    assert changed.json() != first.json()
+
+
+def test_a_304_needs_a_token_too(client: APIClient, aapl: Instrument):
+    tag = client.get(URL)["ETag"]
+    assert APIClient().get(URL, headers={"If-None-Match": tag}).status_code == 401

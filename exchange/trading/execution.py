@@ -65,6 +65,7 @@ def _record_fill(
     fill = _executions.new(
         id=uuid7(at),
         order=order,
+        owner_id=order.owner_id,
         trade_id=trade_id,
         price=price,
         accrued_interest=accrued,

@@ -1,0 +1,159 @@
+"""A page of a list costs the same at any depth: PostgreSQL's own count of what it had to read.
+
+Alice has 20,000 rows in every list, and Bob as many that are newer; what a page of hers reads may
+depend on neither.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from authentication.models import User
+from authentication.tests.api_client import signed_in_client
+from be.api import statements
+from exchange.tests import market
+
+ROWS = 20_000
+PAGE = 50
+# A page has 50 rows, each a few index pages and a table page away, in up to five tables. Without an
+# index for the list it is 60,000 and more.
+MOST_BLOCKS = 2_000
+
+ORDERS = """
+INSERT INTO exchange_order (id, owner_id, instrument_id, side, order_type, time_in_force, quantity,
+    limit_price, armed, order_class, maker_fee_bps, taker_fee_bps, status, filled_quantity,
+    reject_reason, created_at, updated_at)
+SELECT lpad(to_hex(n + %(before)s), 32, '0')::uuid, %(owner)s, %(instrument)s, 'buy',
+    'limit', 'gtc', 1, 1, false, 'simple', 0, 0, CASE WHEN n %% 100 = 0
+    THEN 'new' ELSE 'canceled' END, 0, '', now(), now()
+FROM generate_series(1, %(rows)s) AS n
+"""
+EXECUTIONS = """
+INSERT INTO exchange_execution (id, order_id, owner_id, trade_id, price, accrued_interest, quantity,
+    cents, fee_cents, liquidity, executed_at)
+SELECT id, id, owner_id, gen_random_uuid(), 1, 0, 1, 1, 0, 'taker', now()
+FROM exchange_order WHERE owner_id = %(owner)s
+"""
+ENTRY = """
+INSERT INTO banking_journalentry (kind, reference, created_at)
+VALUES ('deposit', gen_random_uuid(), now()) RETURNING id
+"""
+POSTINGS = """
+INSERT INTO banking_posting (entry_id, account_id, bucket, units)
+SELECT %(entry)s, account.id, 'available', 1
+FROM generate_series(1, %(rows)s) AS n, banking_ledgeraccount account
+WHERE account.owner_id = %(owner)s
+"""
+BANK_TRANSACTIONS = """
+INSERT INTO banking_banktransaction (id, owner_id, account_id, type, cents, status, failure_reason,
+    created_at)
+SELECT lpad(to_hex(n + %(before)s), 32, '0')::uuid, %(owner)s, %(account)s, 'deposit',
+    1, 'completed', '', now()
+FROM generate_series(1, %(rows)s) AS n
+"""
+BANK_ACCOUNT = """
+INSERT INTO banking_bankaccount (id, owner_id, account_holder, bank_name, account_type,
+    account_number_encrypted, account_number_fingerprint, account_number_last4, routing_number,
+    status, created_at)
+VALUES (gen_random_uuid(), %(owner)s, 'x', 'x', 'checking', '', '', '0000', '', 'verified', now())
+RETURNING id
+"""
+LISTS = {
+    "/api/exchange/api/v1/orders/": "exchange_order",
+    "/api/exchange/api/v1/orders/?status=open": "exchange_order",
+    "/api/exchange/api/v1/orders/?status=closed": "exchange_order",
+    "/api/exchange/api/v1/executions/": "exchange_execution",
+    "/api/banking/statement/": "banking_posting",
+    "/api/banking/transactions/": "banking_banktransaction",
+}
+
+
+@pytest.fixture
+def alice(db: None, is_postgresql: bool) -> User:
+    if not is_postgresql:
+        pytest.skip("SQLite does not count what it reads")
+    instrument = market.make_instrument("AAPL")
+    market.set_quote(instrument)
+    alice, bob = (market.make_customer(f"{name}@example.com") for name in ("alice", "bob"))
+    with connection.cursor() as cursor:
+        for before, owner in ((0, alice), (ROWS, bob)):
+            market.give(owner, instrument.asset, "1")
+            values: dict[str, Any] = {
+                "owner": owner.pk,
+                "instrument": instrument.pk,
+                "rows": ROWS,
+                "before": before,
+            }
+            for name, text in (("entry", ENTRY), ("account", BANK_ACCOUNT)):
+                cursor.execute(text, values)
+                values[name] = cursor.fetchone()[0]
+            for text in (ORDERS, EXECUTIONS, POSTINGS, BANK_TRANSACTIONS):
+                cursor.execute(text, values)
+        for table in {*LISTS.values(), "banking_journalentry"}:
+            cursor.execute(f"ANALYZE {table}")
+    return alice
+
+
+@contextmanager
+def watched() -> Iterator[list[tuple[str, Sequence[Any]]]]:
+    seen: list[tuple[str, Sequence[Any]]] = []
+
+    def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append((sql, params or ()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        yield seen
+
+
+def blocks_read(sql: str, params: Sequence[Any]) -> int:
+    """How many blocks PostgreSQL looks at for a statement, in memory or not."""
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
+    if re.search(r"\$1\b", sql):
+        answer = statements.execute(explain, params)[0][0]
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(explain, params)
+            answer = cursor.fetchone()[0]
+    (plan,) = json.loads(answer) if isinstance(answer, str) else answer
+    return int(plan["Plan"]["Shared Hit Blocks"]) + int(plan["Plan"]["Shared Read Blocks"])
+
+
+def cost_of(client: APIClient, url: str) -> int:
+    with watched() as seen:
+        answer = client.get(url)
+    assert answer.status_code == 200, answer.content
+    assert len(answer.json()["results"]) == PAGE
+    return sum(blocks_read(*each) for each in seen if each[0].lstrip("( ").startswith("SELECT"))
+
+
+def deep(url: str, table: str, owner: User) -> str:
+    """The address of the last whole page of the list, as its cursor would lead there."""
+    own = "account_id IN (SELECT id FROM banking_ledgeraccount WHERE owner_id = %s)"
+    condition = own if table == "banking_posting" else "owner_id = %s"
+    if "status" in url:
+        condition += f" AND status {'=' if 'open' in url else '<>'} 'new'"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {table} WHERE {condition} ORDER BY id DESC",  # noqa: S608
+            [owner.pk],
+        )
+        keys = [key for (key,) in cursor.fetchall()]
+    cursor_text = b64encode(urlencode({"p": keys[-PAGE - 1]}).encode()).decode()
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({'cursor': cursor_text})}"
+
+
+def test_every_list_costs_the_same_at_any_depth(alice: User):
+    client = signed_in_client(alice)
+    for url, table in LISTS.items():
+        first, last = cost_of(client, url), cost_of(client, deep(url, table, alice))
+        assert last <= first * 1.2 + 10, (url, first, last)
+        assert max(first, last) < MOST_BLOCKS, (url, first, last)

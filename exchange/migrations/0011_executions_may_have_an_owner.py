@@ -1,0 +1,30 @@
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+from be.api import immutability
+
+
+class Migration(migrations.Migration):
+    """SQLite makes the table anew to take the column away again, which loses its triggers."""
+
+    dependencies = [
+        ("exchange", "0010_candles_need_one_index"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        immutability.lifted("exchange_execution"),
+        migrations.AddField(
+            model_name="execution",
+            name="owner",
+            field=models.ForeignKey(
+                null=True,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        immutability.restored("exchange_execution"),
+    ]
