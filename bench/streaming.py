@@ -244,7 +244,7 @@ def _compare(place: Place, write: Write) -> None:
                 rates[case].append(rate)
                 seen[case].append(each)
     write(f"\n{SOCKETS} sockets, {RATE:g} rounds/s of {SYMBOLS} symbols, medians of {TURNS}\n")
-    write(f"{'':<42}rounds/CPU-s     p50     p99  server   load   came\n")
+    write(f"{'':<42}rounds/CPU-s       p50       p99  server   load   came\n")
     for case in CASES:
         write(f"{case.name:<42}{statistics.median(rates[case]):>12,.0f}{_columns(seen[case])}\n")
     write("\n")
@@ -264,7 +264,7 @@ def _columns(seen: Sequence[Mapping[str, Any]]) -> str:
 
     came = min(each["frames"] / each["wanted"] for each in seen)
     return (
-        f"{median('p50') * 1000:>6.1f}ms{median('p99') * 1000:>6.1f}ms"
+        f"{median('p50') * 1000:>8.1f}ms{median('p99') * 1000:>8.1f}ms"
         f"{median('cpu'):>8.0%}{median('load'):>7.0%}{came:>7.0%}"
     )
 

@@ -41,12 +41,12 @@ SINCE_MARGIN = timedelta(seconds=60)
 class _Orders:
     """One user's order updates, and when they were last known to be complete."""
 
-    __slots__ = ("complete_at", "due", "line")
+    __slots__ = ("complete_at", "counts", "line")
 
     def __init__(self, now: datetime) -> None:
         self.line = OrderLine()
         self.complete_at = now
-        self.due = 0  # the number in the database at the last check
+        self.counts = (0, 0)  # the numbers in the database, two checks ago and at the last one
 
     @property
     def since(self) -> str:
@@ -343,17 +343,18 @@ class Hub:
                 socket.refuse(protocol.SessionEnded("The session has ended; sign in anew."))
 
     def _compare_orders(self, counts: Mapping[UUID, int], now: datetime) -> None:
-        """Announce updates that the channel layer did not bring within a whole check."""
+        """Announce updates that the channel layer did not bring within two checks."""
         for user_id, orders in list(self._orders.items()):
             line = orders.line
             if line.delivered is None or line.is_waiting:
                 continue
-            if orders.due > line.delivered and (lost := line.give_up(counted=orders.due)):
+            due, last = orders.counts
+            if due > line.delivered and (lost := line.give_up(counted=due)):
                 self._announce_gap(user_id, orders, lost)
             count = counts.get(user_id, 0)
             if count <= line.delivered:
                 orders.complete_at = now
-            orders.due = count
+            orders.counts = (last, count)
 
     async def _catch_up(self) -> None:
         """Read from the database what the channel layer did not bring within a whole check."""

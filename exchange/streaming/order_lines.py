@@ -7,8 +7,9 @@ gap, which is announced once and never filled later: REST has what was in it.
 
 from exchange.streaming.protocol import OrderUpdate
 
-# Longer than publishers wait to send together, and than the way over a bus that is well.
-SECONDS_TO_HOLD = 0.5
+# Far longer than publishers wait to send together, and than the way over a bus that is well: on a
+# busy machine a gap that is none costs every client a request.
+SECONDS_TO_HOLD = 2.0
 MAX_HELD = 1000
 
 
