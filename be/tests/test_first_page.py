@@ -217,6 +217,25 @@ def test_a_limit_order_waits_and_can_be_canceled(visit):
 
 @needs_chromium
 @pytest.mark.servers
+def test_a_stop_order_waits_for_its_price(visit):
+    page = visit.page
+    visit.sign_in()
+    page.get_by_role("button", name="AAPL").first.click()
+
+    page.get_by_role("radio", name="Stop").check()
+    page.get_by_role("radio", name="Sell").check()
+    page.get_by_label("Stop price").fill("1.00")
+    page.get_by_role("button", name="Sell AAPL", exact=True).click()
+
+    expect(page.locator("#order-outcome")).to_have_text(
+        "Working: sell 1 AAPL when it trades at 1.00."
+    )
+    page.get_by_role("button", name="Cancel the order to sell AAPL").click()
+    expect(page.locator("#orders tr").first.locator(".status")).to_have_text("canceled")
+
+
+@needs_chromium
+@pytest.mark.servers
 def test_a_refused_order_says_why(visit):
     page = visit.page
     visit.sign_in()

@@ -79,7 +79,8 @@ function drawOrders() {
 
 function orderRow(order) {
   const isOpen = OPEN.includes(order.status);
-  const price = order.limit_price ? decimals.price(order.limit_price) : "market";
+  const waitsAt = order.limit_price ?? order.stop_price;
+  const price = waitsAt ? decimals.price(waitsAt) : "market";
   const total = order.quantity === null ? decimals.money(order.notional) : decimals.format(order.quantity);
   const status = order.status.replaceAll("_", " ");
   const row = element(

@@ -17,7 +17,7 @@ export function show(chosen) {
   fields.amount.value = asset_class === "bond" ? min_quantity : "1";
   fields.unit.options[0].textContent = { crypto: "coins", bond: "face value" }[asset_class] ?? "shares";
   fields.unit.value = "quantity";
-  suggestLimit();
+  suggestPrice();
   say("");
   refresh();
 }
@@ -26,26 +26,30 @@ export function show(chosen) {
 export function refresh() {
   const quote = market.quoteOf(symbol);
   if (!quote) return;
-  const isLimit = fields.order_type.value === "limit";
-  $("limit-field").hidden = !isLimit;
-  fields.unit.options[1].disabled = isLimit; // dollars are for market orders
-  if (isLimit) fields.unit.value = "quantity";
+  $("price-field").hidden = isMarket();
+  $("price-label").textContent = isStop() ? "Stop price" : "Limit price";
+  fields.unit.options[1].disabled = !isMarket(); // dollars are for market orders
+  if (!isMarket()) fields.unit.value = "quantity";
   $("bid").textContent = decimals.price(quote.bid);
   $("ask").textContent = decimals.price(quote.ask);
   $("place").textContent = `${isBuy() ? "Buy" : "Sell"} ${symbol}`;
   form.dataset.side = fields.side.value;
-  $("estimate").textContent = estimate(quote, isLimit);
+  $("estimate").textContent = estimate(quote);
 }
 
 const isBuy = () => fields.side.value === "buy";
+const isMarket = () => fields.order_type.value === "market";
+const isStop = () => fields.order_type.value === "stop";
 
-function suggestLimit() {
-  fields.limit_price.value = market.quoteOf(symbol)?.[isBuy() ? "ask" : "bid"] ?? "";
+/** A limit begins at the market; a stop has to be away from it, where is for the customer to say. */
+function suggestPrice() {
+  const quote = market.quoteOf(symbol);
+  fields.order_price.value = (!isStop() && quote?.[isBuy() ? "ask" : "bid"]) || "";
 }
 
-function estimate(quote, isLimit) {
+function estimate(quote) {
   const amount = fields.amount.value.trim();
-  const price = isLimit ? fields.limit_price.value.trim() : quote[isBuy() ? "ask" : "bid"];
+  const price = isMarket() ? quote[isBuy() ? "ask" : "bid"] : fields.order_price.value.trim();
   if (fields.unit.value === "notional") return `At about ${decimals.price(price)}`;
   if (!decimals.isPositive(amount) || !decimals.isPositive(price)) return "";
   const isBond = market.instrumentOf(symbol).asset_class === "bond";
@@ -57,7 +61,7 @@ async function place(event) {
   event.preventDefault();
   const order = { symbol, side: fields.side.value, order_type: fields.order_type.value };
   order[fields.unit.value] = fields.amount.value.trim();
-  if (order.order_type === "limit") order.limit_price = fields.limit_price.value.trim();
+  if (!isMarket()) order[isStop() ? "stop_price" : "limit_price"] = fields.order_price.value.trim();
   const text = JSON.stringify(order);
   if (attempt?.text !== text) attempt = { text, key: newKey() };
   $("place").disabled = true;
@@ -83,7 +87,7 @@ export function tell(order) {
   const fill = `${decimals.format(order.filled_quantity)} ${order.symbol} at ${averagePrice(order)}`;
   const sentences = {
     accepted: `Accepted: waits for the next price of ${order.symbol}.`,
-    new: `Working: ${action} ${what} at ${decimals.format(order.limit_price ?? "0", { min: 2 })}.`,
+    new: `Working: ${action} ${what} ${workingPrice(order)}.`,
     partially_filled: `Partly filled: ${fill}.`,
     filled: `${order.side === "buy" ? "Bought" : "Sold"} ${fill}.`,
     canceled: `Canceled: ${action} ${what}.`,
@@ -91,6 +95,12 @@ export function tell(order) {
     rejected: `Rejected: ${(order.reject_reason ?? "no reason given").replaceAll("_", " ")}.`,
   };
   return sentences[order.status] ?? `Order ${order.status}.`;
+}
+
+/** Where a working order waits, as words: its limit, or its stop price. */
+function workingPrice({ limit_price, stop_price }) {
+  const text = decimals.format(limit_price ?? stop_price ?? "0", { min: 2 });
+  return limit_price ? `at ${text}` : `when it trades at ${text}`;
 }
 
 /** The mean price, to the cent or to four places of what costs less than a dollar. */
@@ -113,6 +123,6 @@ function newKey() {
 form.addEventListener("submit", place);
 form.addEventListener("input", refresh);
 form.addEventListener("change", (event) => {
-  if (["side", "order_type"].includes(event.target.name)) suggestLimit();
+  if (["side", "order_type"].includes(event.target.name)) suggestPrice();
   refresh();
 });
