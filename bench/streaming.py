@@ -252,10 +252,6 @@ def _compare(place: Place, write: Write) -> None:
         pairs = zip(rates[mine], rates[other], strict=True)
         ratio = statistics.median(one / another for one, another in pairs)
         write(f"{mine.name} / {other.name}: {ratio:.2f}\n")
-    p99 = statistics.median(
-        mine["p99"] / floor["p99"] for mine, floor in zip(seen[HUB], seen[LOOP], strict=True)
-    )
-    write(f"p99 round to client, {HUB.name} / {LOOP.name}: {p99:.2f}\n")
 
 
 def _columns(seen: Sequence[Mapping[str, Any]]) -> str:
@@ -267,6 +263,27 @@ def _columns(seen: Sequence[Mapping[str, Any]]) -> str:
         f"{median('p50') * 1000:>8.1f}ms{median('p99') * 1000:>8.1f}ms"
         f"{median('cpu'):>8.0%}{median('load'):>7.0%}{came:>7.0%}"
     )
+
+
+# Latency -----------------------------------------------------------------------------------------
+
+
+def _tails(place: Place, write: Write) -> None:
+    """From round to client, in more turns: tails differ a lot from one to the next."""
+    tails: dict[Case, list[float]] = {LOOP: [], HUB: [], HUB_DAPHNE: []}
+    with ExitStack() as stack:
+        servers = {case: stack.enter_context(_serving(place, case)) for case in tails}
+        for case in tails:
+            _measure(place, servers[case], case, rounds=2, sockets=min(SOCKETS, 100))
+        for _ in range(3 * TURNS):
+            for case, each in tails.items():
+                each.append(_measure(place, servers[case], case)[1]["p99"])
+    write(f"\np99 from round to client, medians of {3 * TURNS}\n")
+    for case, each in tails.items():
+        ratio = statistics.median(each) / statistics.median(tails[LOOP])
+        write(
+            f"{case.name:<42}{_ms(each):>10}: x {ratio:.2f} ({min(each) * 1000:.1f} ms at best)\n"
+        )
 
 
 # Readers that stall ------------------------------------------------------------------------------
@@ -338,7 +355,7 @@ def _python(*arguments: str, env: Mapping[str, str]) -> None:
     subprocess.run([sys.executable, *arguments], cwd=ROOT, env=dict(env), check=True)
 
 
-PARTS = {"rates": _compare, "stalled": _stalled, "many": _many}
+PARTS = {"rates": _compare, "tails": _tails, "stalled": _stalled, "many": _many}
 
 if __name__ == "__main__":
     run(sys.stdout.write, *sys.argv[1:])
