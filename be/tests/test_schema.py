@@ -46,7 +46,13 @@ def test_every_api_path_is_in_it(schema):
 
     published = {shape(path) for path in schema["paths"]}
     served = {shape(path) for path in paths(get_resolver().url_patterns)}
-    assert served - published == {"/api/schema/", "/api/docs/", "/api/redoc/"}
+    assert served - published == {
+        "/api/schema/",
+        "/api/docs/",
+        "/api/redoc/",
+        "/api/asyncapi/",
+        "/api/asyncapi/docs/",
+    }
 
 
 def test_operation_ids_are_clean_and_used_once(schema):
