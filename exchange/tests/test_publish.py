@@ -262,22 +262,54 @@ def test_news_that_waited_too_long_is_not_sent(layer: Recorder, monkeypatch: pyt
     assert [message["alert"]["title"] for message in layer.messages] == ["first"]
 
 
-def test_a_forked_child_publishes_on_its_own(layer: Recorder):
-    publish.alert({"title": "of the parent"})
-    assert len(layer.messages) == 1
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        layer.sent.clear()
-        publish.alert({"title": "of the child"})
-        os.write(writing, json.dumps(layer.messages).encode())
-        os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        told = json.loads(pipe.read())
-    os.waitpid(child, 0)
-    assert [message["alert"]["title"] for message in told] == ["of the child"]
-    assert [message["alert"]["title"] for message in layer.messages] == ["of the parent"]
+def run_script(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A process of its own, with the embedded channel layer in this folder."""
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "be.settings",
+        "VAR_DIR": str(folder),
+        "REDIS_URL": "",
+        "REDIS_HOST": "",
+    }
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, env=env, check=False, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_forked_child_publishes_on_its_own(tmp_path: Path):
+    """In a process that has no other threads, whose locks a child would inherit for ever."""
+    script = """
+import json, os, django
+django.setup()
+from channels.layers import channel_layers
+from exchange.streaming import publish
+
+class Layer:
+    sent = []
+
+    async def group_send(self, group, message):
+        self.sent.append(message["alert"]["title"])
+
+channel_layers.backends["default"] = Layer()
+publish.alert({"title": "of the parent"})
+assert publish.flush(timeout=30)
+child = os.fork()
+if child == 0:
+    Layer.sent.clear()
+    publish.alert({"title": "of the child"})
+    assert publish.flush(timeout=30)
+    print(json.dumps(Layer.sent), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(json.dumps(Layer.sent), flush=True)
+"""
+    done = run_script(script, tmp_path)
+
+    assert done.stderr == ""
+    child, parent = done.stdout.splitlines()
+    assert json.loads(child) == ["of the child"]
+    assert json.loads(parent) == ["of the parent"]
 
 
 def test_what_was_published_last_is_sent_before_the_process_ends(tmp_path: Path):
@@ -286,14 +318,7 @@ def test_what_was_published_last_is_sent_before_the_process_ends(tmp_path: Path)
         "from exchange.streaming import publish;"
         "[publish.alert({'title': str(n)}) for n in range(50)]"
     )
-    env = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "be.settings",
-        "VAR_DIR": str(tmp_path),
-        "REDIS_URL": "",
-        "REDIS_HOST": "",
-    }
-    done = subprocess.run([sys.executable, "-c", script], env=env, check=False, capture_output=True)
-    assert (done.returncode, done.stderr) == (0, b"")
+    done = run_script(script, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
     with closing(sqlite3.connect(tmp_path / "channels.sqlite3")) as db:
         assert db.execute("SELECT count(*) FROM messages").fetchone() == (50,)
