@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from banking.assets import USD
 from banking.models import JournalEntry
 from banking.tests.parallel import at_once
 from be.api.identifiers import uuid7
-from exchange.corporate import due, holders, terms
+from exchange.corporate import due, holders, payments, terms
 from exchange.market import calendar, quotes
 from exchange.models import (
     ActionKind,
@@ -258,6 +259,67 @@ def test_nothing_is_paid_in_the_first_minute_of_a_day():
 
     assert due.run(now=midnight + timedelta(seconds=59)) == []
     assert len(due.run(now=midnight + timedelta(seconds=60))) == 1
+
+
+def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_instrument(caplog):
+    aapl, msft, alice = make_instrument(), make_instrument("MSFT"), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    requote(msft, "99.98", "100.00", BOUGHT_AT)
+    for symbol in ("AAPL", "MSFT"):
+        place(alice, "buy", "2", symbol=symbol, now=BOUGHT_AT)
+    day = date(2026, 3, 4)
+    impossible = CorporateAction.objects.create(
+        id=uuid7(BOUGHT_AT),
+        instrument=aapl,
+        kind=ActionKind.SPLIT,
+        ex_date=date(2026, 3, 3),
+        payable_date=date(2026, 3, 3),
+        new_shares=2_000_000_000,  # so many cannot be counted
+        old_shares=1,
+        announced_at=BOUGHT_AT,
+    )
+    after, other = [announce_dividend(each, "0.50", ex_date=day) for each in (aapl, msft)]
+
+    assert [done.action for done in due.run(now=noon(day))] == [other]
+
+    assert f"{impossible.pk}" in caplog.text
+    assert balance(alice) == (Decimal("9601.00"), 0)
+    assert balance(alice, aapl.asset) == (2, 0)
+    impossible.delete()
+    assert [done.action for done in due.run(now=noon(day))] == [after]
+    assert_books_are_right()
+
+
+def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_next_time(
+    monkeypatch,
+):
+    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 2)
+    aapl = make_instrument()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    owners = [make_customer(f"{number}@example.com") for number in range(5)]
+    for owner in owners:
+        place(owner, "buy", "2", now=BOUGHT_AT)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+    pay_some = payments._pay_some
+    paid: list[Any] = []
+
+    def break_off(*arguments: Any) -> None:
+        if len(paid) == 1:
+            raise OperationalError("the server is gone")
+        pay_some(*arguments)
+        paid.append(arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(payments, "_pay_some", break_off)
+        with pytest.raises(OperationalError):
+            due.run(now=noon(date(2026, 3, 4)))
+
+    assert paid
+    assert not Entitlement.objects.exists()
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9800.00")}
+    assert due.run(now=noon(date(2026, 3, 4)))[0].holders == 5
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
+    assert_books_are_right()
 
 
 def test_more_holders_than_are_paid_in_one_trip(monkeypatch):
