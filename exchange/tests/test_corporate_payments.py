@@ -1,8 +1,11 @@
 """Coupons, redemptions and dividends: who gets how much, once, and the ledger to the cent."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from django.utils import timezone
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books
+from banking import books, ledger
 from banking.assets import USD
 from banking.models import JournalEntry
 from banking.tests.parallel import at_once
@@ -32,6 +35,7 @@ from exchange.models import (
 from exchange.tests.market import (
     advance,
     balance,
+    give,
     make_bond,
     make_customer,
     make_instrument,
@@ -236,6 +240,56 @@ def test_a_dividend_is_for_those_who_held_before_the_ex_date_held_shares_include
     assert_books_are_right()
 
 
+def enter_split(instrument: Instrument, new: int, old: int, *, ex_date: date) -> CorporateAction:
+    return CorporateAction.objects.create(
+        id=uuid7(noon(ex_date)),
+        instrument=instrument,
+        kind=ActionKind.SPLIT,
+        ex_date=ex_date,
+        payable_date=ex_date,
+        new_shares=new,
+        old_shares=old,
+        announced_at=noon(ex_date),
+    )
+
+
+@pytest.mark.parametrize(
+    ("split_on", "run_on", "cents"),
+    [
+        (date(2026, 3, 3), [date(2026, 3, 3), date(2026, 3, 9)], 300),  # in time
+        (date(2026, 3, 3), [date(2026, 3, 9)], 300),  # both late: nobody was there
+        (date(2026, 3, 5), [date(2026, 3, 9)], 150),  # after the dividend's ex-date
+        (date(2026, 3, 4), [date(2026, 3, 4), date(2026, 3, 9)], 150),  # on it
+    ],
+)
+def test_a_dividend_is_for_the_shares_that_its_ex_date_knows(split_on, run_on, cents):
+    aapl, alice = make_instrument(), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    place(alice, "buy", "3", now=BOUGHT_AT)
+    enter_split(aapl, 2, 1, ex_date=split_on)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4), payable_date=date(2026, 3, 9))
+
+    for day in run_on:
+        due.run(now=noon(day))
+
+    assert Entitlement.objects.get(action__kind="dividend").cents == cents
+    assert balance(alice, aapl.asset) == (6, 0)
+    assert_books_are_right()
+
+
+def test_a_dividend_counts_a_split_that_was_left_to_the_simulator():
+    aapl, alice = make_instrument(), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    place(alice, "buy", "0.000003", now=BOUGHT_AT)
+    enter_split(aapl, 1, 4, ex_date=date(2026, 3, 3))
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+
+    due.run(now=noon(date(2026, 3, 4)), without=[ActionKind.SPLIT])
+
+    # Nothing will be left of these shares, so nothing is owed on them.
+    assert not Entitlement.objects.exists()
+
+
 def test_a_dividend_of_less_than_a_cent_is_noted_and_pays_nothing():
     aapl = make_instrument()
     alice = make_customer()
@@ -268,16 +322,8 @@ def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_ins
     for symbol in ("AAPL", "MSFT"):
         place(alice, "buy", "2", symbol=symbol, now=BOUGHT_AT)
     day = date(2026, 3, 4)
-    impossible = CorporateAction.objects.create(
-        id=uuid7(BOUGHT_AT),
-        instrument=aapl,
-        kind=ActionKind.SPLIT,
-        ex_date=date(2026, 3, 3),
-        payable_date=date(2026, 3, 3),
-        new_shares=2_000_000_000,  # so many cannot be counted
-        old_shares=1,
-        announced_at=BOUGHT_AT,
-    )
+    # So many cannot be counted.
+    impossible = enter_split(aapl, 2_000_000_000, 1, ex_date=date(2026, 3, 3))
     after, other = [announce_dividend(each, "0.50", ex_date=day) for each in (aapl, msft)]
 
     assert [done.action for done in due.run(now=noon(day))] == [other]
@@ -320,6 +366,38 @@ def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_n
     assert due.run(now=noon(date(2026, 3, 4)))[0].holders == 5
     assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
     assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(monkeypatch):
+    """Both lock all their accounts in the order of the accounts' ids, which is not the owners'."""
+    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 1)
+    monkeypatch.setattr("be.api.transactions.CONFLICTS", frozenset())  # nothing is tried again
+    aapl = make_instrument()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    owners = [make_customer(f"{number}@example.com", dollars="0") for number in range(2)]
+    for owner in reversed(owners):  # who came first has the last account
+        give(owner, USD, "10000")
+        place(owner, "buy", "2", now=BOUGHT_AT)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+    pay_some, one_is_paid = payments._pay_some, Event()
+
+    def pay_slowly(*arguments: Any) -> None:
+        pay_some(*arguments)
+        if not one_is_paid.is_set():
+            one_is_paid.set()
+            time.sleep(0.3)  # the other one comes as far as it can
+
+    def lock_both() -> None:
+        assert one_is_paid.wait(timeout=10)
+        with transaction.atomic():
+            ledger.lock([owner.pk for owner in owners], [USD])
+
+    monkeypatch.setattr(payments, "_pay_some", pay_slowly)
+    calls: list[Callable[[], object]] = [partial(due.run, now=noon(date(2026, 3, 4))), lock_both]
+    at_once(calls)
+
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
 
 
 def test_more_holders_than_are_paid_in_one_trip(monkeypatch):
