@@ -69,6 +69,17 @@ class CorporateActionForm(ActionModelForm):
             raise forms.ValidationError("What a bond pays is announced by itself.")
         return instrument
 
+    def clean(self) -> None:
+        """A split is one moment: it has no days between those who get it and those who don't."""
+        super().clean()
+        given = self.cleaned_data
+        if given.get("kind") != ActionKind.SPLIT:
+            return
+        if given.get("payable_date") != given.get("ex_date"):
+            self.add_error("payable_date", "A split is carried out on its ex-date.")
+        if given.get("new_shares") == given.get("old_shares"):
+            self.add_error("new_shares", "That changes nothing.")
+
 
 class BondInline(LookOnly, BondStackedInline):
     model = Bond
@@ -152,6 +163,13 @@ class CorporateActionAdmin(CorporateActionModelAdmin):
     list_select_related = ("instrument",)
     form = CorporateActionForm
     inlines = (EntitlementInline,)
+
+    def get_object(self, request: HttpRequest, object_id: str, *args: Any) -> Any:
+        """Locked while it is changed, so that it is not carried out meanwhile: see `due`."""
+        found = super().get_object(request, object_id, *args)
+        if found is not None and request.method == "POST":
+            found = self.get_queryset(request).select_for_update(of=("self",)).get(pk=found.pk)
+        return found
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

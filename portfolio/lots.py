@@ -89,9 +89,11 @@ class Trade:
 class Split:
     """All `before` shares of one instrument became `after`, both as they were held in total.
 
-    Raises `ValueError` for what is not finite, nothing before, or less than nothing after.
+    If nothing is left, it counts as a sale for nothing, with this `id`. Raises `ValueError` for
+    what is not finite, nothing before, or less than nothing after.
     """
 
+    id: str
     before: Decimal
     after: Decimal
     at: datetime
@@ -286,11 +288,11 @@ class _Position:
         before it (or after it); if no share is left at all, the cost of everything was lost.
         """
         if split.before != self._quantity:
-            raise OversoldPosition(sale_id="split", quantity=split.before, held=self._quantity)
-        entries = sorted(self._queue, key=lambda entry: abs(entry[1]))
+            raise OversoldPosition(sale_id=split.id, quantity=split.before, held=self._quantity)
         if not split.after:
-            self._lose_all([lot for _, _, lot in entries], split)
+            self.sell(Trade(split.id, "sell", split.before, _NOTHING, split.at))
             return
+        entries = sorted(self._queue, key=lambda entry: abs(entry[1]))
         reached = list(accumulate((lot.quantity_left for _, _, lot in entries), initial=_NOTHING))
         totals = [_part_of(split, total) for total in reached]
         for (_, _, lot), (start, end) in zip(entries, pairwise(totals), strict=True):
@@ -303,22 +305,6 @@ class _Position:
         self._queue = [(self._rank(lot), number, lot) for _, number, lot in kept]
         heapq.heapify(self._queue)
         self._quantity = split.after
-
-    def _lose_all(self, held: Iterable[_OpenLot], split: Split) -> None:
-        self._realized += [
-            RealizedGain(
-                sale_id=lot.trade.id,
-                lot_trade_id=lot.trade.id,
-                quantity=lot.quantity_left,
-                proceeds=_NOTHING,
-                cost_basis=lot.cost_left,
-                acquired_at=lot.trade.at,
-                sold_at=split.at,
-            )
-            for lot in held
-        ]
-        self._queue = []
-        self._quantity = self._cost = _NOTHING
 
     def book(self) -> LotBook:
         """Close the books as they stand."""

@@ -84,7 +84,7 @@ def _change(change: Change, at: datetime) -> Event:
     asset = Asset(change.symbol, change.scale)
     before = asset.amount(change.units)
     if change.kind == ActionKind.SPLIT:
-        return Split(before, asset.amount(change.units_after), at)
+        return Split(str(change.id), before, asset.amount(change.units_after), at)
     return Trade(str(change.id), "sell", before, USD.amount(change.cents), at)
 
 

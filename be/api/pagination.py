@@ -101,19 +101,23 @@ class ComputedNewestFirst(NewestFirst):
         rows: Sequence[Any] = queryset
         self.request, self.base_url = request, request.build_absolute_uri()
         size, cursor = self.get_page_size(request), self.decode_cursor(request)
-        start = self._start(rows, size, cursor)
-        self.page = list(rows[start : start + size])
-        self._later, self._earlier = start > 0, start + size < len(rows)
+        start, end = self._bounds(rows, size, cursor)
+        self.page = list(rows[start:end])
+        self._later, self._earlier = start > 0, end < len(rows)
         return self.page
 
     @staticmethod
-    def _start(rows: Sequence[Any], size: int, cursor: Cursor | None) -> int:
+    def _bounds(rows: Sequence[Any], size: int, cursor: Cursor | None) -> tuple[int, int]:
+        """Where the page begins and where it ends: backwards, before what was seen already."""
         if cursor is None or cursor.position is None:
-            return 0
+            return 0, size
         place = UUID(str(cursor.position))
         if cursor.reverse:
-            return max(sum(UUID(row.id) > place for row in rows) - size, 0)
-        return sum(UUID(row.id) >= place for row in rows)
+            # Where nothing newer is left, the first page comes rather than none.
+            end = sum(UUID(row.id) > place for row in rows) or size
+            return max(end - size, 0), end
+        start = sum(UUID(row.id) >= place for row in rows)
+        return start, start + size
 
     def get_next_link(self) -> str | None:
         return self._link(self.page[-1], reverse=False) if self._earlier and self.page else None

@@ -4,17 +4,22 @@ It may be run as often as one likes, by several at once: an action happens once 
 kind and date, and each holder has one entitlement in it.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
+
 from be.api import transactions
 from be.api.identifiers import uuid7
 from exchange.corporate import payments, splits, terms
 from exchange.market import bonds, calendar, quotes
 from exchange.models import ActionKind, Bond, CorporateAction
+
+logger = logging.getLogger(__name__)
 
 # Orders that were sent before midnight may still be under way shortly after it.
 AFTER_MIDNIGHT = timedelta(minutes=1)
@@ -31,7 +36,8 @@ class Done:
 def run(*, now: datetime, without: Collection[ActionKind] = ()) -> list[Done]:
     """Announce and carry out all that is due by now, in the order of ex-dates.
 
-    What is `without` is left for somebody else.
+    What is `without` is left for somebody else. An action that fails for a reason of its own is
+    logged and left for the next time, with all that come after it in its instrument; others go on.
     """
     today = (now - AFTER_MIDNIGHT).astimezone(calendar.NEW_YORK).date()
     announce(today=today, now=now)
@@ -40,11 +46,20 @@ def run(*, now: datetime, without: Collection[ActionKind] = ()) -> list[Done]:
         .exclude(kind__in=without)
         .select_related("instrument")
     )
-    return [
-        done
-        for action in due.order_by("ex_date", "pk")
-        if (done := _carry_out(action, now)) is not None
-    ]
+    done, stuck = [], set[UUID]()
+    for action in due.order_by("ex_date", "pk"):
+        if action.instrument_id in stuck:
+            continue
+        try:
+            carried_out = _carry_out(action, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("%s %s cannot be carried out: %s", action.pk, action, error)
+            stuck.add(action.instrument_id)
+        else:
+            done += [carried_out] if carried_out else []
+    return done
 
 
 def announce(*, today: date, now: datetime) -> None:

@@ -23,7 +23,8 @@ def before(symbol: str, moment: datetime) -> list[tuple[UUID, int]]:
         .filter(units__gt=0)
         .order_by("account__owner_id")
     )
-    return list(sums)
+    # PostgreSQL adds up integers to a decimal.
+    return [(owner_id, int(units)) for owner_id, units in sums]
 
 
 def now(symbol: str) -> list[tuple[UUID, int]]:

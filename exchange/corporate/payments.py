@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 from uuid import UUID
 
 from banking import ledger
 from banking.assets import USD
-from banking.ledger import Line
+from banking.ledger import Accounts, Line
 from banking.models import EntryKind, HouseAccount
 from be.api import transactions
 from be.api.identifiers import uuid7
@@ -26,7 +27,28 @@ def pay(action: CorporateAction, *, now: datetime) -> int:
     Inside a transaction. Returns how many were paid.
     """
     cutoff = calendar.start_of_day(action.ex_date)
-    return _pay_all(action, holders.before(action.instrument.symbol, cutoff), now)
+    ratio = _late_splits(action, cutoff)
+    held = [
+        (owner_id, units)
+        for owner_id, before in holders.before(action.instrument.symbol, cutoff)
+        if (units := terms.units_after_split(before, ratio))
+    ]
+    return _pay_all(action, held, now)
+
+
+def _late_splits(action: CorporateAction, cutoff: datetime) -> Fraction:
+    """What was one share at the cut-off and ought to have been more (or less) by then.
+
+    A split of an earlier ex-date may have come late, when nobody was there to carry it out; the
+    amount of a dividend is for the shares that its ex-date knows.
+    """
+    late = CorporateAction.objects.filter(
+        instrument=action.instrument, kind=ActionKind.SPLIT, ex_date__lt=action.ex_date
+    ).exclude(carried_out_at__lt=cutoff)
+    ratio = Fraction(1)
+    for new, old in late.values_list("new_shares", "old_shares"):
+        ratio *= Fraction(new or 0, old or 1)
+    return ratio
 
 
 def redeem(action: CorporateAction, *, now: datetime) -> int:
@@ -48,15 +70,18 @@ def _stop_trade(instrument: Instrument) -> None:
 
 
 def _pay_all(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: datetime) -> int:
+    # All at once: batch by batch, accounts would not be locked in the order of their ids.
+    assets = [USD, action.instrument.asset]
+    accounts = ledger.lock([owner for owner, _ in held], assets, roles=[HouseAccount.MARKET])
     for start in range(0, len(held), PAID_AT_ONCE):
-        _pay_some(action, held[start : start + PAID_AT_ONCE], now)
+        _pay_some(action, held[start : start + PAID_AT_ONCE], accounts, now)
     return len(held)
 
 
-def _pay_some(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: datetime) -> None:
-    instrument = action.instrument
-    asset = instrument.asset
-    accounts = ledger.lock([owner for owner, _ in held], [USD, asset], roles=[HouseAccount.MARKET])
+def _pay_some(
+    action: CorporateAction, held: Sequence[tuple[UUID, int]], accounts: Accounts, now: datetime
+) -> None:
+    asset = action.instrument.asset
     repaid = action.kind == ActionKind.REDEMPTION
     given = [_entitlement(action, owner, units, repaid, now) for owner, units in held]
     Entitlement.objects.bulk_create(given)

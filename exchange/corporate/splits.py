@@ -12,16 +12,18 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import DecimalField, F, Value
-from django.db.models.functions import Round
+from django.db.models import BigIntegerField, Case, DecimalField, F, Value, When
+from django.db.models.functions import Greatest, Round
 
 from banking import holds, ledger
+from banking.assets import EXACT, USD
 from banking.ledger import Line
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
 from be.api import statements
 from be.api.formats import decimals
 from be.api.identifiers import uuid7
 from exchange.corporate import holders, terms
+from exchange.market.ticks import increment_at
 from exchange.models import (
     OPEN_STATUSES,
     Candle,
@@ -29,12 +31,13 @@ from exchange.models import (
     Entitlement,
     Instrument,
     Order,
+    OrderFeed,
     OrderStatus,
     Quote,
     Side,
     Simulator,
 )
-from exchange.trading import documents, order_rows, orders, updates
+from exchange.trading import documents, order_rows, orders, requests, updates
 
 REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
@@ -45,6 +48,9 @@ RESTATED = ("quantity", *GRID_PRICES, *FREE_PRICES)
 def split(action: CorporateAction, *, now: datetime) -> int:
     """Carry it out, inside a transaction; returns how many holders got new shares."""
     ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
+    # The model's own state has the old price; it goes on from the quote instead. A round locks this
+    # row before its quotes, too.
+    Simulator.objects.update(state=None)
     quote = (
         Quote.objects.select_for_update(of=("self",))
         .select_related("instrument")
@@ -53,13 +59,11 @@ def split(action: CorporateAction, *, now: datetime) -> int:
     )
     open_orders = _lock_open_orders(action.instrument)
     reserved = _restate_holds(open_orders, ratio)
-    count = _exchange_shares(action, reserved, ratio, now)
+    count = _exchange_shares(action, open_orders, reserved, ratio, now)
     _restate_orders(open_orders, ratio, now)
     if quote is not None:
         _restate_quote(quote, ratio)
     _restate_candles(action.instrument, ratio)
-    # The model's own state has the old price; it goes on from the quote instead.
-    Simulator.objects.update(state=None)
     return count
 
 
@@ -88,32 +92,51 @@ def _restate_holds(open_orders: Sequence[Order], ratio: Fraction) -> Counter[int
 
 
 def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime) -> None:
-    """The rest of each order in new shares; one of which nothing is left is canceled."""
+    """The rest of each order in new shares; one that can't be is canceled."""
     kept, vanished = [], []
     for order in open_orders:
         values = _restated(order, ratio)
-        if 0 in values.values() or values["quantity"] == order.filled_quantity:
+        if _is_possible(order, values):
+            for name, value in values.items():
+                setattr(order, name, value)
+            order.updated_at = now
+            kept.append(order)
+        else:
+            # Its legs, in new shares already, go to work for what it has bought.
+            order.quantity = _storable(values["quantity"]) or order.quantity
             vanished.append(order)
-            continue
-        for name, value in values.items():
-            setattr(order, name, value)
-        order.updated_at = now
-        kept.append(order)
     Order.objects.bulk_update(kept, [*RESTATED, "updated_at"], batch_size=200)
+    _lock_counters(open_orders)
     _tell(kept)
     orders.end(vanished, OrderStatus.CANCELED, reason=REASON, now=now)
 
 
+def _is_possible(order: Order, values: Mapping[str, Decimal | int | None]) -> bool:
+    """Whether something of it is left, at prices that an order may have."""
+    left = order.quantity is None or (_storable(values["quantity"]) or 0) > order.filled_quantity
+    prices = [values[name] for name in (*GRID_PRICES, *FREE_PRICES)]
+    return left and all(price is None or 0 < price <= requests.MAX_PRICE for price in prices)
+
+
+def _storable(units: Decimal | int | None) -> int | None:
+    return int(units) if units is not None and units <= BigIntegerField.MAX_BIGINT else None
+
+
+def _lock_counters(changed: Sequence[Order]) -> None:
+    """All at once and in order: some are counted for the orders that go on, some for the others."""
+    feeds = OrderFeed.objects.filter(owner__in={order.owner_id for order in changed})
+    list(feeds.select_for_update().order_by("owner_id").values_list("pk"))
+
+
 def _restated(order: Order, ratio: Fraction) -> dict[str, Decimal | int | None]:
     """What of an order is counted in shares or dollars a share, as it is after the split."""
-    increment, buys = order.instrument.price_increment, order.side == Side.BUY
     values: dict[str, Decimal | int | None] = {name: getattr(order, name) for name in RESTATED}
     if order.quantity is not None:
         left = terms.units_after_split(order.remaining_quantity, ratio)
         values["quantity"] = order.filled_quantity + left
     for name in GRID_PRICES:
         if (price := getattr(order, name)) is not None:
-            values[name] = terms.order_price_after_split(price, ratio, increment, buys=buys)
+            values[name] = _on_grid(price, ratio, order.instrument, down=order.side == Side.BUY)
     for name in FREE_PRICES:
         if (price := getattr(order, name)) is not None:
             values[name] = terms.price_after_split(price, ratio)
@@ -142,12 +165,18 @@ def _update(order: Order) -> documents.Document:
 
 
 def _exchange_shares(
-    action: CorporateAction, reserved: Mapping[int, int], ratio: Fraction, now: datetime
+    action: CorporateAction,
+    open_orders: Sequence[Order],
+    reserved: Mapping[int, int],
+    ratio: Fraction,
+    now: datetime,
 ) -> int:
     """Give every holder new shares for old; the market takes the one and gives the other."""
     asset = action.instrument.asset
     owners = [owner_id for owner_id, _ in holders.now(asset.code)]
-    accounts = ledger.lock(owners, [asset], roles=[HouseAccount.MARKET])
+    # With the money of orders that may be canceled: all accounts are locked before the counters.
+    everyone = {*owners, *(order.owner_id for order in open_orders)}
+    accounts = ledger.lock(everyone, [USD, asset], roles=[HouseAccount.MARKET])
     market = accounts[HouseAccount.MARKET, asset.code]
     given: list[Entitlement] = []
     with ledger.journal(now) as entries:
@@ -197,12 +226,21 @@ def _lines(account: LedgerAccount, units_after: int, held_after: int) -> list[Li
 # Prices -----------------------------------------------------------------------------------------
 
 
+def _on_grid(price: Decimal, ratio: Fraction, instrument: Instrument, *, down: bool) -> Decimal:
+    return terms.order_price_after_split(
+        price, ratio, instrument.price_increment, instrument.asset_class, buys=down
+    )
+
+
+def _least(instrument: Instrument) -> Decimal:
+    return increment_at(0, instrument.price_increment, instrument.asset_class)
+
+
 def _restate_quote(quote: Quote, ratio: Fraction) -> None:
-    increment = quote.instrument.price_increment
+    instrument = quote.instrument
     for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
-        down = name != "ask"
-        new = terms.order_price_after_split(getattr(quote, name), ratio, increment, buys=down)
-        setattr(quote, name, max(new, increment))
+        new = _on_grid(getattr(quote, name), ratio, instrument, down=name != "ask")
+        setattr(quote, name, max(new, _least(instrument)))
     for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
         setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))
     quote.save()
@@ -211,9 +249,26 @@ def _restate_quote(quote: Quote, ratio: Fraction) -> None:
 def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:
     """History is shown in today's shares, as charts do: else a split would look like a crash."""
     new, old = ratio.numerator, ratio.denominator
-    factor = Value(Decimal(old) / Decimal(new), DecimalField(max_digits=30, decimal_places=20))
-    places = decimals(instrument.price_increment)
     prices = {
-        name: Round(F(name) * factor, precision=places) for name in ("open", "high", "low", "close")
+        name: _candle_price(name, instrument, ratio) for name in ("open", "high", "low", "close")
     }
-    Candle.objects.filter(instrument=instrument).update(**prices, volume=F("volume") * new / old)
+    # Whole parts and rests apart, so that nothing is larger on the way than the result.
+    volume = F("volume") / old * new + F("volume") % old * new / old
+    Candle.objects.filter(instrument=instrument).update(**prices, volume=volume)
+
+
+def _candle_price(name: str, instrument: Instrument, ratio: Fraction) -> Case:
+    """On the grid at the new price, to the nearest increment, and never zero."""
+    new, old = Decimal(ratio.numerator), Decimal(ratio.denominator)
+    usual, least = instrument.price_increment, _least(instrument)
+    exact = F(name) * _decimal(EXACT.divide(old, new))
+    rounded = Greatest(Round(exact, precision=decimals(least)), _decimal(least))
+    return Case(
+        # What was below this is below a dollar now.
+        When(**{f"{name}__lt": _decimal(EXACT.divide(new, old))}, then=rounded),
+        default=Round(exact, precision=decimals(usual)),
+    )
+
+
+def _decimal(value: Decimal) -> Value:
+    return Value(value, DecimalField(max_digits=40, decimal_places=20))

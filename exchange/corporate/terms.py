@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from banking.assets import EXACT, USD, Asset
 from exchange.market import calendar
+from exchange.market.ticks import increment_at
 
 
 def paid_cents(asset: Asset, units: int, amount: Decimal, divisor: Decimal) -> int:
@@ -29,13 +30,15 @@ def price_after_split(price: Decimal, ratio: Fraction) -> Decimal:
 
 
 def order_price_after_split(
-    price: Decimal, ratio: Fraction, increment: Decimal, *, buys: bool
+    price: Decimal, ratio: Fraction, increment: Decimal, asset_class: str, *, buys: bool
 ) -> Decimal:
     """An order's price for new shares, on the grid: a buy's rounded down, a sell's up.
 
-    So what was held for a buy covers it. It can be zero, where the old price was close to it.
+    So what was held for a buy covers it. `increment` is the instrument's usual one; the grid is the
+    one at the new price. It can be zero, where the old price was close to it.
     """
     exact = EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), ratio.numerator)
+    increment = increment_at(exact, increment, asset_class)
     rounding = ROUND_FLOOR if buys else ROUND_CEILING
     increments = EXACT.divide(exact, increment).to_integral_value(rounding, EXACT)
     return EXACT.multiply(increments, increment)

@@ -1,7 +1,7 @@
 """Market alerts that the simulator sends: large moves, and what a scenario tells."""
 
 from collections import deque
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -49,6 +49,11 @@ class LargeMoves:
                     seen.clear()
             seen.append(_Price(round_.at, tick.price))
         return alerts
+
+    def forget(self, symbols: Iterable[str]) -> None:
+        """Prices before now are of other shares, which a split has taken away."""
+        for symbol in symbols:
+            self._seen.pop(symbol, None)
 
 
 def _large_move(symbol: str, percent: Decimal, large: Decimal, at: datetime) -> dict[str, Any]:

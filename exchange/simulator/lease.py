@@ -43,12 +43,6 @@ def acquire(holder: str, *, now: datetime) -> Simulator:
     return simulator
 
 
-def is_held(*, now: datetime) -> bool:
-    """Whether a simulator is at work."""
-    held = Simulator.objects.filter(name=SIMULATOR, lease_until__gte=now).exclude(holder="")
-    return held.exists()
-
-
 def _died_here(holder: str) -> bool:
     """Whether the holder was a process of this machine that is no more, killed without a word."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")

@@ -102,6 +102,7 @@ class Runner:
         self._report = report
         self._pending: Round | None = None
         self._minute: datetime | None = None
+        self._since: datetime | None = None
         self._moves = alerts.LargeMoves(listed)
         self._stop_after_replay = stop_after_replay
         self.progress = Progress()
@@ -150,22 +151,26 @@ class Runner:
         self._report(self.progress)
 
     def _carry_out_actions(self, now: datetime) -> None:
-        """Once a minute: coupons, dividends and splits that are due.
-
-        The model goes on from the prices that a split has left.
-        """
+        """Once a minute: coupons, dividends and splits that are due."""
         minute = now.replace(second=0, microsecond=0)
         if minute == self._minute or self._pending is not None:
             return
-        self._minute = minute
-        split = [
-            done.action.instrument_id
-            for done in due.run(now=now)
-            if done.action.kind == ActionKind.SPLIT
-        ]
-        if split:
-            quotes = Quote.objects.filter(pk__in=split)
-            self._source.adopt(dict(quotes.values_list("instrument__symbol", "price")))
+        # What was interrupted is gone on with before any other round.
+        self._since = min(self._since or now, now)
+        due.run(now=now)
+        self._follow_splits(self._since)
+        self._since, self._minute = None, minute
+
+    def _follow_splits(self, since: datetime) -> None:
+        """The model goes on from the prices that splits have left."""
+        split = Quote.objects.filter(
+            instrument__corporate_actions__kind=ActionKind.SPLIT,
+            instrument__corporate_actions__carried_out_at__gte=since,
+        )
+        prices = dict(split.values_list("instrument__symbol", "price"))
+        if prices:
+            self._source.adopt(prices)
+            self._moves.forget(prices)
 
     def _direct(self, now: datetime) -> None:
         """Carry out the scenario's halts, resumptions and alerts that are due."""

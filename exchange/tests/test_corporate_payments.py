@@ -1,23 +1,27 @@
 """Coupons, redemptions and dividends: who gets how much, once, and the ledger to the cent."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from threading import Event
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books
+from banking import books, ledger
 from banking.assets import USD
 from banking.models import JournalEntry
 from banking.tests.parallel import at_once
 from be.api.identifiers import uuid7
-from exchange.corporate import due, holders, terms
+from exchange.corporate import due, holders, payments, terms
 from exchange.market import calendar, quotes
 from exchange.models import (
     ActionKind,
@@ -31,6 +35,7 @@ from exchange.models import (
 from exchange.tests.market import (
     advance,
     balance,
+    give,
     make_bond,
     make_customer,
     make_instrument,
@@ -235,6 +240,56 @@ def test_a_dividend_is_for_those_who_held_before_the_ex_date_held_shares_include
     assert_books_are_right()
 
 
+def enter_split(instrument: Instrument, new: int, old: int, *, ex_date: date) -> CorporateAction:
+    return CorporateAction.objects.create(
+        id=uuid7(noon(ex_date)),
+        instrument=instrument,
+        kind=ActionKind.SPLIT,
+        ex_date=ex_date,
+        payable_date=ex_date,
+        new_shares=new,
+        old_shares=old,
+        announced_at=noon(ex_date),
+    )
+
+
+@pytest.mark.parametrize(
+    ("split_on", "run_on", "cents"),
+    [
+        (date(2026, 3, 3), [date(2026, 3, 3), date(2026, 3, 9)], 300),  # in time
+        (date(2026, 3, 3), [date(2026, 3, 9)], 300),  # both late: nobody was there
+        (date(2026, 3, 5), [date(2026, 3, 9)], 150),  # after the dividend's ex-date
+        (date(2026, 3, 4), [date(2026, 3, 4), date(2026, 3, 9)], 150),  # on it
+    ],
+)
+def test_a_dividend_is_for_the_shares_that_its_ex_date_knows(split_on, run_on, cents):
+    aapl, alice = make_instrument(), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    place(alice, "buy", "3", now=BOUGHT_AT)
+    enter_split(aapl, 2, 1, ex_date=split_on)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4), payable_date=date(2026, 3, 9))
+
+    for day in run_on:
+        due.run(now=noon(day))
+
+    assert Entitlement.objects.get(action__kind="dividend").cents == cents
+    assert balance(alice, aapl.asset) == (6, 0)
+    assert_books_are_right()
+
+
+def test_a_dividend_counts_a_split_that_was_left_to_the_simulator():
+    aapl, alice = make_instrument(), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    place(alice, "buy", "0.000003", now=BOUGHT_AT)
+    enter_split(aapl, 1, 4, ex_date=date(2026, 3, 3))
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+
+    due.run(now=noon(date(2026, 3, 4)), without=[ActionKind.SPLIT])
+
+    # Nothing will be left of these shares, so nothing is owed on them.
+    assert not Entitlement.objects.exists()
+
+
 def test_a_dividend_of_less_than_a_cent_is_noted_and_pays_nothing():
     aapl = make_instrument()
     alice = make_customer()
@@ -258,6 +313,91 @@ def test_nothing_is_paid_in_the_first_minute_of_a_day():
 
     assert due.run(now=midnight + timedelta(seconds=59)) == []
     assert len(due.run(now=midnight + timedelta(seconds=60))) == 1
+
+
+def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_instrument(caplog):
+    aapl, msft, alice = make_instrument(), make_instrument("MSFT"), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    requote(msft, "99.98", "100.00", BOUGHT_AT)
+    for symbol in ("AAPL", "MSFT"):
+        place(alice, "buy", "2", symbol=symbol, now=BOUGHT_AT)
+    day = date(2026, 3, 4)
+    # So many cannot be counted.
+    impossible = enter_split(aapl, 2_000_000_000, 1, ex_date=date(2026, 3, 3))
+    after, other = [announce_dividend(each, "0.50", ex_date=day) for each in (aapl, msft)]
+
+    assert [done.action for done in due.run(now=noon(day))] == [other]
+
+    assert f"{impossible.pk}" in caplog.text
+    assert balance(alice) == (Decimal("9601.00"), 0)
+    assert balance(alice, aapl.asset) == (2, 0)
+    impossible.delete()
+    assert [done.action for done in due.run(now=noon(day))] == [after]
+    assert_books_are_right()
+
+
+def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_next_time(
+    monkeypatch,
+):
+    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 2)
+    aapl = make_instrument()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    owners = [make_customer(f"{number}@example.com") for number in range(5)]
+    for owner in owners:
+        place(owner, "buy", "2", now=BOUGHT_AT)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+    pay_some = payments._pay_some
+    paid: list[Any] = []
+
+    def break_off(*arguments: Any) -> None:
+        if len(paid) == 1:
+            raise OperationalError("the server is gone")
+        pay_some(*arguments)
+        paid.append(arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(payments, "_pay_some", break_off)
+        with pytest.raises(OperationalError):
+            due.run(now=noon(date(2026, 3, 4)))
+
+    assert paid
+    assert not Entitlement.objects.exists()
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9800.00")}
+    assert due.run(now=noon(date(2026, 3, 4)))[0].holders == 5
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
+    assert_books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(monkeypatch):
+    """Both lock all their accounts in the order of the accounts' ids, which is not the owners'."""
+    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 1)
+    monkeypatch.setattr("be.api.transactions.CONFLICTS", frozenset())  # nothing is tried again
+    aapl = make_instrument()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    owners = [make_customer(f"{number}@example.com", dollars="0") for number in range(2)]
+    for owner in reversed(owners):  # who came first has the last account
+        give(owner, USD, "10000")
+        place(owner, "buy", "2", now=BOUGHT_AT)
+    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+    pay_some, one_is_paid = payments._pay_some, Event()
+
+    def pay_slowly(*arguments: Any) -> None:
+        pay_some(*arguments)
+        if not one_is_paid.is_set():
+            one_is_paid.set()
+            time.sleep(0.3)  # the other one comes as far as it can
+
+    def lock_both() -> None:
+        assert one_is_paid.wait(timeout=10)
+        with transaction.atomic():
+            ledger.lock([owner.pk for owner in owners], [USD])
+
+    monkeypatch.setattr(payments, "_pay_some", pay_slowly)
+    calls: list[Callable[[], object]] = [partial(due.run, now=noon(date(2026, 3, 4))), lock_both]
+    at_once(calls)
+
+    assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
 
 
 def test_more_holders_than_are_paid_in_one_trip(monkeypatch):
@@ -403,29 +543,128 @@ def test_an_administrator_enters_a_dividend_and_may_not_change_it_afterwards():
     assert USD.amount(Entitlement.objects.get().cents) == Decimal("0.50")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"amount": ""}, "corporate_action_amount_or_ratio"),
-        ({"kind": "split"}, "corporate_action_amount_or_ratio"),
-        ({"kind": "coupon"}, "Select a valid choice"),
-        ({"payable_date": "2026-03-03"}, "corporate_action_pays_after_ex_date"),
-    ],
-)
-def test_an_administrator_cannot_enter_nonsense(changes, message):
-    aapl = make_instrument()
-    form = {
-        "instrument": str(aapl.pk),
+ACTIONS = "/admin/exchange/corporateaction/"
+
+
+def filled_in(instrument: Instrument, **changes: str) -> dict[str, str]:
+    """The administrator's form for a dividend, but for these changes."""
+    return {
+        "instrument": str(instrument.pk),
         "kind": "dividend",
         "ex_date": "2026-03-04",
         "payable_date": "2026-03-04",
         "amount": "0.25",
-        **{f"entitlements-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")},
+        "entitlements-TOTAL_FORMS": "0",
+        "entitlements-INITIAL_FORMS": "0",
         **changes,
     }
 
-    answer = administrator().post("/admin/exchange/corporateaction/add/", form)
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"amount": ""}, "corporate_action_amount_or_ratio"),
+        ({"amount": "-1"}, "corporate_action_amount_or_ratio"),
+        ({"kind": "split", "new_shares": "2"}, "corporate_action_amount_or_ratio"),
+        ({"kind": "coupon"}, "Select a valid choice"),
+        ({"payable_date": "2026-03-03"}, "corporate_action_pays_after_ex_date"),
+        (
+            {"kind": "split", "amount": "", "new_shares": "3", "old_shares": "3"},
+            "That changes nothing.",
+        ),
+        (
+            {
+                "kind": "split",
+                "amount": "",
+                "new_shares": "2",
+                "old_shares": "1",
+                "payable_date": "2026-03-05",
+            },
+            "A split is carried out on its ex-date.",
+        ),
+        (
+            {"kind": "split", "amount": "", "new_shares": "0", "old_shares": "1"},
+            "corporate_action_amount_or_ratio",
+        ),
+    ],
+)
+def test_an_administrator_cannot_enter_nonsense(changes, message):
+    form = filled_in(make_instrument(), **changes)
+
+    answer = administrator().post(f"{ACTIONS}add/", form)
 
     assert answer.status_code == 200
     assert message in answer.content.decode()
     assert not CorporateAction.objects.exists()
+
+
+def test_what_a_bond_pays_is_not_for_an_administrator_to_enter():
+    answer = administrator().post(f"{ACTIONS}add/", filled_in(make_bond()))
+
+    assert "announced by itself" in answer.content.decode()
+    assert not CorporateAction.objects.exists()
+
+
+def test_one_of_a_kind_and_date_is_enough():
+    admin, form = administrator(), filled_in(make_instrument())
+    assert admin.post(f"{ACTIONS}add/", form).status_code == 302
+
+    answer = admin.post(f"{ACTIONS}add/", {**form, "amount": "0.50"})
+
+    assert answer.status_code == 200
+    assert CorporateAction.objects.get().amount == Decimal("0.25")
+
+
+def test_an_action_may_be_changed_or_deleted_until_it_is_carried_out():
+    aapl, admin = make_instrument(), administrator()
+    form = filled_in(
+        aapl, kind="split", amount="", new_shares="2", old_shares="1", ex_date="2026-03-04"
+    )
+    admin.post(f"{ACTIONS}add/", form)
+    action = CorporateAction.objects.get()
+    page = f"{ACTIONS}{action.pk}/"
+
+    assert admin.post(f"{page}change/", {**form, "new_shares": "3"}).status_code == 302
+    action.refresh_from_db()
+    assert action.new_shares == 3
+    assert admin.get(f"{page}change/").status_code == 200
+    assert admin.get(f"{ACTIONS}{uuid7(BOUGHT_AT)}/change/").status_code == 302
+
+    assert len(due.run(now=noon(date(2026, 3, 4)))) == 1  # nobody holds any
+    assert admin.post(f"{page}change/", form).status_code == 403
+    assert admin.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+    selected = {"action": "delete_selected", "_selected_action": [str(action.pk)], "post": "yes"}
+    assert admin.post(ACTIONS, selected).status_code == 403
+    assert CorporateAction.objects.filter(new_shares=3).exists()
+
+    late = announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 5))
+    assert admin.post(f"{ACTIONS}{late.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert CorporateAction.objects.get() == action
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_being_carried_out_cannot_be_changed_meanwhile(monkeypatch):
+    aapl, alice = make_instrument(), make_customer()
+    requote(aapl, "99.98", "100.00", BOUGHT_AT)
+    place(alice, "buy", "2", now=BOUGHT_AT)
+    action = announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 4))
+    admin, begun = administrator(), Event()
+
+    def pay_slowly(action: CorporateAction, *, now: datetime) -> int:
+        begun.set()
+        time.sleep(0.3)  # the administrator comes as far as he can
+        return payments.pay(action, now=now)
+
+    def change() -> int:
+        assert begun.wait(timeout=10)
+        form = filled_in(aapl, amount="9.99")
+        return admin.post(f"{ACTIONS}{action.pk}/change/", form).status_code
+
+    monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, pay_slowly)
+    calls: list[Callable[[], object]] = [partial(due.run, now=noon(date(2026, 3, 4))), change]
+    answers = at_once(calls)
+
+    assert answers[1] == 403
+    action.refresh_from_db()
+    assert (action.carried_out_at, action.amount) == (noon(date(2026, 3, 4)), Decimal("0.25"))
+    assert balance(alice)[0] == Decimal("9800.50")

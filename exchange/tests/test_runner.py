@@ -15,6 +15,7 @@ from rich.console import Console
 
 from be.api.identifiers import uuid7
 from exchange import engine
+from exchange.corporate import due
 from exchange.market import candles, hours
 from exchange.models import (
     SIMULATOR,
@@ -115,6 +116,75 @@ def test_after_a_split_the_model_goes_on_in_new_shares(listed):
     assert Quote.objects.get(pk=listed["AAPL"].pk).price == pytest.approx(
         after, rel=Decimal("0.02")
     )
+
+
+def test_a_split_is_followed_also_when_what_comes_after_it_is_interrupted(listed, monkeypatch):
+    """The database goes away between the split and a dividend."""
+    clock = Clock()
+    runner = make_runner(clock=clock)
+    runner.make_round()
+    before = Quote.objects.get(pk=listed["AAPL"].pk).price
+    enter_split()
+    dividend = CorporateAction.objects.create(
+        id=uuid7(NOW + timedelta(seconds=1)),
+        instrument=listed["AAPL"],
+        kind=ActionKind.DIVIDEND,
+        ex_date=NOW.date(),
+        payable_date=NOW.date(),
+        amount=Decimal(1),
+        announced_at=NOW,
+    )
+    clock.at += timedelta(minutes=1)
+    pay = due._HOW[ActionKind.DIVIDEND]
+
+    def fail_once(*_: Any, **__: Any) -> int:
+        monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, pay)
+        raise OperationalError("gone")
+
+    monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, fail_once)
+    with pytest.raises(OperationalError):
+        runner.make_round()
+
+    runner.make_round()
+
+    after = Quote.objects.get(pk=listed["AAPL"].pk).price
+    assert after == pytest.approx(before / 4, rel=Decimal("0.02"))
+    dividend.refresh_from_db()
+    assert dividend.carried_out_at is not None
+
+
+def test_a_split_is_no_large_move(listed, monkeypatch):
+    sent: list[Any] = []
+    monkeypatch.setattr("exchange.streaming.publish.alert", sent.append)
+    clock = Clock()
+    runner = make_runner(clock=clock)
+    runner.make_round()
+    enter_split()
+    clock.at += timedelta(minutes=1)
+
+    runner.make_round()
+    runner.make_round()
+
+    assert Quote.objects.get(pk=listed["AAPL"].pk).price < SPECS[0].start_price / 2
+    assert sent == []
+
+
+def test_no_simulator_begins_while_the_command_carries_out_splits(listed, monkeypatch):
+    enter_split()
+    refused = []
+
+    def run(**arguments: Any) -> list[due.Done]:
+        with pytest.raises(lease.LeaseTaken) as refusal:
+            lease.acquire("me", now=arguments["now"])
+        refused.append(refusal)
+        return []
+
+    monkeypatch.setattr("exchange.corporate.due.run", run)
+
+    call_command("run_corporate_actions")
+
+    assert len(refused) == 1
+    lease.acquire("me", now=NOW)
 
 
 def test_the_command_leaves_splits_to_a_simulator_that_is_running(listed, capsys):

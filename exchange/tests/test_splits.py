@@ -89,8 +89,8 @@ def assert_books_are_right() -> None:
     assert [*books.check(), *reconciliation.check()] == []
 
 
-def gtc(user: User, side: str, quantity: str, limit: str) -> Order:
-    return place(user, side, quantity, limit=limit, time_in_force="gtc")
+def gtc(user: User, side: str, quantity: str, limit: str, *, symbol: str = "AAPL") -> Order:
+    return place(user, side, quantity, symbol=symbol, limit=limit, time_in_force="gtc")
 
 
 def test_holders_get_new_shares_for_old_and_the_market_quotes_them(aapl, alice):
@@ -229,6 +229,121 @@ def test_two_exits_that_share_a_hold_share_it_in_new_shares(aapl, alice):
     assert_books_are_right()
 
 
+def bracket(user: User, quantity: str, limit: str, *, profit: str, loss: str) -> Order:
+    return place(
+        user,
+        "buy",
+        quantity,
+        limit=limit,
+        time_in_force="gtc",
+        order_class=OrderClass.BRACKET,
+        take_profit=TakeProfit(Decimal(profit)),
+        stop_loss=StopLoss(Decimal(loss)),
+    )
+
+
+def sell_to_the_best(user: User, quantity: str) -> None:
+    place(user, "buy", quantity)
+    place(user, "sell", quantity)
+
+
+def test_an_entry_of_which_nothing_is_left_to_buy_ends_and_its_legs_sell_what_is_there(aapl, alice):
+    entry = bracket(alice, "0.000120", "199.99", profit="300.00", loss="120.00")
+    sell_to_the_best(make_customer("bob@example.com"), "0.000050")
+    assert shares(alice, aapl) == (Decimal("0.000050"), 0)
+
+    split(aapl, 1, 100)
+
+    entry.refresh_from_db()
+    assert (entry.status, entry.reject_reason) == ("canceled", "split")
+    # Of what was bought nothing is left either.
+    assert set(Order.objects.filter(parent=entry).values_list("status", flat=True)) == {"canceled"}
+    assert shares(alice, aapl) == (0, 0)
+    assert balance(alice)[1] == 0
+    assert_books_are_right()
+
+
+def test_an_entry_whose_limit_vanishes_leaves_its_legs_what_it_bought_in_new_shares(alice):
+    coin = make_instrument("AAPL", "crypto")
+    set_quote(coin, "0.01", "0.03", size="1000000")
+    place(alice, "buy", "100")  # the owner's other coins are no concern of the legs
+    entry = bracket(alice, "10", "0.02", profit="1.00", loss="0.01")
+    sell_to_the_best(make_customer("bob@example.com"), "4")
+
+    split(coin, 4, 1)
+
+    entry.refresh_from_db()
+    assert (entry.status, entry.reject_reason) == ("canceled", "split")
+    legs = Order.objects.filter(parent=entry)
+    assert {(leg.status, leg.quantity) for leg in legs} == {("accepted", 16 * 10**8)}
+    assert shares(alice, coin) == (400, 16)
+    assert_books_are_right()
+
+
+def test_an_order_at_a_price_that_no_order_may_have_is_canceled_and_stops_nothing(aapl, alice):
+    place(alice, "buy", "2")
+    dear, fair = gtc(alice, "sell", "1", "10000000"), gtc(alice, "sell", "1", "300.00")
+
+    split(aapl, 1, 1000)
+
+    dear.refresh_from_db()
+    fair.refresh_from_db()
+    assert (dear.status, dear.reject_reason) == ("canceled", "split")
+    assert (fair.status, fair.limit_price) == ("new", 300_000)
+    assert shares(alice, aapl) == (Decimal("0.001"), Decimal("0.001"))
+    assert_books_are_right()
+
+
+def test_an_order_of_more_units_than_can_be_stored_is_canceled_and_stops_nothing():
+    coin, alice = make_instrument("ADA-USD", "crypto"), make_customer(dollars="2000000000")
+    set_quote(coin, "2000.00", "2000.01", size="1")
+    large = gtc(alice, "buy", "100000000", "10.00", symbol=coin.symbol)
+
+    split(coin, 1000, 1)
+
+    large.refresh_from_db()
+    assert (large.status, large.reject_reason) == ("canceled", "split")
+    assert balance(alice)[1] == 0
+    assert_books_are_right()
+
+
+def test_below_a_dollar_the_grid_is_finer(alice):
+    cheap = make_instrument()
+    set_quote(cheap, "1.50", "1.51", size="1000")
+    candles.record([candles.Trade(cheap.pk, NOW, Decimal("1.51"), 1_000_000)])
+    order = gtc(alice, "buy", "1", "1.49")
+
+    split(cheap, 4, 1)
+
+    quote = Quote.objects.get()
+    order.refresh_from_db()
+    assert (quote.bid, quote.ask) == (Decimal("0.375"), Decimal("0.3775"))
+    assert order.limit_price == Decimal("0.3725")
+    assert set(Candle.objects.values_list("close", flat=True)) == {Decimal("0.3775")}
+
+
+def test_what_would_be_worth_less_than_an_increment_keeps_a_price():
+    aapl = make_instrument()
+    set_quote(aapl, "1.00", "1.01", size="1")
+    candles.record([candles.Trade(aapl.pk, NOW, Decimal("1.01"), 7)])
+
+    split(aapl, 10**6, 1)
+
+    quote = Quote.objects.get()
+    assert quote.bid == quote.ask == quote.price == Decimal("0.0001")
+    candle = Candle.objects.filter(interval=Interval.ONE_DAY).get()
+    assert (candle.low, candle.close) == (Decimal("0.0001"), Decimal("0.0001"))
+
+
+@pytest.mark.parametrize(("new", "old", "volume"), [(10_001, 10_000, 10**15), (3, 2, 7)])
+def test_volumes_of_candles_are_exact_however_large(aapl, new, old, volume):
+    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.01"), volume)])
+
+    split(aapl, new, old)
+
+    assert set(Candle.objects.values_list("volume", flat=True)) == {volume * new // old}
+
+
 def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
     place(alice, "buy", "2")
     trailing = place(
@@ -265,7 +380,7 @@ def test_an_order_of_which_nothing_is_left_is_canceled(aapl, alice):
 
 
 def test_a_limit_that_becomes_less_than_an_increment_is_canceled(aapl, alice):
-    cheap = gtc(alice, "buy", "1", "0.01")
+    cheap = gtc(alice, "buy", "1", "0.0001")
 
     split(aapl, 2, 1)
 
@@ -373,7 +488,7 @@ def test_what_holds_reserve_is_never_more_than_what_there_is(units, parts, new, 
 )
 def test_what_was_held_for_a_buy_covers_it_after_a_split(quantity, cents, new, old):
     ratio, price = Fraction(new, old), Decimal(cents) / 100
-    new_price = terms.order_price_after_split(price, ratio, Decimal("0.01"), buys=True)
+    new_price = terms.order_price_after_split(price, ratio, Decimal("0.01"), "stock", buys=True)
 
     assert Fraction(new_price) * terms.units_after_split(quantity, ratio) <= (
         Fraction(price) * quantity

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from authentication.tests.api_client import signed_in_client
 from be.api.identifiers import uuid7
 from exchange.corporate import due
-from exchange.models import ActionKind, CorporateAction, Instrument
+from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio import lots, splits
 from portfolio.lots import LotMethod, Split, Trade
@@ -123,12 +123,27 @@ def test_a_redemption_is_a_sale_at_par_and_a_coupon_is_a_gain():
     assert D(holdings["totals"]["equity"]) == D(holdings["totals"]["cash"])
 
 
+@pytest.mark.django_db
+def test_a_holding_of_which_a_split_leaves_nothing_is_one_sale_in_the_list():
+    aapl = make_instrument()
+    alice = open_account("alice@example.com", deposits="10000", at=START)
+    buy(alice, aapl, "0.000001", "100.00", at=START + HOUR)
+    buy(alice, aapl, "0.000001", "100.00", at=START + 2 * HOUR)
+    split(aapl, 1, 10, NOW)
+
+    (sale,) = get(alice, "realized/")["results"]
+
+    assert sale["id"] == str(Entitlement.objects.get().pk)
+    assert (sale["quantity"], sale["proceeds"], sale["gain"]) == ("0.000002", "0.00", "-0.02")
+    assert get(alice, "lots/")["results"] == get(alice, "holdings/")["results"] == []
+
+
 def trade(number: int, side: Any, quantity: str, amount: str) -> Trade:
     return Trade(str(number), side, D(quantity), D(amount), NOW + timedelta(minutes=number))
 
 
 def a_split(number: int, before: str, after: str) -> Split:
-    return Split(D(before), D(after), NOW + timedelta(minutes=number))
+    return Split(str(number), D(before), D(after), NOW + timedelta(minutes=number))
 
 
 @pytest.mark.parametrize("method", LotMethod)
@@ -172,16 +187,24 @@ def test_a_lot_too_small_for_a_new_share_leaves_its_cost_to_its_neighbour():
     assert (lot.quantity, lot.cost_basis) == (D("0.000001"), D("0.70"))
 
 
-def test_shares_of_which_nothing_is_left_are_a_loss_of_their_cost():
+@pytest.mark.parametrize("method", LotMethod)
+def test_shares_of_which_nothing_is_left_are_sold_for_nothing(method):
     history: list[lots.Event] = [
-        trade(1, "buy", "0.000003", "0.30"),
-        a_split(2, "0.000003", "0.000000"),
+        trade(1, "buy", "0.000001", "0.10"),
+        trade(2, "buy", "0.000001", "0.30"),
+        trade(3, "buy", "0.000001", "0.50"),
+        trade(4, "sell", "0.000001", "0.70"),
+        a_split(5, "0.000002", "0.000000"),
     ]
 
-    book = lots.match_lots(history, method=LotMethod.FIFO)
+    book = lots.match_lots(history, method=method)
 
     assert book.open == ()
-    assert book.realized_pnl == D("-0.30")
+    assert [part.sale_id for part in book.realized] == ["4", "5", "5"]
+    assert book.realized[-1].sold_at == NOW + timedelta(minutes=5)
+    # All that was ever paid is the cost of something that was sold.
+    assert sum(part.cost_basis for part in book.realized) == D("0.90")
+    assert book.realized_pnl == D("-0.20")
 
 
 def test_a_split_of_other_shares_than_are_held_is_an_incomplete_history():
@@ -192,7 +215,7 @@ def test_a_split_of_other_shares_than_are_held_is_an_incomplete_history():
 @pytest.mark.parametrize(("before", "after"), [("0", "1"), ("1", "-1"), ("NaN", "1")])
 def test_a_split_is_of_something_into_something(before, after):
     with pytest.raises(ValueError, match="split"):
-        Split(D(before), D(after), NOW)
+        Split("1", D(before), D(after), NOW)
 
 
 @given(

@@ -18,9 +18,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        # A simulator has to know of a split, to quote in new shares from then on.
-        busy = lease.is_held(now=now)
-        done = due.run(now=now, without=[ActionKind.SPLIT] if busy else [])
+        holder = lease.new_holder()
+        # A simulator has to know of a split, to quote in new shares from then on: either it carries
+        # it out, or it does not begin before this is done.
+        try:
+            lease.acquire(holder, now=now)
+            busy = False
+        except lease.LeaseTaken:
+            busy = True
+        try:
+            done = due.run(now=now, without=[ActionKind.SPLIT] if busy else [])
+        finally:
+            lease.release(holder)
         for each in done:
             self.stdout.write(
                 f"{each.action.instrument.symbol}: {each.action.kind} of "
