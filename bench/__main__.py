@@ -30,6 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _run({"VAR_DIR": folder}, "bench.trading", *RESTING)
         _run({"VAR_DIR": f"{folder}/market"}, "bench.simulation")
+        _run({"VAR_DIR": f"{folder}/history"}, "bench.history")
     if url:
         with tempfile.TemporaryDirectory() as folder, http.database(url) as own:
             _run(
@@ -37,6 +38,8 @@ def main() -> None:
                 "bench.trading",
                 *RESTING,
             )
+        with tempfile.TemporaryDirectory() as folder, http.database(url) as own:
+            _run({"VAR_DIR": folder, "DATABASE_URL": own, "REDIS_URL": redis}, "bench.history")
     http.run(write)
     streaming.run(write)
 

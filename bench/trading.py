@@ -88,7 +88,7 @@ def _orders(now: datetime, postgresql: bool) -> None:
             partial(_times, partial(_replay, recording, raw)),
             partial(_times, partial(_place_in_orm, user.pk, now)),
         ]
-        ours, limit, orm = compare(works, backends=_backends())
+        ours, limit, orm = compare(works, backends=backends())
     publish.flush(timeout=10)
     show("a market order, placed and filled", ours)
     show("  the same statements by the driver alone", limit)
@@ -147,7 +147,7 @@ def _replay(recording: Recording, raw: Any) -> None:
         recording.replay_on_postgresql(raw)
 
 
-def _backends() -> list[int]:
+def backends() -> list[int]:
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
@@ -178,7 +178,7 @@ def _clients(now: datetime) -> None:
         works: list[Work] = [partial(crowd.run, calls) for calls in (own, replays, same, hot)]
         for work in works:
             work()
-        apart, limit, one_symbol, one_account = compare(works, backends=_backends())
+        apart, limit, one_symbol, one_account = compare(works, backends=backends())
         for raw in raws:
             raw.close()
     show(f"{CLIENTS} clients, each its account and instrument", apart)

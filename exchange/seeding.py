@@ -79,7 +79,7 @@ def seed(
 
 
 def _make_people(past: History, *, seed: int, now: datetime, progress: Progress) -> None:
-    progress.show(_MOVED, "living a year")
+    progress.show(_MOVED, "living the demo customer's past")
     demo.create_admin(now=now)
     done = demo.create_customer(past, seed=seed)
     progress.say(f"a demo customer with a past: {done} deposits, withdrawals and trades")

@@ -155,7 +155,7 @@ def backfill(rows: Iterable[Row]) -> int:
 
 # Reading ----------------------------------------------------------------------------------------
 
-_loaded = statements.Columns(Candle, Bar._fields).load
+loaded = statements.Columns(Candle, Bar._fields).load
 
 
 def read(
@@ -179,5 +179,5 @@ def read(
         f"ORDER BY time {direction} LIMIT %s",
         (*values, limit),
     )
-    bars = [Bar._make(_loaded(row)) for row in rows]
+    bars = [Bar._make(loaded(row)) for row in rows]
     return bars if start is not None else bars[::-1]
