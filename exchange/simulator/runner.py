@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Event
@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection
 from exchange import engine
 from exchange.corporate import due
 from exchange.market.ticks import Round
-from exchange.models import ActionKind, Instrument, InstrumentStatus, Quote, Simulator
+from exchange.models import SIMULATOR, ActionKind, Instrument, InstrumentStatus, Quote, Simulator
 from exchange.simulator import alerts, lease
 from exchange.simulator.model import MarketModel
 from exchange.simulator.source import Source
@@ -137,8 +137,9 @@ class Runner:
         now = self._clock()
         self._direct(now)
         self._carry_out_actions(now)
-        # A round that the database did not take is not lost: it may hold rows of a replay.
-        self._pending = round_ = self._pending or self._source.next(now)
+        # A round that the database did not take is not lost: it may hold rows of a replay. Its
+        # number keeps it from counting twice, where the database took it and could not say so.
+        self._pending = round_ = self._pending or self._numbered(self._source.next(now))
         lease.renew(self._holder, now=self._clock(), state=self._source.state())
         changed = engine.advance(round_)
         self._pending = None
@@ -149,6 +150,10 @@ class Runner:
         self.progress.orders_changed += changed
         self.progress.remember(round_)
         self._report(self.progress)
+
+    def _numbered(self, round_: Round) -> Round:
+        rounds = Simulator.objects.values_list("rounds", flat=True).get(name=SIMULATOR)
+        return replace(round_, sequence=rounds + 1)
 
     def _carry_out_actions(self, now: datetime) -> None:
         """Once a minute: coupons, dividends and splits that are due."""

@@ -242,6 +242,26 @@ def test_a_lost_database_is_waited_for(listed, monkeypatch):
     assert runner.run().rounds > 1
 
 
+def test_a_round_whose_success_the_database_could_not_tell_counts_once(listed, monkeypatch):
+    runner = make_runner()
+    advance, failures = engine.advance, iter([True])
+
+    def taken_without_a_word(round_):
+        changed = advance(round_)
+        if next(failures, False):
+            raise OperationalError("gone at the commit")
+        return changed
+
+    monkeypatch.setattr("exchange.simulator.runner.engine.advance", taken_without_a_word)
+    with pytest.raises(OperationalError):
+        runner.make_round()
+    runner.make_round()
+    runner.make_round()
+
+    assert Simulator.objects.get().rounds == 2
+    assert set(Quote.objects.values_list("sequence", flat=True)) == {3}  # it began with 1
+
+
 def test_a_restart_continues_where_the_state_ends(listed):
     make_runner().run()
     simulator = Simulator.objects.get()

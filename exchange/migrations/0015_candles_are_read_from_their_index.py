@@ -33,6 +33,6 @@ def uncover(apps, editor):
 class Migration(migrations.Migration):
     """PostgreSQL reads candles from the index of their key, which holds all of them."""
 
-    dependencies = [("exchange", "0010_open_orders_by_owner")]
+    dependencies = [("exchange", "0014_open_orders_by_owner")]
 
     operations = [migrations.RunPython(cover, uncover)]
