@@ -37,7 +37,7 @@ from exchange.models import (
     Side,
     Simulator,
 )
-from exchange.trading import documents, order_rows, orders, requests, updates
+from exchange.trading import documents, order_rows, orders, requests, stops, updates
 
 REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
@@ -140,7 +140,23 @@ def _restated(order: Order, ratio: Fraction) -> dict[str, Decimal | int | None]:
     for name in FREE_PRICES:
         if (price := getattr(order, name)) is not None:
             values[name] = terms.price_after_split(price, ratio)
+    if order.peak_price is not None:
+        values["stop_price"] = _trailing_price(order, ratio)
     return values
+
+
+def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
+    """By its own rule, by which it also moves on from there."""
+    peak, amount = order.peak_price or Decimal(0), order.trail_amount
+    distance = stops.Trail(
+        None if amount is None else terms.price_after_split(amount, ratio), order.trail_percent
+    )
+    return stops.trailing_price(
+        order.side,
+        terms.price_after_split(peak, ratio),
+        distance,
+        order.instrument.price_increment,
+    )
 
 
 def _tell(changed: Sequence[Order]) -> None:

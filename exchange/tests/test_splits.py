@@ -363,6 +363,33 @@ def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
     assert_books_are_right()
 
 
+def test_a_trailing_stop_that_could_not_follow_the_market_any_more_is_canceled(alice):
+    """Else the first better price would leave it at nothing, which no order can be."""
+    cheap = make_instrument()
+    set_quote(cheap, "2.00", "2.01", size="1000")
+    place(alice, "buy", "2")
+    wide, near = [
+        place(
+            alice,
+            "sell",
+            "1",
+            order_type="trailing_stop",
+            trail_percent=Decimal(percent),
+            time_in_force="gtc",
+        )
+        for percent in (99, 5)
+    ]
+
+    split(cheap, 4, 1)
+    advance(tick("AAPL", "0.60", "0.61"), at=LATER + timedelta(seconds=1))
+
+    wide.refresh_from_db()
+    near.refresh_from_db()
+    assert (wide.status, wide.reject_reason) == ("canceled", "split")
+    assert (near.status, near.stop_price) == ("new", Decimal("0.57"))
+    assert_books_are_right()
+
+
 def test_an_order_of_which_nothing_is_left_is_canceled(aapl, alice):
     place(alice, "buy", "1")
     tiny, cheap = gtc(alice, "sell", "0.000001", "300.00"), gtc(alice, "buy", "1", "0.01")
