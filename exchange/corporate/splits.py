@@ -256,6 +256,8 @@ def _restate_quote(quote: Quote, ratio: Fraction) -> None:
     instrument = quote.instrument
     for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
         new = _on_grid(getattr(quote, name), ratio, instrument, down=name != "ask")
+        if new > requests.MAX_PRICE:  # SQLite would take it, and never give it back
+            raise ValueError(f"{instrument.symbol} at {new} is above {requests.MAX_PRICE}")
         setattr(quote, name, max(new, _least(instrument)))
     for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
         setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))

@@ -294,6 +294,17 @@ def test_an_order_at_a_price_that_no_order_may_have_is_canceled_and_stops_nothin
     assert_books_are_right()
 
 
+def test_a_split_to_a_price_at_which_nobody_could_order_is_not_carried_out(aapl, alice, caplog):
+    place(alice, "buy", "2")
+    enter_split(aapl, 1, 100_000)
+
+    assert due.run(now=LATER) == []
+
+    assert "above 10000000" in caplog.text
+    assert Quote.objects.get().price == Decimal("199.98")
+    assert shares(alice, aapl) == (2, 0)
+
+
 def test_an_order_of_more_units_than_can_be_stored_is_canceled_and_stops_nothing():
     coin, alice = make_instrument("ADA-USD", "crypto"), make_customer(dollars="2000000000")
     set_quote(coin, "2000.00", "2000.01", size="1")
