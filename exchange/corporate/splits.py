@@ -37,7 +37,7 @@ from exchange.models import (
     Side,
     Simulator,
 )
-from exchange.trading import documents, order_rows, orders, requests, updates
+from exchange.trading import documents, order_rows, orders, requests, stops, updates
 
 REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
@@ -140,7 +140,23 @@ def _restated(order: Order, ratio: Fraction) -> dict[str, Decimal | int | None]:
     for name in FREE_PRICES:
         if (price := getattr(order, name)) is not None:
             values[name] = terms.price_after_split(price, ratio)
+    if order.peak_price is not None:
+        values["stop_price"] = _trailing_price(order, ratio)
     return values
+
+
+def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
+    """By its own rule, by which it also moves on from there."""
+    peak, amount = order.peak_price or Decimal(0), order.trail_amount
+    distance = stops.Trail(
+        None if amount is None else terms.price_after_split(amount, ratio), order.trail_percent
+    )
+    return stops.trailing_price(
+        order.side,
+        terms.price_after_split(peak, ratio),
+        distance,
+        order.instrument.price_increment,
+    )
 
 
 def _tell(changed: Sequence[Order]) -> None:
@@ -240,6 +256,8 @@ def _restate_quote(quote: Quote, ratio: Fraction) -> None:
     instrument = quote.instrument
     for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
         new = _on_grid(getattr(quote, name), ratio, instrument, down=name != "ask")
+        if new > requests.MAX_PRICE:  # SQLite would take it, and never give it back
+            raise ValueError(f"{instrument.symbol} at {new} is above {requests.MAX_PRICE}")
         setattr(quote, name, max(new, _least(instrument)))
     for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
         setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))

@@ -294,6 +294,17 @@ def test_an_order_at_a_price_that_no_order_may_have_is_canceled_and_stops_nothin
     assert_books_are_right()
 
 
+def test_a_split_to_a_price_at_which_nobody_could_order_is_not_carried_out(aapl, alice, caplog):
+    place(alice, "buy", "2")
+    enter_split(aapl, 1, 100_000)
+
+    assert due.run(now=LATER) == []
+
+    assert "above 10000000" in caplog.text
+    assert Quote.objects.get().price == Decimal("199.98")
+    assert shares(alice, aapl) == (2, 0)
+
+
 def test_an_order_of_more_units_than_can_be_stored_is_canceled_and_stops_nothing():
     coin, alice = make_instrument("ADA-USD", "crypto"), make_customer(dollars="2000000000")
     set_quote(coin, "2000.00", "2000.01", size="1")
@@ -360,6 +371,33 @@ def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
 
     trailing.refresh_from_db()
     assert (trailing.trail_amount, trailing.stop_price) == (5, 105)
+    assert_books_are_right()
+
+
+def test_a_trailing_stop_that_could_not_follow_the_market_any_more_is_canceled(alice):
+    """Else the first better price would leave it at nothing, which no order can be."""
+    cheap = make_instrument()
+    set_quote(cheap, "2.00", "2.01", size="1000")
+    place(alice, "buy", "2")
+    wide, near = [
+        place(
+            alice,
+            "sell",
+            "1",
+            order_type="trailing_stop",
+            trail_percent=Decimal(percent),
+            time_in_force="gtc",
+        )
+        for percent in (99, 5)
+    ]
+
+    split(cheap, 4, 1)
+    advance(tick("AAPL", "0.60", "0.61"), at=LATER + timedelta(seconds=1))
+
+    wide.refresh_from_db()
+    near.refresh_from_db()
+    assert (wide.status, wide.reject_reason) == ("canceled", "split")
+    assert (near.status, near.stop_price) == ("new", Decimal("0.57"))
     assert_books_are_right()
 
 
