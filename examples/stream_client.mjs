@@ -6,7 +6,7 @@
 //   stream.addEventListener("quotes", ({ detail }) => ...);   // the quotes that changed
 //   stream.addEventListener("order", ({ detail }) => ...);    // an order as it is now
 //   stream.addEventListener("alert", ({ detail }) => ...);    // a market alert
-//   stream.addEventListener("state", ({ detail }) => ...);    // "live", "reconnecting", "signed out"
+//   stream.addEventListener("state", ({ detail }) => ...);    // "live", "renewed", "reconnecting", "signed out"
 //   stream.open();
 
 const FIRST_RETRY = 250; // milliseconds
@@ -31,6 +31,7 @@ export class BrokerStream extends EventTarget {
   #sequence = null; // of the last order update that was applied
   #completeAt = null; // the server's clock, when nothing was missing for the last time
   #healing = null;
+  #refreshing = null;
   #since; // from when on REST has to be asked
   #isLoaded = false; // whether the open orders have been
   #waiting = []; // updates that came while REST was asked
@@ -119,7 +120,8 @@ export class BrokerStream extends EventTarget {
     switch (message.type) {
       case "auth_success":
         this.#renewBefore(message.expires_at);
-        if (!this.#isSubscribed) this.#send({ type: "subscribe", symbols: this.#symbols, channels: ["orders"] });
+        if (this.#isSubscribed) this.#tell("state", "renewed");
+        else this.#send({ type: "subscribe", symbols: this.#symbols, channels: ["orders"] });
         break;
       case "subscribed":
         this.#attempts = 0;
@@ -246,8 +248,17 @@ export class BrokerStream extends EventTarget {
     });
   }
 
-  /** Spend the refresh token for new tokens. False if the session has ended: then all is over. */
-  async #refresh() {
+  /**
+   * Spend the refresh token for new tokens. False if the session has ended: then all is over.
+   *
+   * Whoever asks meanwhile waits for the same answer: a token that is spent twice ends the session.
+   */
+  #refresh() {
+    this.#refreshing ??= this.#spend().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #spend() {
     try {
       const response = await this.#fetch("/api/auth/refresh/", { refresh_token: this.#tokens.refresh_token });
       if (response.ok) this.#tokens = { ...this.#tokens, ...(await response.json()) };

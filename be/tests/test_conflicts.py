@@ -60,7 +60,7 @@ def test_a_deadlock_is_tried_again(is_postgresql: bool, counters: list[str]):
     at_once([partial(lock_both, *counters), partial(lock_both, *reversed(counters))])
 
     assert counted() == {"one": 1, "other": 1}
-    assert len(calls) == 3
+    assert len(calls) > 2
 
 
 def test_a_serialization_failure_is_tried_again(is_postgresql: bool, counters: list[str]):

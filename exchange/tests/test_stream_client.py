@@ -105,6 +105,8 @@ def test_the_client_ends_with_the_right_orders_whatever_dies_in_between(tmp_path
             server.call(f"{SCENES}:cancel", email=ALICE, order_id=first)
             watcher.wait_for(f"order {first} canceled")
 
+            # Not while tokens are on their way: whoever does not get the answer is signed out.
+            watcher.wait_for("state renewed")
             server.kill()
             third = server.call(f"{SCENES}:place", email=ALICE, symbol="AAPL")
             server.call(f"{SCENES}:cancel", email=ALICE, order_id=second)
