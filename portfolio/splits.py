@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import cast
 
 from banking.assets import EXACT
 from exchange.models import ActionKind, CorporateAction
@@ -23,8 +24,7 @@ def of(symbols: Collection[str]) -> Splits:
     ).values_list("instrument__symbol", "carried_out_at", "new_shares", "old_shares")
     found: Splits = defaultdict(list)
     for symbol, at, new, old in rows:
-        if at is not None:
-            found[symbol].append((at, Fraction(new or 0, old or 1)))
+        found[symbol].append((cast(datetime, at), Fraction(new or 0, old or 1)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
@@ -104,15 +105,14 @@ def _entitlement(
     action: CorporateAction, owner_id: UUID, units: int, repaid: bool, now: datetime
 ) -> Entitlement:
     instrument = action.instrument
-    amount = action.amount
-    if amount is None:
-        raise ValueError(f"{action} pays nothing")
     return Entitlement(
         id=uuid7(now),
         action=action,
         owner_id=owner_id,
         units=units,
         units_after=0 if repaid else units,
-        cents=terms.paid_cents(instrument.asset, units, amount, instrument.price_divisor),
+        cents=terms.paid_cents(
+            instrument.asset, units, action.amount or Decimal(0), instrument.price_divisor
+        ),
         carried_out_at=now,
     )

@@ -428,6 +428,71 @@ def test_a_limit_that_becomes_less_than_an_increment_is_canceled(aapl, alice):
     assert_books_are_right()
 
 
+def test_an_instrument_without_quote_candles_and_holders_can_be_split_too():
+    action = enter_split(make_instrument(), 2, 1)
+
+    (done,) = due.run(now=LATER)
+
+    assert (done.action, done.holders) == (action, 0)
+
+
+def test_what_is_too_little_to_change_is_noted_and_not_posted(aapl, alice):
+    place(alice, "buy", "0.000001")
+
+    split(aapl, 3, 2)
+
+    given = Entitlement.objects.get()
+    assert (given.units, given.units_after) == (1, 1)
+    assert not JournalEntry.objects.filter(kind="split").exists()
+    assert_books_are_right()
+
+
+def test_an_order_for_dollars_that_waits_buys_new_shares_for_them(aapl, alice):
+    stale = NOW + timedelta(hours=1)
+    waiting = place(alice, "buy", None, notional="100.00", now=stale)
+    assert waiting.status == "accepted"
+
+    split(aapl, 4, 1)
+    advance(tick("AAPL", "49.98", "50.00", size="1000000"), at=LATER + timedelta(seconds=1))
+
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.quantity) == ("filled", 2_000_000)
+    assert balance(alice) == (99_900, 0)
+    assert_books_are_right()
+
+
+def test_what_is_still_to_be_worked_is_worked_in_new_shares(aapl, alice):
+    """A simulator died after it had recorded a round in which an order is met."""
+    bob = make_customer("bob@example.com", dollars="100000")
+    place(alice, "buy", "2")
+    selling = gtc(alice, "sell", "2", "200.02")
+    Quote.objects.update(
+        bid=Decimal("200.02"), price=Decimal("200.02"), ask=Decimal("200.04"), unworked=True
+    )
+
+    split(aapl, 2, 1)
+    place(bob, "buy", "1", now=NOW)
+
+    selling.refresh_from_db()
+    assert (selling.status, selling.filled_quantity) == ("filled", 4_000_000)
+    assert {fill.price for fill in selling.executions.all()} == {Decimal("100.01")}
+    assert shares(bob, aapl) == (1, 0)
+    assert_books_are_right()
+
+
+def test_what_was_taken_from_the_street_stays_taken(alice):
+    scarce = make_instrument()
+    set_quote(scarce, "199.98", "200.00", size="3")
+    place(alice, "buy", "2")
+    left = next(book.street_levels(scarce, Quote.objects.get(), "buy")).units
+
+    split(scarce, 2, 1)
+
+    quote = Quote.objects.get()
+    assert (quote.ask_size, quote.ask_taken) == (6_000_000, 4_000_000)
+    assert next(book.street_levels(scarce, quote, "buy")).units == 2 * left
+
+
 def test_owners_are_told_and_the_api_shows_the_order_as_it_is_now(
     aapl, alice, django_capture_on_commit_callbacks, monkeypatch
 ):

@@ -96,6 +96,7 @@ def test_where_all_older_rows_are_gone_there_is_an_empty_page():
     [
         ("cursor", "x"),
         ("cursor", "cD14"),  # p=x
+        ("cursor", "cD0lMDA="),  # p=%00
         ("cursor", "\x00"),
         ("page_size", "0"),
         ("page_size", "201"),
@@ -111,3 +112,13 @@ def test_what_is_no_page_of_the_list_is_refused(field, value):
 
 def test_a_cursor_without_a_place_is_the_first_page():
     assert page([1, 2, 3], cursor="cj0x").numbers == [3, 2]  # r=1
+
+
+def test_what_is_wrong_with_the_server_is_not_put_down_to_the_cursor(monkeypatch):
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("rest_framework.pagination.CursorPagination.decode_cursor", fail)
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        page([1, 2, 3])
