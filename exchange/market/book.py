@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from be.api.formats import plain, price_text
 from exchange.market.levels import Level, without
+from exchange.market.ticks import increment_at
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
 
 DEPTH = 10
@@ -44,7 +45,8 @@ def street_levels(instrument: Instrument, quote: Quote, side: str) -> Iterator[L
 def _displayed(instrument: Instrument, quote: Quote, *, buying: bool) -> Iterator[Level]:
     best, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
     yield Level(best, size)
-    step = level_step(best, instrument.price_increment) * (1 if buying else -1)
+    increment = increment_at(best, instrument.price_increment, instrument.asset_class)
+    step = level_step(best, increment) * (1 if buying else -1)
     unit_step = instrument.asset.units(instrument.quantity_increment)
     for index in range(1, DEPTH):
         price = best + step * index

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from banking.assets import USD
 from banking.models import JournalEntry
-from exchange.models import Execution, Instrument, InstrumentStatus, Order, TimeInForce
+from exchange.models import Execution, Instrument, InstrumentStatus, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import balance, make_instrument, place, set_quote
 
@@ -431,3 +431,17 @@ def test_without_a_token_nothing_is_placed(aapl: Instrument):
     assert answer.status_code == 401
     assert answer["Content-Type"] == "application/problem+json"
     assert Order.objects.count() == 0
+
+
+def test_shares_below_a_dollar_are_sold_at_market_by_their_finer_increment(alice: User):
+    """On the grid of whole cents the collar would be above the price, and most levels below it."""
+    penny = make_instrument("PENNY")
+    set_quote(penny, "0.0050", "0.0051", size="60")
+    place(alice, "buy", "50", symbol="PENNY")
+    Quote.objects.filter(pk=penny.pk).update(bid_size=penny.asset.units(Decimal(30)))
+
+    order = place(alice, "sell", "50", symbol="PENNY")
+
+    assert order.status == "filled"
+    prices = order.executions.values_list("price", flat=True)
+    assert set(prices) == {Decimal("0.0050"), Decimal("0.0049")}

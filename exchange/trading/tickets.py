@@ -11,7 +11,7 @@ from banking.assets import EXACT, USD
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
 from be.api.statements import Factory
-from exchange.market import hours, quotes
+from exchange.market import hours, quotes, ticks
 from exchange.models import (
     STOP_TYPES,
     AssetClass,
@@ -173,7 +173,7 @@ def trail(order: Order, peak: Decimal) -> None:
         order.side,
         peak,
         stops.Trail(order.trail_amount, order.trail_percent),
-        order.instrument.price_increment,
+        ticks.increment_at(peak, order.instrument.price_increment, order.instrument.asset_class),
     )
     if order.stop_price <= 0:
         raise Invalid("The distance must be smaller than the price.", field="trail_amount")
@@ -205,7 +205,6 @@ def collar(side: str, price: Decimal, instrument: Instrument) -> Decimal:
     percent = Decimal(settings.MARKET_ORDER_COLLAR_PERCENT) / 100
     buying = side == Side.BUY
     worst = price * (1 + percent) if buying else price * (1 - percent)
-    increments = (worst / instrument.price_increment).to_integral_value(
-        ROUND_CEILING if buying else ROUND_FLOOR
-    )
-    return max(increments, Decimal(1)) * instrument.price_increment
+    increment = ticks.increment_at(worst, instrument.price_increment, instrument.asset_class)
+    increments = (worst / increment).to_integral_value(ROUND_CEILING if buying else ROUND_FLOOR)
+    return max(increments, Decimal(1)) * increment
