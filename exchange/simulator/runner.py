@@ -12,7 +12,15 @@ from django.db import InterfaceError, OperationalError, connection
 from exchange import engine
 from exchange.corporate import due
 from exchange.market.ticks import Round
-from exchange.models import SIMULATOR, ActionKind, Instrument, InstrumentStatus, Quote, Simulator
+from exchange.models import (
+    SIMULATOR,
+    ActionKind,
+    CorporateAction,
+    Instrument,
+    InstrumentStatus,
+    Quote,
+    Simulator,
+)
 from exchange.simulator import alerts, lease
 from exchange.simulator.model import MarketModel
 from exchange.simulator.source import Source
@@ -43,6 +51,7 @@ def continue_model(
     prices = {quote.instrument.symbol: quote.price for quote in quotes}
     newest = max((quote.timestamp for quote in quotes), default=now - timedelta(days=1))
     at = min(newest, now)
+    specs = _in_todays_shares(specs)
     model = MarketModel(specs, seed=seed, at=at, prices=prices, tick=simulator.rounds)
     if simulator.state is None:
         return model
@@ -54,6 +63,20 @@ def continue_model(
     if not at <= model.at <= now:
         model.adopt(prices, at=at)
     return model
+
+
+def _in_todays_shares(specs: Sequence[InstrumentSpec]) -> list[InstrumentSpec]:
+    """A split divides the price that the model comes back to in the long run, too."""
+    ratios: dict[str, Decimal] = {}
+    splits = CorporateAction.objects.filter(
+        kind=ActionKind.SPLIT, carried_out_at__isnull=False
+    ).values_list("instrument__symbol", "new_shares", "old_shares")
+    for symbol, new, old in splits:
+        ratios[symbol] = ratios.get(symbol, Decimal(1)) * Decimal(new or 1) / Decimal(old or 1)
+    return [
+        replace(spec, start_price=spec.start_price / ratios.get(spec.symbol, Decimal(1)))
+        for spec in specs
+    ]
 
 
 @dataclass(slots=True)

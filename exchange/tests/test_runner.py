@@ -450,6 +450,24 @@ def test_after_a_fast_run_the_market_goes_on_from_its_prices_at_the_usual_pace(l
         assert tick.price == pytest.approx(last[tick.symbol], rel=Decimal("0.005"))
 
 
+def test_after_a_split_the_model_comes_back_to_prices_of_new_shares(listed):
+    clock = Clock()
+    runner = make_runner(clock=clock)
+    runner.make_round()
+    enter_split()
+    clock.at += timedelta(minutes=1)
+    runner.make_round()
+    price = Quote.objects.get(pk=listed["AAPL"].pk).price
+
+    again = continue_model(Simulator.objects.get(), seed=1, now=clock(), specs=SPECS)
+
+    (old,) = (spec for spec in SPECS if spec.symbol == "AAPL")
+    (new,) = (spec for spec in again._specs if spec.symbol == "AAPL")
+    assert new.start_price == old.start_price / 4
+    tick = next(each for each in again.step(clock()).ticks if each.symbol == "AAPL")
+    assert tick.price == pytest.approx(price, rel=Decimal("0.02"))
+
+
 # Hours
 
 
