@@ -60,7 +60,8 @@ def test_a_deadlock_is_tried_again(is_postgresql: bool, counters: list[str]):
     at_once([partial(lock_both, *counters), partial(lock_both, *reversed(counters))])
 
     assert counted() == {"one": 1, "other": 1}
-    assert len(calls) > 2
+    # One of the two gave way, at least once: PostgreSQL may choose so again.
+    assert 2 < len(calls) <= 2 * transactions.ATTEMPTS
 
 
 def test_a_serialization_failure_is_tried_again(is_postgresql: bool, counters: list[str]):
