@@ -22,11 +22,10 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.base import ModelState
-from psycopg.types.datetime import TimestamptzLoader
-from psycopg.types.json import set_json_loads
+
+from be.api.prepared import PlainCursor, Prepared
 
 Row = tuple[Any, ...]
 M = TypeVar("M", bound=models.Model)
@@ -241,22 +240,6 @@ def _marked(sql: str) -> str:
     return sql.replace("%s", "?")
 
 
-class PreparedCursor(psycopg.RawCursor[Any]):
-    """Statements are prepared when they are met for the first time: there are few of them.
-
-    Django's own cursors write the values into the text, which can't be prepared. Its loader of
-    times is in Python; psycopg's own gives the same, since the connection's time zone is UTC.
-    """
-
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
-        super().__init__(connection)
-        self.adapters.register_loader("timestamptz", TimestamptzLoader)
-        set_json_loads(msgspec.json.decode, self)
-
-    def execute(self, query: Any, params: Any = None, **_: Any) -> Any:
-        return super().execute(query, params, prepare=True)
-
-
 def execute(sql: str, params: Sequence[Any]) -> list[Row]:
     """Run one statement of PostgreSQL's (`$1`, `$2`), prepared, and fetch what it answers.
 
@@ -266,21 +249,12 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
     if database.connection is None or database.needs_rollback:
         database.ensure_connection()
         database.validate_no_broken_transaction()
-    cursor = _prepared_cursor(database)
-    if _is_heard(database):
-        cursor = database._prepare_cursor(cursor)
     with database.wrap_database_errors:
-        cursor.execute(sql, params)
-        rows: list[Row] = cursor.fetchall()
-        return rows
-
-
-def _prepared_cursor(database: Any) -> Any:
-    """The cursor of this thread's connection, which is kept as long as the connection is."""
-    cursor = getattr(database, "prepared_cursor", None)
-    if cursor is None or cursor.connection is not database.connection:
-        cursor = database.prepared_cursor = PreparedCursor(database.connection)
-    return cursor
+        if _is_heard(database):
+            cursor = database._prepare_cursor(PlainCursor(database.connection))
+            cursor.execute(sql, params)
+            return list(cursor.fetchall())
+        return Prepared.of(database.connection).execute(sql, params)
 
 
 def query(sql: str, params: Row) -> list[Row]:
