@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -75,7 +75,11 @@ class HTTPHandler(ASGIHandler):
         self.load_middleware(is_async=False)
         seconds = settings.HTTP_QUEUE_SECONDS
         self._requests = Lane(
-            name="http", threads=settings.HTTP_THREADS, line=settings.HTTP_QUEUE, seconds=seconds
+            name="http",
+            threads=settings.HTTP_THREADS,
+            line=settings.HTTP_QUEUE,
+            seconds=seconds,
+            begin=_keep_connection,
         )
         self._passwords = Lane(
             name="passwords", threads=PASSWORD_THREADS, line=PASSWORD_LINE, seconds=seconds
@@ -131,6 +135,11 @@ class HTTPHandler(ASGIHandler):
         finally:
             response.close()
         return _Answer(status, headers, content)
+
+
+def _keep_connection() -> None:
+    """A thread of the lane has one connection for all its requests (be/postgresql)."""
+    cast(Any, connection).keeps = True
 
 
 async def _read(receive: Receive) -> IO[bytes]:

@@ -36,8 +36,17 @@ class Lane:
     beyond that is refused rather than queued: whoever asked can come again, or go elsewhere.
     """
 
-    def __init__(self, *, name: str, threads: int, line: int, seconds: float) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(
+        self,
+        *,
+        name: str,
+        threads: int,
+        line: int,
+        seconds: float,
+        begin: Callable[[], object] | None = None,
+    ) -> None:
+        """`begin` is what each thread does first."""
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
         self._places = threading.Semaphore(threads + line)
         self._seconds = seconds
 

@@ -132,6 +132,9 @@ def sqlite_database(path: str) -> dict[str, Any]:
                 "PRAGMA recursive_triggers=ON;"
             ),
         },
+        # Seconds that a thread keeps its connection: opening a file anew costs more than most
+        # requests, and who has exchanged the file meanwhile is noticed after that.
+        "CONN_MAX_AGE": 60,
         # A file, not memory: the tests use real threads, and shared-cache memory locks tables.
         "TEST": {
             "NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")
@@ -141,6 +144,7 @@ def sqlite_database(path: str) -> dict[str, Any]:
 
 def postgresql_database(url: str) -> dict[str, Any]:
     database: dict[str, Any] = env.db_url_config(url)
+    database["ENGINE"] = "be.postgresql"
     database["OPTIONS"] = {
         # Nobody waits for ever: not for a server that is away, not for one that has vanished from
         # the network, not for a row that another transaction has forgotten to give back.
@@ -240,6 +244,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["be.api.json_parser.ExactJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "be.api.negotiation.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "be.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",

@@ -130,14 +130,10 @@ def test_a_lock_that_nobody_gives_back_is_a_503_and_moves_nothing(is_postgresql:
     client = signed_in_client(alice)
     account = LedgerAccount.objects.get(owner=alice, asset="USD")
     entries = JournalEntry.objects.count()
-    be_impatient(is_postgresql=is_postgresql)
-    try:
-        with locked_by_another(account):
-            answer = client.post(URL, BUY, headers={"Idempotency-Key": "patience"})
-            assert_problem(answer, status=503, code="unavailable")
-            assert answer["Retry-After"].isdigit()
-    finally:
-        connection.close()  # and with it what it was told about patience
+    with impatience(is_postgresql=is_postgresql), locked_by_another(account):
+        answer = client.post(URL, BUY, headers={"Idempotency-Key": "patience"})
+        assert_problem(answer, status=503, code="unavailable")
+        assert answer["Retry-After"].isdigit()
 
     assert (Order.objects.count(), JournalEntry.objects.count()) == (0, entries)
     again = client.post(URL, BUY, headers={"Idempotency-Key": "patience"})
@@ -146,11 +142,19 @@ def test_a_lock_that_nobody_gives_back_is_a_503_and_moves_nothing(is_postgresql:
     assert [*books.check(), *reconciliation.check()] == []
 
 
-def be_impatient(*, is_postgresql: bool) -> None:
+@contextmanager
+def impatience(*, is_postgresql: bool) -> Iterator[None]:
     """Wait a tenth of a second for a lock on this connection, not ten or twenty."""
     patience = "SET lock_timeout = '100ms'" if is_postgresql else "PRAGMA busy_timeout = 100"
     with connection.cursor() as cursor:
         cursor.execute(patience)
+    try:
+        yield
+    finally:
+        if is_postgresql:  # where a pool takes the connection back as it is
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+        connection.close()
 
 
 def test_on_postgresql_no_lock_is_waited_for_without_an_end(is_postgresql: bool):

@@ -1,0 +1,122 @@
+"""The connection that a thread of the server keeps from one request to the next."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import (
+    DataError,
+    OperationalError,
+    ProgrammingError,
+    close_old_connections,
+    connection,
+)
+
+from be.api import statements
+from be.postgresql.base import KEPT_SECONDS
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="SQLite keeps connections by Django's own setting"
+    ),
+]
+
+
+@pytest.fixture
+def keeps() -> Iterator[None]:
+    """This thread is like one that answers requests."""
+    own: Any = connection
+    close_old_connections()
+    own.keeps = True
+    yield
+    own.keeps = False
+    close_old_connections()
+
+
+def backend() -> int:
+    """Which process of the server answers this thread."""
+    (row,) = statements.query("SELECT pg_backend_pid()", ())
+    return int(row[0])
+
+
+def end_request() -> None:
+    close_old_connections()
+
+
+def elsewhere(sql: str, *values: Any) -> None:
+    """Run a statement on another connection, which is given back afterwards."""
+
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(run).result()
+
+
+def test_others_give_theirs_back_to_the_pool():
+    backend()
+    end_request()
+    assert connection.connection is None
+
+
+@pytest.mark.usefixtures("keeps")
+def test_the_next_request_has_the_same_connection():
+    first, own = backend(), connection.connection
+    end_request()
+    assert (connection.connection, backend()) == (own, first)
+
+
+@pytest.mark.usefixtures("keeps")
+def test_one_that_the_server_has_closed_costs_no_request():
+    first = backend()
+    elsewhere("SELECT pg_terminate_backend(%s, 10000)", first)
+    end_request()
+    assert backend() != first
+
+
+@pytest.mark.usefixtures("keeps")
+def test_one_that_has_met_an_error_goes_back():
+    with pytest.raises(ProgrammingError):
+        statements.query("SELECT nonsense", ())
+    end_request()
+    assert connection.connection is None
+
+
+@pytest.mark.usefixtures("keeps")
+def test_one_that_has_only_refused_a_value_is_kept():
+    first = backend()
+    with pytest.raises(DataError):
+        statements.query("SELECT 1 / %s::int", (0,))
+    end_request()
+    assert (connection.connection is not None, backend()) == (True, first)
+
+
+@pytest.mark.usefixtures("keeps")
+def test_one_whose_transaction_was_never_ended_goes_back():
+    connection.set_autocommit(False)
+    backend()
+    end_request()
+    assert connection.connection is None
+
+
+@pytest.mark.usefixtures("keeps")
+def test_after_some_time_the_pool_gives_another(monkeypatch: pytest.MonkeyPatch):
+    backend()
+    assert connection.close_at is not None
+    monkeypatch.setattr(connection, "close_at", connection.close_at - KEPT_SECONDS)
+    end_request()
+    assert connection.connection is None
+
+
+@pytest.mark.usefixtures("keeps")
+def test_one_that_is_lost_within_a_request_is_an_operational_error_and_then_replaced():
+    first = backend()
+    elsewhere("SELECT pg_terminate_backend(%s, 10000)", first)
+    with pytest.raises(OperationalError):
+        backend()
+    end_request()
+    assert backend() != first
