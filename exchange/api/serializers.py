@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from be.api.fields import PlainDecimalField, PositiveDecimalField
+from be.api.sparse import SparseSerializer
 from exchange.market.statistics import Period
 from exchange.models import (
     AssetClass,
@@ -197,7 +198,7 @@ class StopLossSerializer(serializers.Serializer[Any]):
     )
 
 
-class OrderRequestSerializer(serializers.Serializer[Any]):
+class OrderRequestSerializer(SparseSerializer):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
     side = serializers.ChoiceField(Side.choices)
     order_type = serializers.ChoiceField(OrderType.choices)
