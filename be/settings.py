@@ -121,7 +121,7 @@ def sqlite_database(path: str) -> dict[str, Any]:
     writes can neither deadlock nor act on what another has changed in between.
     """
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "be.sqlite",
         "NAME": path,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
@@ -132,9 +132,6 @@ def sqlite_database(path: str) -> dict[str, Any]:
                 "PRAGMA recursive_triggers=ON;"
             ),
         },
-        # Seconds that a thread keeps its connection: opening a file anew costs more than most
-        # requests, and who has exchanged the file meanwhile is noticed after that.
-        "CONN_MAX_AGE": 60,
         # A file, not memory: the tests use real threads, and shared-cache memory locks tables.
         "TEST": {
             "NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")
