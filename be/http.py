@@ -138,7 +138,7 @@ class HTTPHandler(ASGIHandler):
 
 
 def _keep_connection() -> None:
-    """A thread of the lane has one connection for all its requests (be/kept_connection.py)."""
+    """A thread of the lane has one connection for all its requests (be/server_connection.py)."""
     cast(Any, connection).keeps = True
 
 

@@ -149,8 +149,6 @@ def postgresql_database(url: str) -> dict[str, Any]:
         "tcp_user_timeout": 10_000,
         "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
         **database.get("OPTIONS", {}),
-        # Only what asks for it is prepared (be/api/statements.py); None would forbid it to all.
-        "prepare_threshold": 10**9,
         # Without a pool every request under ASGI opens a connection of its own.
         # It tries a lost server again every few seconds; its own pauses would grow to minutes.
         "pool": {

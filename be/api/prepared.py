@@ -70,7 +70,9 @@ class Prepared:
             del self._names[key]
             raise
         values.set_pgresult(result)
-        return values.load_rows(0, result.ntuples, tuple)
+        rows: list[Row] = values.load_rows(0, result.ntuples, tuple)
+        values.set_pgresult(None)  # or it would be kept until the next one
+        return rows
 
     def _is_idle(self) -> bool:
         return self._libpq.transaction_status == pq.TransactionStatus.IDLE

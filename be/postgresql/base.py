@@ -1,13 +1,13 @@
-"""Django's backend for PostgreSQL, with connections that a thread may keep."""
+"""Django's backend for PostgreSQL, with the connections of `be.server_connection`."""
 
 import select
 
 from django.db.backends.postgresql import base
 
-from be.kept_connection import KeptConnection
+from be.server_connection import ServerConnection
 
 
-class DatabaseWrapper(KeptConnection, base.DatabaseWrapper):
+class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
     def is_still_there(self) -> bool:
         """A server that says something unasked says, as a rule, that it is gone."""
         poll = select.poll()

@@ -1,9 +1,9 @@
-"""Django's backend for SQLite, with connections that a thread may keep."""
+"""Django's backend for SQLite, with the connections of `be.server_connection`."""
 
 from django.db.backends.sqlite3 import base
 
-from be.kept_connection import KeptConnection
+from be.server_connection import ServerConnection
 
 
-class DatabaseWrapper(KeptConnection, base.DatabaseWrapper):
+class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
     pass

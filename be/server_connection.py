@@ -1,14 +1,18 @@
-"""A database connection that a thread keeps from one request to the next."""
+"""A database connection as a server needs it: kept between requests, and not taking notes."""
 
+import logging
 import time
 
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # As long as that; then a pool may have it and give another, and a file is opened anew.
 KEPT_SECONDS = 60
 
+_sql_log = logging.getLogger("django.db.backends")
 
-class KeptConnection(BaseDatabaseWrapper):
+
+class ServerConnection(BaseDatabaseWrapper):
     """Django's wrapper of a connection, which ends or gives it back at the end of each request.
 
     A thread that answers one request after the other sets `keeps`, and has the same one for all of
@@ -17,6 +21,16 @@ class KeptConnection(BaseDatabaseWrapper):
     """
 
     keeps = False
+
+    @property
+    def queries_logged(self) -> bool:
+        """Whether statements are remembered and logged: where somebody wants to see them.
+
+        Django does it whenever DEBUG is on, which doubles the cost of an order, and remembers the
+        last 9,000 of a simulator that never answers a request.
+        """
+        wanted = _sql_log.isEnabledFor(logging.DEBUG) and settings.DEBUG
+        return bool(self.force_debug_cursor or wanted)
 
     def close_if_unusable_or_obsolete(self) -> None:
         """At both ends of a request, as Django calls it: give the connection back, or keep it."""

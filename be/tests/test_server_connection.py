@@ -1,5 +1,6 @@
-"""The connection that a thread of the server keeps from one request to the next."""
+"""The connections of a server: kept from one request to the next, and not taking notes."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +12,13 @@ from django.db import (
     ProgrammingError,
     close_old_connections,
     connection,
+    reset_queries,
 )
+from django.test.utils import CaptureQueriesContext
 
+from authentication.models import Session
 from be.api import statements
-from be.kept_connection import KEPT_SECONDS
+from be.server_connection import KEPT_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 servers_may_go = pytest.mark.skipif(
@@ -127,3 +131,34 @@ def test_one_that_is_lost_within_a_request_is_an_operational_error_and_then_repl
         backend()
     end_request()
     assert backend() != first
+
+
+# Notes of what was asked --------------------------------------------------------------------------
+
+
+def remembered() -> list[str]:
+    return [query["sql"] for query in connection.queries]
+
+
+def test_in_development_no_statement_is_remembered(settings: Any):
+    settings.DEBUG = True
+    reset_queries()
+    ask()
+    list(Session.objects.all())
+    assert remembered() == []
+
+
+def test_who_wants_to_see_statements_does(settings: Any, caplog: pytest.LogCaptureFixture):
+    settings.DEBUG = True
+    reset_queries()
+    with caplog.at_level(logging.DEBUG, "django.db.backends"):
+        ask()
+    assert remembered() == ["SELECT 1"]
+    assert "SELECT 1" in caplog.text
+    reset_queries()
+
+
+def test_who_counts_statements_counts_them():
+    with CaptureQueriesContext(connection) as counted:
+        ask()
+    assert [query["sql"] for query in counted] == ["SELECT 1"]
