@@ -6,7 +6,7 @@ import time
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# As long as that; then a pool may have it and give another, and a file is opened anew.
+# A request that comes later than that has another: from the pool, or the file is opened anew.
 KEPT_SECONDS = 60
 
 _sql_log = logging.getLogger("django.db.backends")

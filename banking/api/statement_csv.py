@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterator
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
@@ -61,6 +61,7 @@ def _rows(rows: list[list[str]]) -> str:
 
 
 async def _from_threads(chunks: Iterator[str]) -> AsyncIterator[str]:
-    following = sync_to_async(lambda: next(chunks, None))
+    # It gives its connection back after each chunk: a reader that takes its time holds none.
+    following = database_sync_to_async(lambda: next(chunks, None))
     while (chunk := await following()) is not None:
         yield chunk

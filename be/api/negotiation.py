@@ -7,8 +7,6 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-ANYTHING = frozenset({"*/*", ""})
-
 
 class Negotiation(DefaultContentNegotiation):
     """DRF's, which is not asked where a client takes whatever it gets: as good as always."""
@@ -20,7 +18,8 @@ class Negotiation(DefaultContentNegotiation):
         format_suffix: str | None = None,
     ) -> Any:
         http = request._request
-        if http.META.get("HTTP_ACCEPT", "") in ANYTHING and "format" not in http.GET:
+        chosen = format_suffix or "format" in http.GET
+        if not chosen and http.META.get("HTTP_ACCEPT", "*/*") == "*/*":
             first = next(iter(renderers))
             return first, first.media_type
         return super().select_renderer(request, renderers, format_suffix)

@@ -18,6 +18,8 @@ from psycopg.types.json import set_json_loads
 
 Row = tuple[Any, ...]
 
+# So many on one connection: the statement of an owner of many accounts has a text of its own.
+MOST = 100
 # What a plan can become when somebody migrates the database below it: these go by a new plan.
 OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
 
@@ -38,7 +40,7 @@ class PlainCursor(psycopg.RawCursor[Any]):
 class Prepared:
     """The statements that one connection has prepared; used by the thread that uses it.
 
-    Each is prepared when it is met for the first time: there are few of them.
+    Each is prepared when it is met for the first time. When there are too many, all are forgotten.
     """
 
     @classmethod
@@ -67,7 +69,7 @@ class Prepared:
         try:
             result = self._checked(self._libpq.exec_prepared(name, given, values.formats))
         except OUTDATED:
-            del self._names[key]
+            self._names.clear()
             raise
         values.set_pgresult(result)
         rows: list[Row] = values.load_rows(0, result.ntuples, tuple)
@@ -84,6 +86,9 @@ class Prepared:
 
     def _prepare(self, key: tuple[str, tuple[int, ...]]) -> bytes:
         sql, types = key
+        if len(self._names) >= MOST:
+            self._checked(self._libpq.exec_(b"DEALLOCATE ALL"))
+            self._names.clear()
         self._made += 1
         name = f"brokerpro_{self._made}".encode()
         self._checked(self._libpq.prepare(name, sql.encode(), types))
@@ -93,8 +98,6 @@ class Prepared:
     def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
         if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
             return result
-        if self._libpq.status != pq.ConnStatus.OK and not result.error_field(
-            pq.DiagnosticField.SQLSTATE
-        ):
+        if self._libpq.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError(self._libpq.get_error_message())
         raise error_from_result(result, encoding=self._connection.info.encoding)

@@ -10,7 +10,8 @@ from rest_framework.exceptions import ValidationError
 class SparseSerializer(serializers.Serializer[Any]):
     """Looks at the fields that a JSON body has or must have, as DRF looks at all of them.
 
-    Its fields have no defaults, no other source than their name, and no `validate_` methods.
+    For bodies of JSON only. Its fields have no defaults, no other source than their name, and no
+    `validate_` methods.
     """
 
     def to_internal_value(self, data: Any) -> Any:

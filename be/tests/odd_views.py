@@ -4,7 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import (
     FileResponse,
     HttpRequest,
@@ -50,6 +50,16 @@ def thread(request: HttpRequest) -> JsonResponse:
 def blocked(request: HttpRequest) -> JsonResponse:
     turnstile.pass_through()
     return thread(request)
+
+
+def database(request: HttpRequest) -> JsonResponse:
+    """Whether the thread has a connection already; it ends it where it is told to."""
+    had_one = connection.connection is not None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    if "end" in request.GET:
+        connection.close()
+    return JsonResponse({"had_one": had_one})
 
 
 async def asynchronous(request: HttpRequest) -> JsonResponse:
@@ -116,6 +126,7 @@ def echo(request: Request) -> Response:
 urlpatterns = [
     path("thread/", thread),
     path("blocked/", blocked),
+    path("database/", database),
     path("api/auth/login/", csrf_exempt(blocked)),
     path("async/", asynchronous),
     path("cookies/", cookies),

@@ -41,8 +41,8 @@ class Client:
         self.handler = handler
         self.on_chunk = asyncio.Event()
 
-    async def get(self, path: str, **headers: str) -> Answer:
-        return await self.request("GET", path, headers=headers)
+    async def get(self, path: str, *, query: bytes = b"", **headers: str) -> Answer:
+        return await self.request("GET", path, query=query, headers=headers)
 
     async def post(self, path: str, chunks: Iterable[bytes] = (b"{}",), **headers: str) -> Answer:
         parts = [{"type": "http.request", "body": part, "more_body": True} for part in chunks]
@@ -56,6 +56,7 @@ class Client:
         path: str,
         incoming: Iterable[Message] = (WHOLE,),
         *,
+        query: bytes = b"",
         headers: dict[str, str],
     ) -> Answer:
         answer = Answer()
@@ -88,7 +89,7 @@ class Client:
             "type": "http",
             "method": method,
             "path": path,
-            "query_string": b"",
+            "query_string": query,
             "headers": [
                 (b"host", b"localhost"),
                 *((n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()),
@@ -261,6 +262,17 @@ async def test_the_threads_that_answered_answer_again(client: Client, settings: 
     client = Client(HTTPHandler())
     idents = {(await client.get("/thread/")).json()["ident"] for _ in range(10)}
     assert len(idents) <= 2
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_thread_has_its_connection_still_when_the_next_request_comes(settings: Any):
+    settings.ROOT_URLCONF = odd_views.__name__
+    settings.HTTP_THREADS = 1
+    client = Client(HTTPHandler())
+    had_one = [(await client.get("/database/")).json()["had_one"] for _ in range(3)]
+    await client.get("/database/", query=b"end")
+    assert had_one == [False, True, True]
+    assert (await client.get("/database/", query=b"end")).json()["had_one"] is False
 
 
 async def test_who_comes_when_the_line_is_full_is_told_to_come_again(

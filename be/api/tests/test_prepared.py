@@ -17,6 +17,7 @@ from django.db import (
 from django.test.utils import CaptureQueriesContext
 
 from be.api import statements
+from be.api.prepared import MOST
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -69,9 +70,16 @@ def test_a_statement_is_prepared_once():
     assert [name for name in names() if name == sql] == [sql]
 
 
-def test_numbers_of_any_size_go_into_the_same_statement():
+def test_numbers_of_any_size_are_understood():
     for number in (1, 2**20, 2**40, 2**62):
         assert statements.execute("SELECT $1::bigint + 0", [number]) == [(number,)]
+
+
+def test_there_are_never_too_many():
+    for number in range(2 * MOST + 1):
+        assert statements.execute(f"SELECT {number}", []) == [(number,)]
+        assert statements.execute("SELECT 'often', $1::int", [number]) == [("often", number)]
+    assert len(names()) <= MOST
 
 
 def test_a_connection_has_its_statements_still_when_it_comes_from_the_pool_again():
@@ -128,9 +136,11 @@ def test_a_table_that_was_changed_below_costs_one_error():
 
 
 def test_statements_that_somebody_has_thrown_away_cost_one_error():
-    statements.execute("SELECT 'thrown away'", [])
+    texts = [f"SELECT 'thrown away', {number}" for number in range(3)]
+    for sql in texts:
+        statements.execute(sql, [])
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
     with pytest.raises(ProgrammingError):
-        statements.execute("SELECT 'thrown away'", [])
-    assert statements.execute("SELECT 'thrown away'", []) == [("thrown away",)]
+        statements.execute(texts[0], [])
+    assert [statements.execute(sql, [])[0][1] for sql in texts] == [0, 1, 2]
