@@ -227,7 +227,8 @@ def test_two_simulators_with_the_same_rounds_fill_each_order_once():
             place(late, symbol=symbol, limit="99.75", now=NOW + timedelta(seconds=3))
 
     at_once([simulate, simulate, arrive])
-    market.advance(tick("AAPL", "99.00", "99.01"), tick("MSFT", "99.00", "99.01"))
+    last = NOW + timedelta(seconds=len(rounds) + 1)
+    market.advance(tick("AAPL", "99.00", "99.01"), tick("MSFT", "99.00", "99.01"), at=last)
 
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
     assert Order.objects.count() == 15
