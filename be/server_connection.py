@@ -26,8 +26,8 @@ class ServerConnection(BaseDatabaseWrapper):
     def queries_logged(self) -> bool:
         """Whether statements are remembered and logged: where somebody wants to see them.
 
-        Django does it whenever DEBUG is on, which doubles the cost of an order, and remembers the
-        last 9,000 of a simulator that never answers a request.
+        Django does it whenever DEBUG is on, which nearly doubles the cost of an order, and
+        remembers the last 9,000 of a simulator that never answers a request.
         """
         wanted = _sql_log.isEnabledFor(logging.DEBUG) and settings.DEBUG
         return bool(self.force_debug_cursor or wanted)

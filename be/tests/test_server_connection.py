@@ -133,6 +133,15 @@ def test_one_that_is_lost_within_a_request_is_an_operational_error_and_then_repl
     assert backend() != first
 
 
+@servers_may_go
+@pytest.mark.usefixtures("keeps")
+def test_one_that_was_closed_by_our_side_is_replaced():
+    first = ask()
+    first.close()
+    end_request()
+    assert ask() is not first
+
+
 # Notes of what was asked --------------------------------------------------------------------------
 
 
