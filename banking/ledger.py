@@ -160,10 +160,10 @@ class Journal:
         """Add an entry. Lines of zero units are left out. Raises UnbalancedEntry."""
         lines = [line for line in lines if line.units]
         _require_balanced(lines)
-        key = (str(kind), reference)
+        key = (kind.value, reference)
         self._entries.append((*key, self.at))
         for line in lines:
-            account, units, bucket = line.account, line.units, str(line.bucket)
+            account, units, bucket = line.account, line.units, line.bucket.value
             self._postings.append((*key, account.pk, bucket, units))
             if account.owner_id is not None:
                 self._change(account, bucket, units)

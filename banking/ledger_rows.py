@@ -1,11 +1,13 @@
 """The SQL behind the ledger: how its rows are locked, read and written."""
 
 from collections.abc import Collection
+from functools import cache
 from uuid import UUID
 
 from banking.models import Hold, HouseAccount, LedgerAccount
 from be.api import statements
-from be.api.statements import Reader, Statement
+from be.api.rows import Reader
+from be.api.statements import Statement
 
 _accounts = Reader(LedgerAccount)
 
@@ -62,20 +64,27 @@ def lock_accounts(
     The house's accounts of these roles come after them; nothing of theirs changes, so they are not
     locked.
     """
+    owned, values = statements.among("account.owner_id", [*owners])
+    held, codes = statements.among("account.asset", [*assets])
+    house, names = statements.among("account.house", [str(role) for role in roles])
+    values += codes
+    if roles:
+        values += names + codes
+    rows = statements.query(_select_accounts(owned, held, house if roles else ""), values)
+    return [_accounts.make(row) for row in rows]
+
+
+@cache
+def _select_accounts(owned: str, held: str, house: str) -> str:
     columns = _accounts.columns("account")
-    owned, owned_values = statements.among("account.owner_id", [*owners])
-    held, held_values = statements.among("account.asset", [*assets])
     sql = (
         f"WITH owned AS (SELECT {columns} FROM banking_ledgeraccount account "
         f"WHERE {owned} AND {held} ORDER BY account.id {statements.locking()}) "
         "SELECT * FROM owned"
     )
-    values = owned_values + held_values
-    if roles:
-        house, house_values = statements.among("account.house", [str(role) for role in roles])
+    if house:
         sql += (
             f" UNION ALL SELECT {columns} FROM banking_ledgeraccount account "
             f"WHERE account.owner_id IS NULL AND {house} AND {held}"
         )
-        values += house_values + held_values
-    return [_accounts.make(row) for row in statements.query(sql, values)]
+    return sql

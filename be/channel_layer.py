@@ -26,27 +26,24 @@ It needs POSIX file locks and a local file system.
 """
 
 import asyncio
-import fcntl
 import logging
-import os
 import sqlite3
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec.msgpack
 from channels.layers import BaseChannelLayer
 
+from be.message_file import MessageFile, Outgoing, Tail
+
 logger = logging.getLogger(__name__)
 
 Message = dict[str, Any]
-Result = TypeVar("Result")
 
 POLLER_THREAD_NAME = "channel-layer-poller"
 SECONDS_BETWEEN_FAILED_READS = 1.0
@@ -74,7 +71,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         self.channel_capacity = self.compile_capacities(channel_capacity or {})
         self.poll_interval = poll_interval
         self.dropped = 0
-        self._file = _MessageFile(Path(path).absolute(), expiry=expiry)
+        self._file = MessageFile(Path(path).absolute(), expiry=expiry)
         # Guards everything below: event loops of several threads and the poller share it.
         self._lock = threading.Lock()
         self._mailboxes: dict[str, _Mailbox] = {}
@@ -138,13 +135,22 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         self.require_valid_group_name(group)
         await self._write(_group_address(group), message)
 
+    def group_send_now(self, group: str, message: Message) -> None:
+        """`group_send` for a thread that may block, without an event loop."""
+        self.require_valid_group_name(group)
+        self._file.write_outbox(self._queue(_group_address(group), message))
+        self._wake_poller.set()
+
     async def flush(self) -> None:
         """Forget this process's channels and groups, and delete every message in the file."""
-        await self.close()
         await asyncio.to_thread(self._file.clear)
+        await self.close()
 
     async def close(self) -> None:
-        """Forget this process's channels and groups, and end the poller. Use it again at will."""
+        """Forget this process's channels and groups; end the poller, close the file.
+
+        Use it again at will.
+        """
         with self._lock:
             self._mailboxes.clear()
             self._listeners.clear()
@@ -152,16 +158,21 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         if poller is not None:
             self._wake_poller.set()
             await asyncio.to_thread(poller.join)
+        await asyncio.to_thread(self._file.close)
 
     async def _write(self, address: str, message: Message) -> None:
-        if not isinstance(message, dict):
-            raise TypeError(f"A message is a dict, not {type(message).__name__}.")
-        outgoing = _Outgoing(time.time(), address, msgspec.msgpack.encode(message))
         # Queued here, in the order of the calls, and written in a thread: another process may
         # hold the file for a moment, and an event loop must not wait for it.
-        self._file.outbox.append(outgoing)
+        outgoing = self._queue(address, message)
         await asyncio.to_thread(self._file.write_outbox, outgoing)
         self._wake_poller.set()  # our own channels need not wait out the interval
+
+    def _queue(self, address: str, message: Message) -> Outgoing:
+        if not isinstance(message, dict):
+            raise TypeError(f"A message is a dict, not {type(message).__name__}.")
+        outgoing = Outgoing(time.time(), address, msgspec.msgpack.encode(message))
+        self._file.outbox.append(outgoing)
+        return outgoing
 
     async def _open_mailbox(self, channel: str) -> "_Mailbox":
         newest = await asyncio.to_thread(self._file.newest_id)
@@ -188,7 +199,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
             self._poller.start()
 
     def _poll(self, newest: int) -> None:
-        with closing(_Tail(self._file, after=newest)) as tail:
+        with closing(Tail(self._file, after=newest)) as tail:
             while self._is_still_needed():
                 pause = self.poll_interval
                 try:
@@ -301,232 +312,3 @@ class _Mailbox:
         """
         is_full = len(self._payloads) == self._payloads.maxlen
         return is_full and time.monotonic() - self._untouched_since > expiry
-
-
-@dataclass(eq=False, slots=True)
-class _Outgoing:
-    """A message on its way to the file, and why it did not get there."""
-
-    created: float
-    address: str
-    payload: bytes
-    error: Exception | None = None
-
-
-class _MessageFile:
-    """The SQLite file of numbered messages. Writers open it for a batch and close it again.
-
-    Opening costs a quarter of a millisecond, and buys that no thread, loop or fork inherits a
-    connection and that a file which was replaced is noticed. Under load, what other senders
-    queue meanwhile goes into one transaction.
-    """
-
-    def __init__(self, path: Path, *, expiry: float) -> None:
-        self.path = path
-        self.outbox: deque[_Outgoing] = deque()
-        self._log = _beside(path, "-wal")
-        self._expiry = expiry
-        self._lock = threading.Lock()
-        self._prune_at = 0.0
-
-    def write_outbox(self, outgoing: _Outgoing) -> None:
-        """Write all that is queued, in order; raise what kept `outgoing` from being written."""
-        with self._lock:
-            batch = [self.outbox.popleft() for _ in range(len(self.outbox))]
-            try:
-                if batch:
-                    self._run(lambda db: self._insert(db, batch))
-            except (sqlite3.Error, OSError) as error:
-                for each in batch:
-                    each.error = error
-        if outgoing.error is not None:
-            raise outgoing.error
-
-    def newest_id(self) -> int:
-        """The number of the message that was written last, pruned or not."""
-        return self._run(_newest_id)
-
-    def clear(self) -> None:
-        """Delete all messages; numbers go on rising."""
-        self._run(lambda db: db.execute("DELETE FROM messages"))
-
-    def open(self) -> sqlite3.Connection:
-        """Open the file, creating it first if it is missing."""
-        if not self.path.exists():
-            self._create()
-        # mode=rw: should it vanish now, SQLite must not create one that is half set up.
-        db = sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True, timeout=5)
-        try:
-            _set_up(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def identity(self) -> tuple[int, ...]:
-        """Which file now has the name: a reader of another one would wait in vain."""
-        return _inode(self.path), _inode(self._log)
-
-    def discard_if_corrupt(self, error: sqlite3.Error, inode: int) -> bool:
-        """Return whether the error says that the file is damaged; if so, it is gone.
-
-        It is removed only while it is still the file of that inode: another process may have
-        replaced it already.
-        """
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its details
-        if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return False
-        with _folder_lock(self.path.parent):
-            if _inode(self.path) == inode:
-                logger.warning("Channel layer file %s is corrupt: discarded.", self.path)
-                self.path.unlink(missing_ok=True)
-        return True
-
-    def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do the work on a connection of its own; try once more if the file had to be replaced."""
-        inode = _inode(self.path)
-        try:
-            with closing(self.open()) as db:
-                return work(db)
-        except sqlite3.DatabaseError as error:
-            self.discard_if_corrupt(error, inode)
-            if inode == _inode(self.path):
-                raise
-        with closing(self.open()) as db:
-            return work(db)
-
-    def _insert(self, db: sqlite3.Connection, batch: list[_Outgoing]) -> None:
-        with db:
-            db.execute("BEGIN IMMEDIATE")
-            if time.monotonic() >= self._prune_at:
-                db.execute("DELETE FROM messages WHERE created < ?", [time.time() - self._expiry])
-                self._prune_at = time.monotonic() + self._expiry / 2
-            db.executemany(
-                "INSERT INTO messages (created, address, payload) VALUES (?, ?, ?)",
-                [(each.created, each.address, each.payload) for each in batch],
-            )
-
-    def _create(self) -> None:
-        """Build the file under another name and move it into place: nobody sees half of it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = _beside(self.path, ".new")
-        with _folder_lock(self.path.parent):
-            if self.path.exists():
-                return  # another process was first
-            # The log of a deleted file would be taken for the log of its successor.
-            for base in (self.path, new):
-                for suffix in ("", "-wal", "-shm"):
-                    _beside(base, suffix).unlink(missing_ok=True)
-            with closing(sqlite3.connect(new)) as db:
-                _set_up(db)
-            new.chmod(0o600)
-            new.replace(self.path)
-
-
-class _Tail:
-    """The poller's place in the file, on a connection that it keeps."""
-
-    def __init__(self, file: _MessageFile, *, after: int) -> None:
-        self._file = file
-        self._seen = after
-        self._db: sqlite3.Connection | None = None
-        self._identity: tuple[int, ...] = ()
-        self._version = -1
-
-    def new_messages(self) -> Iterator[tuple[int, str, bytes]]:
-        """Number, address and payload of messages that are new since the last call, in order.
-
-        Of a file that was replaced the last messages are read before its successor's.
-        """
-        try:
-            # Asked before reading: what is written to a file before it is replaced is then read.
-            is_replaced = self._identity != self._file.identity()
-            if self._db is not None:
-                yield from self._read(self._db)
-            if is_replaced:
-                yield from self._read(self._reopen())
-        except sqlite3.Error as error:
-            inode, *_ = self._identity or self._file.identity()
-            self.close()
-            if not self._file.discard_if_corrupt(error, inode):
-                raise
-
-    def close(self) -> None:
-        """Close the connection; the next read opens another."""
-        if self._db is not None:
-            self._db.close()
-        self._db, self._identity = None, ()
-
-    def _reopen(self) -> sqlite3.Connection:
-        self.close()
-        inode = _inode(self._file.path)
-        self._db = self._file.open()
-        identity = self._file.identity()
-        # If the name changed hands meanwhile, leave the identity unknown and open again next time.
-        self._identity = identity if identity[0] == inode else ()
-        self._version = -1
-        return self._db
-
-    def _read(self, db: sqlite3.Connection) -> list[tuple[int, str, bytes]]:
-        # The version changes with every commit of another connection; asking for it is far
-        # cheaper than a query, and most polls find nothing.
-        (version,) = db.execute("PRAGMA data_version").fetchone()
-        if version == self._version:
-            return []
-        limit = 1000
-        messages = db.execute(
-            "SELECT id, address, payload FROM messages WHERE id > ? ORDER BY id LIMIT ?",
-            [self._seen, limit],
-        ).fetchall()
-        self._seen = messages[-1][0] if messages else self._seen
-        self._version = version if len(messages) < limit else -1
-        return messages
-
-
-def _set_up(db: sqlite3.Connection) -> None:
-    db.isolation_level = None
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = OFF")  # after a power cut nobody misses the ticks before it
-    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'messages'").fetchone():
-        return
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        # The payload comes last: pruning then never has to read it.
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-            " created REAL NOT NULL, address TEXT NOT NULL, payload BLOB NOT NULL)"
-        )
-        # Numbers start at the clock, in microseconds, so that they go on rising for those who
-        # read the file that this one replaces.
-        db.execute(
-            "INSERT INTO sqlite_sequence (name, seq) SELECT 'messages', ?"
-            " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'messages')",
-            [time.time_ns() // 1000],
-        )
-
-
-def _newest_id(db: sqlite3.Connection) -> int:
-    (newest,) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-    return int(newest)
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _inode(path: Path) -> int:
-    try:
-        return os.stat(path).st_ino
-    except FileNotFoundError:
-        return 0
-
-
-@contextmanager
-def _folder_lock(folder: Path) -> Iterator[None]:
-    """Let one process at a time create or discard files here; the lock dies with its process."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -32,6 +32,11 @@ class ServerConnection(BaseDatabaseWrapper):
         wanted = _sql_log.isEnabledFor(logging.DEBUG) and settings.DEBUG
         return bool(self.force_debug_cursor or wanted)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody wants to see each statement: those that Django's cursors send."""
+        return bool(self.execute_wrappers) or self.queries_logged
+
     def close_if_unusable_or_obsolete(self) -> None:
         """At both ends of a request, as Django calls it: give the connection back, or keep it."""
         if not (self.keeps and self._is_good()):

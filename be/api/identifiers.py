@@ -1,6 +1,6 @@
 """Ids: time-ordered UUIDs (version 7, RFC 9562 section 5.7), and reading the ids of others."""
 
-import secrets
+import os
 import threading
 import uuid
 from datetime import datetime
@@ -37,13 +37,17 @@ def uuid7(at: datetime) -> uuid.UUID:
     with _lock:
         counter = _counters.get(tick)
         if counter is None:
-            counter = secrets.randbits(_RANDOM_START_BITS)
+            counter = _random(_RANDOM_START_BITS)
             if len(_counters) == _REMEMBERED:
                 del _counters[next(iter(_counters))]
         else:
-            counter = (counter + 1 + secrets.randbits(_STEP_BITS)) & _RANDOM_B
+            counter = (counter + 1 + _random(_STEP_BITS)) & _RANDOM_B
         _counters[tick] = counter
     return uuid.UUID(int=milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | counter)
+
+
+def _random(bits: int) -> int:
+    return int.from_bytes(os.urandom(8)) >> 64 - bits
 
 
 def parse(text: str) -> uuid.UUID:

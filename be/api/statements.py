@@ -10,25 +10,20 @@ always the same and is prepared once. SQLite is a library in this process: there
 and a statement is executed for each row.
 """
 
-import json
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal
-from functools import cache, cached_property, lru_cache
-from typing import Any, Generic, TypeVar
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
-from django.db.models.base import ModelState
 
 from be.api.prepared import PlainCursor, Prepared
 
 Row = tuple[Any, ...]
-M = TypeVar("M", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +40,10 @@ class Statement:
     sqlite: str
     returning: tuple[str, ...] = ()
     exports: bool = False
+    answers: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "answers", bool(self.returning) and not self.exports)
 
 
 def insert(
@@ -125,7 +124,7 @@ def run(*parts: tuple[Statement, Sequence[Row]]) -> list[Any]:
     Parts without rows are left out of the SQL. Parts may not depend on each other's rows, except
     by foreign keys that are checked at the commit.
     """
-    answers: list[Any] = [[] if _answers(statement) else 0 for statement, _ in parts]
+    answers: list[Any] = [[] if statement.answers else 0 for statement, _ in parts]
     filled = [number for number, (_, rows) in enumerate(parts) if rows]
     if filled:
         execute = _run_together if is_postgresql() else _run_each
@@ -139,7 +138,7 @@ def _run_together(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]
     sql = _together(tuple(statement for statement, _ in parts))
     answers: Sequence[Any] = execute(sql, [encode(rows) for _, rows in parts])[0]
     return [
-        [tuple(row) for row in answer or []] if _answers(statement) else answer
+        [tuple(row) for row in answer or []] if statement.answers else answer
         for (statement, _), answer in zip(parts, answers, strict=True)
     ]
 
@@ -161,7 +160,7 @@ def _together(statements: tuple[Statement, ...]) -> str:
         sql = sql.replace("{exported}", exported)
         parts.append(f"{name} AS ({sql} RETURNING {returning})")
         columns = returning.replace("old.", "")
-        answer = f"json_agg(json_build_array({columns}))" if _answers(statement) else "count(*)"
+        answer = f"json_agg(json_build_array({columns}))" if statement.answers else "count(*)"
         answers.append(f"(SELECT {answer} FROM {name})")
         exported = name if statement.exports else exported
     return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
@@ -175,64 +174,60 @@ def _given(statement: Statement, number: int) -> str:
     )
 
 
-def _answers(statement: Statement) -> bool:
-    return bool(statement.returning) and not statement.exports
-
-
 def _run_each(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
-    with _sqlite_cursor() as cursor:
-        return [_run_rows(cursor, *part) for part in parts]
+    database = _database()
+    with database.wrap_database_errors:
+        sqlite = _sqlite(database)
+        return [_run_rows(sqlite, *part) for part in parts]
 
 
-def _run_rows(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Any:
-    values = [adapt(row) for row in rows]
-    if _answers(statement):
-        columns = ", ".join(statement.returning).replace("old.", "")
-        sql = _marked(f"{statement.sqlite} RETURNING {columns}")
-        return [tuple(one) for row in values for one in cursor.execute(sql, row).fetchall()]
-    sql = _marked(statement.sqlite)
+def _run_rows(sqlite: Any, statement: Statement, rows: Sequence[Row]) -> Any:
+    sql, values = _sqlite_text(statement), [adapt(row) for row in rows]
+    if statement.answers:
+        return [answer for row in values for answer in sqlite.execute(sql, row).fetchall()]
     if len(values) == 1:
-        cursor.execute(sql, values[0])
-    else:
-        cursor.executemany(sql, values)
-    return cursor.rowcount
+        return sqlite.execute(sql, values[0]).rowcount
+    return sqlite.executemany(sql, values).rowcount
 
 
-@contextmanager
-def _sqlite_cursor() -> Iterator[Any]:
-    """SQLite's own cursor, or Django's around it where somebody listens to Django's statements.
+@cache
+def _sqlite_text(statement: Statement) -> str:
+    sql = statement.sqlite
+    if statement.answers:
+        sql += f" RETURNING {', '.join(statement.returning).replace('old.', '')}"
+    return _marked(sql)
+
+
+def _sqlite(database: Any) -> Any:
+    """SQLite's own connection, or Django's cursors where somebody listens to Django's statements.
 
     Django's would look for its `%s` in every text anew.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    database.validate_no_broken_transaction()
-    if database.connection is None or _is_heard(database):
-        with database.cursor() as cursor:
-            yield _Spoken(cursor)
-        return
-    with database.wrap_database_errors, closing(sqlite3.Cursor(database.connection)) as cursor:
-        yield cursor
+    return _Spoken(database) if database.is_heard else database.connection
 
 
 class _Spoken:
-    """Django's cursor, for texts that have SQLite's `?` in the place of `%s`."""
+    """Django's cursors, for texts that have SQLite's `?` in the place of `%s`."""
 
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
 
     def execute(self, sql: str, values: Row) -> Any:
-        return self._cursor.execute(sql.replace("?", "%s"), values)
+        return self._database.cursor().execute(sql.replace("?", "%s"), values)
 
     def executemany(self, sql: str, rows: Sequence[Row]) -> Any:
-        return self._cursor.executemany(sql.replace("?", "%s"), rows)
-
-    @property
-    def rowcount(self) -> int:
-        return int(self._cursor.rowcount)
+        return self._database.cursor().executemany(sql.replace("?", "%s"), rows)
 
 
-def _is_heard(database: Any) -> bool:
-    return bool(database.queries_logged or database.execute_wrappers)
+def _database() -> Any:
+    """Django's connection of this thread, open, or the error that nothing more can be sent."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if database.connection is None or database.needs_rollback:
+        database.ensure_connection()
+        database.validate_no_broken_transaction()
+    return database
 
 
 @cache
@@ -245,12 +240,9 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
 
     Where somebody listens to Django's statements, it is counted and logged among them.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    if database.connection is None or database.needs_rollback:
-        database.ensure_connection()
-        database.validate_no_broken_transaction()
+    database = _database()
     with database.wrap_database_errors:
-        if _is_heard(database):
+        if database.is_heard:
             cursor = database._prepare_cursor(PlainCursor(database.connection))
             cursor.execute(sql, params)
             return list(cursor.fetchall())
@@ -261,8 +253,9 @@ def query(sql: str, params: Row) -> list[Row]:
     """All rows of a statement that returns some; parameters are `%s` on both databases."""
     if is_postgresql():
         return execute(_numbered(sql), params)
-    with _sqlite_cursor() as cursor:
-        return list(cursor.execute(_marked(sql), adapt(params)).fetchall())
+    database = _database()
+    with database.wrap_database_errors:
+        return list(_sqlite(database).execute(_marked(sql), adapt(params)))
 
 
 @cache
@@ -296,125 +289,11 @@ def among(column: str, values: Sequence[Any]) -> tuple[str, Row]:
     return f"{column} IN ({_placeholders(values)})", tuple(values)
 
 
-class Columns:
-    """Some columns of a model, for queries that need no instances of it."""
-
-    def __init__(self, model: type[models.Model], names: Sequence[str]) -> None:
-        fields = {field.column: field for field in model._meta.concrete_fields}
-        self._fields = [fields[name] for name in names]
-
-    def load(self, row: Row) -> Row:
-        """The values of a row that a query of ours has read, as the ORM would have loaded them."""
-        if is_postgresql():
-            return row
-        return tuple(
-            value if convert is None or value is None else convert(value)
-            for value, convert in zip(row, self._conversions, strict=True)
-        )
-
-    @cached_property
-    def _conversions(self) -> list[Callable[[Any], Any] | None]:
-        return [_converter(field) for field in self._fields]
-
-
-class Reader(Generic[M]):
-    """Makes model instances of rows that a query of ours has read."""
-
-    def __init__(self, model: type[M]) -> None:
-        self._model = model
-        self._fields = model._meta.concrete_fields
-        self._names = [field.attname for field in self._fields]
-        self.width = len(self._fields)
-
-    def columns(self, alias: str) -> str:
-        """The select list for all columns of the model, to be read by `make`."""
-        return ", ".join(f"{alias}.{field.column}" for field in self._fields)
-
-    def make(self, row: Sequence[Any]) -> M:
-        """An instance, as the ORM would have loaded it, without the work of `Model.__init__`."""
-        made = self._model.__new__(self._model)
-        made._state = ModelState()
-        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
-        values = made.__dict__
-        values.update(zip(self._names, row, strict=True))
-        if not is_postgresql():
-            for name, convert in self._conversions:
-                if (value := values[name]) is not None:
-                    values[name] = convert(value)
-        return made
-
-    @cached_property
-    def _conversions(self) -> list[tuple[str, Callable[[Any], Any]]]:
-        """The attributes that SQLite keeps as something else."""
-        found = [(field.attname, _converter(field)) for field in self._fields]
-        return [(name, convert) for name, convert in found if convert is not None]
-
-
-class Factory(Generic[M]):
-    """Makes model instances that are not saved yet, without the work of `Model.__init__`."""
-
-    def __init__(self, model: type[M]) -> None:
-        fields = model._meta.concrete_fields
-        self._model = model
-        self._defaults = {field.attname: field.get_default() for field in fields}
-        self._relations = [field.name for field in fields if field.is_relation]
-        self._known = {*self._defaults, *self._relations}
-
-    def new(self, **values: Any) -> M:
-        """An instance with these values, and the fields' defaults for what is left out."""
-        if not self._known.issuperset(values):
-            raise TypeError(f"{self._model.__name__} has no {values.keys() - self._known}")
-        made = self._model.__new__(self._model)
-        made._state = ModelState()
-        made.__dict__.update(self._defaults)
-        for name in self._relations:
-            if name in values:
-                related = values.pop(name)
-                made.__dict__[f"{name}_id"] = related.pk
-                made._state.fields_cache[name] = related
-        made.__dict__.update(values)
-        return made
-
-
-# SQLite keeps decimals as binary floats, of which fifteen digits can be relied upon.
-_FIFTEEN_DIGITS = Context(prec=15)
-
-
-def _converter(field: Any) -> Callable[[Any], Any] | None:
-    target = getattr(field, "target_field", field)
-    if isinstance(target, models.DecimalField):
-        exponent = Decimal(1).scaleb(-target.decimal_places)
-        return lambda value: _FIFTEEN_DIGITS.create_decimal_from_float(value).quantize(exponent)
-    for kind, convert in _FROM_SQLITE:
-        if isinstance(target, kind):
-            return convert
-    return None
-
-
-def _datetime(value: str | datetime) -> datetime:
-    """Columns that a query has passed through a subquery come as text, others as datetimes."""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _date(value: str | date) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value
-
-
-_FROM_SQLITE: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
-    (models.UUIDField, UUID),
-    (models.DateTimeField, _datetime),
-    (models.DateField, _date),
-    (models.BooleanField, bool),
-    (models.JSONField, json.loads),
-)
-
-
-def adapt(row: Sequence[Any]) -> Row:
+def adapt(row: Sequence[Any]) -> list[Any]:
     """Values as Django writes them into SQLite."""
-    return tuple(
+    return [
         _TO_SQLITE[kind](value) if (kind := type(value)) in _TO_SQLITE else value for value in row
-    )
+    ]
 
 
 @lru_cache(maxsize=16384)
@@ -423,7 +302,7 @@ def _naive_utc(at: datetime) -> str:
 
 
 _TO_SQLITE: dict[type, Callable[[Any], Any]] = {
-    UUID: lambda value: value.hex,
+    UUID: lambda value: f"{value.int:032x}",
     datetime: _naive_utc,
     date: str,
     Decimal: str,

@@ -6,4 +6,11 @@ from be.server_connection import ServerConnection
 
 
 class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
-    pass
+    def _start_transaction_under_autocommit(self) -> None:
+        """Begin as Django does, but without its cursor, unless somebody listens."""
+        begin = f"BEGIN {self.transaction_mode}"  # type: ignore[attr-defined]  # of Django's
+        if self.is_heard:
+            self.cursor().execute(begin)
+            return
+        with self.wrap_database_errors:
+            self.connection.execute(begin)

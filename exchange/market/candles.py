@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from be.api import statements
+from be.api.rows import Columns
 from be.api.statements import Statement
 from exchange.models import Candle, Instrument, Interval
 
@@ -155,7 +156,7 @@ def backfill(rows: Iterable[Row]) -> int:
 
 # Reading ----------------------------------------------------------------------------------------
 
-loaded = statements.Columns(Candle, Bar._fields).load
+loaded = Columns(Candle, Bar._fields).load
 
 
 def read(

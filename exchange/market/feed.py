@@ -16,7 +16,8 @@ from functools import cache
 from operator import attrgetter
 
 from be.api import statements
-from be.api.statements import Reader, Row
+from be.api.rows import Reader, relate
+from be.api.statements import Row
 from exchange.market import candles
 from exchange.market.ticks import Round, Tick
 from exchange.models import SIMULATOR, Bond, Instrument, InstrumentStatus, Quote, Simulator
@@ -123,7 +124,7 @@ def _select_quotes(chosen: str) -> str:
 def _quote(row: Row) -> Quote:
     first, second = _quotes.width, _quotes.width + _instruments.width
     quote = _quotes.make(row[:first])
-    quote.instrument = _instruments.make(row[first:second])
+    relate(quote, "instrument", _instruments.make(row[first:second]))
     if row[second] is not None:
         _bonds.make(row[second:]).instrument = quote.instrument
     return quote

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -119,8 +120,6 @@ class _Publisher:
                 self._thread.start()
 
     def _run(self) -> None:
-        loop = asyncio.new_event_loop()
-        loop.set_default_executor(_Here())
         following: _Letter | threading.Event | None = None
         while True:
             first = following or self._queue.get()
@@ -129,7 +128,7 @@ class _Publisher:
                 first.set()
                 continue
             letters, following = self._together(first)
-            loop.run_until_complete(self._deliver(letters))
+            self._deliver(letters)
             if following is None and first.message["type"] == ORDERS:
                 time.sleep(SECONDS_BETWEEN_SENDS)  # what comes meanwhile goes together
 
@@ -146,7 +145,7 @@ class _Publisher:
             pass
         return letters, None
 
-    async def _deliver(self, letters: Sequence[_Letter]) -> None:
+    def _deliver(self, letters: Sequence[_Letter]) -> None:
         """Send, or drop with one warning until something is taken again.
 
         Each layer has errors of its own, so all are caught, here and nowhere else.
@@ -158,14 +157,31 @@ class _Publisher:
             messages[0] if len(messages) == 1 else {"type": "stream.batch", "messages": messages}
         )
         try:
-            async with asyncio.timeout(SECONDS_TO_SEND):
-                await letters[0].layer.group_send(GROUP, message)
+            self._send(letters[0].layer, message)
         except Exception as error:  # noqa: BLE001
             if not self._failing:
                 logger.warning("the channel layer did not take %s: %r", message["type"], error)
             self._failing = True
         else:
             self._failing = False
+
+    def _send(self, layer: Any, message: Document) -> None:
+        """Through an event loop, unless the layer can do without."""
+        if hasattr(layer, "group_send_now"):
+            layer.group_send_now(GROUP, message)
+        else:
+            self._loop.run_until_complete(_group_send(layer, message))
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        loop.set_default_executor(_Here())
+        return loop
+
+
+async def _group_send(layer: Any, message: Document) -> None:
+    async with asyncio.timeout(SECONDS_TO_SEND):
+        await layer.group_send(GROUP, message)
 
 
 class _Here(ThreadPoolExecutor):

@@ -20,7 +20,8 @@ from django.db.models import Model, Sum
 from banking import books
 from banking.models import BankTransaction, Hold, LedgerAccount, Posting
 from be.api import statements
-from be.api.statements import Reader, Row
+from be.api.rows import Reader
+from be.api.statements import Row
 from exchange.market.book import street_levels
 from exchange.models import (
     Execution,

@@ -29,8 +29,10 @@ from exchange.models import (
     Order,
     OrderClass,
     OrderFeed,
+    OrderType,
     Quote,
     Simulator,
+    TimeInForce,
 )
 from exchange.tests.market import (
     NOW,
@@ -90,7 +92,7 @@ def assert_books_are_right() -> None:
 
 
 def gtc(user: User, side: str, quantity: str, limit: str, *, symbol: str = "AAPL") -> Order:
-    return place(user, side, quantity, symbol=symbol, limit=limit, time_in_force="gtc")
+    return place(user, side, quantity, symbol=symbol, limit=limit, time_in_force=TimeInForce.GTC)
 
 
 def test_holders_get_new_shares_for_old_and_the_market_quotes_them(aapl, alice):
@@ -126,7 +128,12 @@ def test_open_orders_are_counted_in_new_shares_and_prices(aapl, alice):
     place(alice, "buy", "10")
     buying, selling = gtc(alice, "buy", "3", "100.01"), gtc(alice, "sell", "4", "300.01")
     stop = place(
-        alice, "sell", "2", order_type="stop", stop_price=Decimal("150.01"), time_in_force="gtc"
+        alice,
+        "sell",
+        "2",
+        order_type=OrderType.STOP,
+        stop_price=Decimal("150.01"),
+        time_in_force=TimeInForce.GTC,
     )
     held = balance(alice)[1]
 
@@ -186,7 +193,7 @@ def test_brackets_and_their_legs_stay_whole(aapl, alice):
         "buy",
         "3",
         limit="150.00",
-        time_in_force="gtc",
+        time_in_force=TimeInForce.GTC,
         order_class=OrderClass.BRACKET,
         take_profit=TakeProfit(Decimal("300.00")),
         stop_loss=StopLoss(Decimal("120.00")),
@@ -217,7 +224,7 @@ def test_two_exits_that_share_a_hold_share_it_in_new_shares(aapl, alice):
         "sell",
         "3.000001",
         limit="300.00",
-        time_in_force="gtc",
+        time_in_force=TimeInForce.GTC,
         order_class=OrderClass.OCO,
         stop_loss=StopLoss(Decimal("120.00")),
     )
@@ -235,7 +242,7 @@ def bracket(user: User, quantity: str, limit: str, *, profit: str, loss: str) ->
         "buy",
         quantity,
         limit=limit,
-        time_in_force="gtc",
+        time_in_force=TimeInForce.GTC,
         order_class=OrderClass.BRACKET,
         take_profit=TakeProfit(Decimal(profit)),
         stop_loss=StopLoss(Decimal(loss)),
@@ -361,9 +368,9 @@ def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
         alice,
         "sell",
         "2",
-        order_type="trailing_stop",
+        order_type=OrderType.TRAILING_STOP,
         trail_amount=Decimal("10.00"),
-        time_in_force="gtc",
+        time_in_force=TimeInForce.GTC,
     )
 
     split(aapl, 2, 1)
@@ -384,9 +391,9 @@ def test_a_trailing_stop_that_could_not_follow_the_market_any_more_is_canceled(a
             alice,
             "sell",
             "1",
-            order_type="trailing_stop",
+            order_type=OrderType.TRAILING_STOP,
             trail_percent=Decimal(percent),
-            time_in_force="gtc",
+            time_in_force=TimeInForce.GTC,
         )
         for percent in (99, 5)
     ]

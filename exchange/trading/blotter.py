@@ -5,7 +5,7 @@ Orders are opened in it with what a fill changes: accounts, hold, what was paid 
 the database and has the owners told after the commit.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -137,7 +137,7 @@ class Blotter:
         """
         changed = self.changed
         told = [(working.order.owner_id, updates.events_of(working)) for working in changed]
-        counts = Counter[UUID]()
+        counts: dict[UUID, int] = defaultdict(int)
         for owner_id, events in told:
             if events:
                 counts[owner_id] += len(events)

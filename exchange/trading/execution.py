@@ -11,7 +11,7 @@ from banking import holds, ledger
 from banking.assets import EXACT, USD
 from banking.models import Bucket, EntryKind, HouseAccount, LedgerAccount
 from be.api.identifiers import uuid7
-from be.api.statements import Factory
+from be.api.rows import Factory
 from exchange.market import quotes
 from exchange.models import Execution, Instrument, Liquidity, OrderStatus
 from exchange.trading import amounts, lifecycle, reservations
@@ -72,7 +72,7 @@ def _record_fill(
         quantity=units,
         cents=cash.cents,
         fee_cents=cash.fee_cents,
-        liquidity=str(liquidity),
+        liquidity=liquidity.value,
         executed_at=at,
     )
     working.totals = after

@@ -21,7 +21,7 @@ POSITION_GONE = "insufficient_position"
 def move(order: Order, status: OrderStatus, at: datetime) -> None:
     """Make a legal move and stamp it."""
     states.require_legal(order.status, status)
-    order.status = str(status)
+    order.status = status.value
     if status == OrderStatus.FILLED:
         order.filled_at = at
     elif status == OrderStatus.CANCELED:

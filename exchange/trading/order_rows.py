@@ -13,7 +13,8 @@ from django.db.models import Q
 
 from banking.models import Hold
 from be.api import statements
-from be.api.statements import Reader, Row
+from be.api.rows import Reader, relate
+from be.api.statements import Row
 from exchange.models import (
     OPEN_STATUSES,
     Bond,
@@ -27,7 +28,10 @@ from exchange.models import (
 from exchange.trading import fees
 from exchange.trading.fees import FeeRates
 
-_quotes, _instruments, _bonds = Reader(Quote), Reader(Instrument), Reader(Bond)
+# Of a market what trading needs; the rest of it is for readers.
+_quotes = Reader(Quote, without=("previous_close", "open", "high", "low", "volume", "session_date"))
+_instruments = Reader(Instrument, without=("name", "currency"))
+_bonds = Reader(Bond)
 _orders, _holds = Reader(Order), Reader(Hold)
 
 WORKING = "status IN ('new', 'partially_filled')"
@@ -96,11 +100,8 @@ class Market:
     """An instrument's locked quote, with all that trading in it needs to know."""
 
     quote: Quote
+    instrument: Instrument
     rates: FeeRates
-
-    @property
-    def instrument(self) -> Instrument:
-        return self.quote.instrument
 
 
 def lock_market(*, symbol: str | None = None, instrument_id: UUID | None = None) -> Market | None:
@@ -126,12 +127,13 @@ def _select_market(key: str) -> str:
 def _market(row: Row) -> Market:
     first, second = _quotes.width, _quotes.width + _instruments.width
     quote = _quotes.make(row[:first])
-    quote.instrument = _instruments.make(row[first:second])
+    instrument = _instruments.make(row[first:second])
+    relate(quote, "instrument", instrument)
     if row[second] is not None:
-        _bonds.make(row[second:-2]).instrument = quote.instrument
+        _bonds.make(row[second:-2]).instrument = instrument
     maker, taker = row[-2:]
-    rates = fees.default_rates(quote.instrument.asset_class)
-    return Market(quote, rates if maker is None else FeeRates(maker, taker))
+    rates = fees.default_rates(instrument.asset_class)
+    return Market(quote, instrument, rates if maker is None else FeeRates(maker, taker))
 
 
 def lock_met(
@@ -176,7 +178,7 @@ def read_status(market: Market) -> None:
 
 def _order(row: Row, instrument: Instrument) -> Order:
     order = _orders.make(row)
-    order.instrument = instrument
+    relate(order, "instrument", instrument)
     return order
 
 

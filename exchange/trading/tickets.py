@@ -10,7 +10,7 @@ from django.conf import settings
 from banking.assets import EXACT, USD
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
-from be.api.statements import Factory
+from be.api.rows import Factory
 from exchange.market import hours, quotes, ticks
 from exchange.models import (
     STOP_TYPES,
@@ -56,9 +56,9 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         owner_id=owner_id,
         instrument=instrument,
         client_order_id=request.client_order_id,
-        side=request.side,
-        order_type=request.order_type,
-        time_in_force=time_in_force,
+        side=request.side.value,
+        order_type=request.order_type.value,
+        time_in_force=time_in_force.value,
         quantity=_units(request, instrument, quote, now),
         notional_cents=None if request.notional is None else USD.units(request.notional),
         limit_price=request.limit_price,
@@ -67,10 +67,10 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         trail_percent=request.trail_percent,
         peak_price=quote.price if trails else None,
         armed=request.order_type in STOP_TYPES,
-        order_class=request.order_class,
+        order_class=request.order_class.value,
         maker_fee_bps=market.rates.maker_bps,
         taker_fee_bps=market.rates.taker_bps,
-        status=OrderStatus.NEW,
+        status=OrderStatus.NEW.value,
         created_at=now,
         updated_at=now,
         expires_at=hours.end_of_day(now) if time_in_force == TimeInForce.DAY else None,
