@@ -126,6 +126,9 @@ def sqlite_database(path: str) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
+            # Values come as they are stored. The driver would look up how to read each column's
+            # type, anew for each statement; the ORM and be/api/rows.py know the types.
+            "detect_types": 0,
             "init_command": (
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
                 # REPLACE then fires the triggers that keep the journal append-only.

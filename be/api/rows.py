@@ -48,13 +48,8 @@ class Reader(Generic[M]):
         self.width = len(self._fields)
 
     def columns(self, alias: str) -> str:
-        """The select list for all columns of the model, to be read by `make`.
-
-        Of a column on its own SQLite's driver looks up how its type is to be read, anew each time;
-        of an expression it does not.
-        """
-        plain = "" if is_postgresql() else "+"
-        return ", ".join(f"{plain}{alias}.{field.column}" for field in self._fields)
+        """The select list for the columns that `make` reads."""
+        return ", ".join(f"{alias}.{field.column}" for field in self._fields)
 
     def make(self, row: Sequence[Any]) -> M:
         """An instance, as the ORM would have loaded it, without the work of `Model.__init__`."""
@@ -137,20 +132,14 @@ def _decimals(places: int) -> Callable[[float], Decimal]:
 _uuid = lru_cache(maxsize=4096)(UUID)
 
 
-def _datetime(value: str | datetime) -> datetime:
-    """Columns of a query come as datetimes, expressions as text."""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _date(value: str | date) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+def _datetime(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 _FROM_SQLITE: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (models.UUIDField, _uuid),
     (models.DateTimeField, _datetime),
-    (models.DateField, _date),
+    (models.DateField, date.fromisoformat),
     (models.BooleanField, bool),
     (models.JSONField, json.loads),
 )
