@@ -167,7 +167,8 @@ class _Publisher:
 
     def _send(self, layer: Any, message: Document) -> None:
         """Through an event loop, unless the layer can do without."""
-        if hasattr(layer, "group_send_now"):
+        # The class is asked: that of Redis looks for what it has not got in a running event loop.
+        if hasattr(type(layer), "group_send_now"):
             layer.group_send_now(GROUP, message)
         else:
             self._loop.run_until_complete(_group_send(layer, message))

@@ -31,6 +31,7 @@ from exchange.models import (
     Instrument,
     Order,
     Quote,
+    TimeInForce,
 )
 from exchange.tests.market import (
     advance,
@@ -120,8 +121,24 @@ def test_a_coupon_is_of_whoever_was_paid_for_its_accrued_interest(traded_on, ent
     at = noon(traded_on)
     requote(bond, "99.000", "99.500", at)
 
-    place(buyer, "buy", "1000", symbol=bond.symbol, limit="99.250", time_in_force="gtc", now=at)
-    place(seller, "sell", "1000", symbol=bond.symbol, limit="99.250", time_in_force="gtc", now=at)
+    place(
+        buyer,
+        "buy",
+        "1000",
+        symbol=bond.symbol,
+        limit="99.250",
+        time_in_force=TimeInForce.GTC,
+        now=at,
+    )
+    place(
+        seller,
+        "sell",
+        "1000",
+        symbol=bond.symbol,
+        limit="99.250",
+        time_in_force=TimeInForce.GTC,
+        now=at,
+    )
 
     accrued = Execution.objects.latest("pk").accrued_interest
     assert accrued == quotes.accrued_interest(bond, at)
@@ -169,10 +186,21 @@ def test_a_redemption_ends_the_orders_and_the_trade_in_the_bond():
     requote(bond, "99.000", "99.500", BOUGHT_AT)
     place(alice, "buy", "1000", symbol=bond.symbol, now=BOUGHT_AT)
     selling = place(
-        alice, "sell", "1000", symbol=bond.symbol, limit="120", time_in_force="gtc", now=BOUGHT_AT
+        alice,
+        "sell",
+        "1000",
+        symbol=bond.symbol,
+        limit="120",
+        time_in_force=TimeInForce.GTC,
+        now=BOUGHT_AT,
     )
     buying = place(
-        alice, symbol=bond.symbol, quantity="1000", limit="50", time_in_force="gtc", now=BOUGHT_AT
+        alice,
+        symbol=bond.symbol,
+        quantity="1000",
+        limit="50",
+        time_in_force=TimeInForce.GTC,
+        now=BOUGHT_AT,
     )
 
     due.run(now=noon(MATURITY))
@@ -222,7 +250,7 @@ def test_a_dividend_is_for_those_who_held_before_the_ex_date_held_shares_include
     requote(aapl, "99.98", "100.00", BOUGHT_AT)
     early, late = make_customer("early@example.com"), make_customer("late@example.com")
     place(early, "buy", "3", now=BOUGHT_AT)
-    place(early, "sell", "1", limit="200.00", time_in_force="gtc", now=BOUGHT_AT)
+    place(early, "sell", "1", limit="200.00", time_in_force=TimeInForce.GTC, now=BOUGHT_AT)
     ex_date = date(2026, 3, 4)
     announce_dividend(aapl, "0.255", ex_date=ex_date, payable_date=date(2026, 3, 18))
     midnight = calendar.start_of_day(ex_date)
