@@ -12,14 +12,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakSet
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-# Connections that a forked child has from its parent, whose locks they are: to close them would
-# take them from it.
-_of_parents: list[sqlite3.Connection] = []
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +43,7 @@ class MessageFile:
         self._lock = threading.Lock()
         self._kept = _Kept(self)
         self._prune_at = 0.0
+        _files.add(self)
 
     def write_outbox(self, outgoing: Outgoing) -> None:
         """Write all that is queued, in order; raise what kept `outgoing` from being written."""
@@ -53,7 +51,7 @@ class MessageFile:
             batch = [self.outbox.popleft() for _ in range(len(self.outbox))]
             try:
                 if batch:
-                    self._run(lambda db: self._insert(db, batch))
+                    self._run(lambda db: self._insert(db, batch), self._kept)
             except (sqlite3.Error, OSError) as error:
                 for each in batch:
                     each.error = error
@@ -62,18 +60,27 @@ class MessageFile:
 
     def newest_id(self) -> int:
         """The number of the message that was written last, pruned or not."""
-        with self._lock:
-            return self._run(_newest_id)
+        with closing(_Kept(self)) as kept:  # its own: who reads waits for no writer
+            return self._run(_newest_id, kept)
 
     def clear(self) -> None:
         """Delete all messages; numbers go on rising."""
         with self._lock:
-            self._run(lambda db: db.execute("DELETE FROM messages"))
+            self._run(lambda db: db.execute("DELETE FROM messages"), self._kept)
 
     def close(self) -> None:
         """Close the connection; who writes again opens another."""
         with self._lock:
             self._kept.close()
+
+    def before_fork(self) -> None:
+        """Close the connection: SQLite keeps its locks by process, and a child has none of them."""
+        self._lock.acquire()
+        self._kept.close()
+
+    def after_fork(self) -> None:
+        """In parent and child."""
+        self._lock.release()
 
     def open(self) -> sqlite3.Connection:
         """Open the file, creating it first if it is missing."""
@@ -109,23 +116,16 @@ class MessageFile:
                 self.path.unlink(missing_ok=True)
         return True
 
-    def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do the work, once more if the file had to be replaced. The lock is held."""
+    def _run(self, work: Callable[[sqlite3.Connection], Result], kept: "_Kept") -> Result:
+        """Do the work, once more if the file had to be replaced. What is kept is the caller's."""
         inode = _inode(self.path)
         try:
-            return self._try(work)
+            return _try(work, kept)
         except sqlite3.DatabaseError as error:
             self.discard_if_corrupt(error, inode)
             if inode == _inode(self.path):
                 raise
-        return self._try(work)
-
-    def _try(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return work(self._kept.current())
-        except sqlite3.Error:
-            self._kept.close()
-            raise
+        return _try(work, kept)
 
     def _insert(self, db: sqlite3.Connection, batch: list[Outgoing]) -> None:
         with db:
@@ -155,16 +155,42 @@ class MessageFile:
             new.replace(self.path)
 
 
+# Those of this process, for forks; a lock that somebody holds is waited for.
+_files: WeakSet[MessageFile] = WeakSet()
+_forking: list[MessageFile] = []
+
+
+def _before_fork() -> None:
+    _forking.extend(_files)
+    for file in _forking:
+        file.before_fork()
+
+
+def _after_fork() -> None:
+    while _forking:
+        _forking.pop().after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def _try(work: Callable[[sqlite3.Connection], Result], kept: "_Kept") -> Result:
+    try:
+        return work(kept.current())
+    except sqlite3.Error:
+        kept.close()
+        raise
+
+
 class _Kept:
     """A connection that is kept: to open one costs more than to write a batch.
 
-    It is opened anew when another file has the name, or when a fork has inherited it.
+    It is opened anew when another file has the name.
     """
 
     def __init__(self, file: MessageFile) -> None:
         self._file = file
         self._identity: tuple[int, ...] = ()
-        self._process = 0
         self.db: sqlite3.Connection | None = None
 
     @property
@@ -173,8 +199,8 @@ class _Kept:
         return (self._identity or self._file.identity())[0]
 
     def is_current(self) -> bool:
-        """Whether it is open, ours, and to the file that now has the name."""
-        return self._process == os.getpid() and self._identity == self._file.identity()
+        """Whether it is to the file that now has the name."""
+        return self._identity == self._file.identity()
 
     def current(self) -> sqlite3.Connection:
         """The connection, to the file that now has the name."""
@@ -185,17 +211,15 @@ class _Kept:
     def reopen(self) -> sqlite3.Connection:
         self.close()
         inode = _inode(self._file.path)
-        self.db, self._process = self._file.open(), os.getpid()
+        self.db = self._file.open()
         identity = self._file.identity()
         # If the name changed hands meanwhile, leave the identity unknown and open again next time.
         self._identity = identity if identity[0] == inode else ()
         return self.db
 
     def close(self) -> None:
-        if self.db is not None and self._process == os.getpid():
+        if self.db is not None:
             self.db.close()
-        elif self.db is not None:
-            _of_parents.append(self.db)
         self.db, self._identity = None, ()
 
 

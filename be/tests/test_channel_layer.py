@@ -483,10 +483,48 @@ send(4)
         path,
     )
     assert await receive_numbers(layer, channel, 4) == [1, 2, 3, 4]
-    assert await asyncio.to_thread(process.communicate, timeout=PATIENCE) == ("1 2\n", None)
+    assert await asyncio.to_thread(process.communicate, timeout=PATIENCE) == ("1 1\n", None)
     assert process.returncode == 0
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_parent_and_child_lose_nothing_while_nobody_else_has_the_file_open(path):
+    process = run_python(
+        """
+import os
+def send(n):
+    layer.group_send_now("prices", {"type": "tick", "n": n})
+send(0)
+send(1)
+child = os.fork()
+for n in range(60):
+    send(n)
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+send(2)
+asyncio.run(layer.close())
+""",
+        path,
+    )
+    assert process.wait(PATIENCE) == 0
+    assert len(rows(path)) == 2 + 2 * 60 + 1
+
+
+async def test_a_newcomer_waits_for_no_sender_that_waits(make_layer, path):
+    layer = make_layer()
+    await layer.group_send("prices", tick(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        sending = asyncio.create_task(layer.group_send("prices", tick(2)))
+        await asyncio.sleep(0.2)
+        channel = await layer.new_channel()
+        assert not sending.done()
+        other.execute("COMMIT")
+    await sending
+    await layer.send(channel, tick(3))
+    assert await receive(layer, channel) == tick(3)
 
 
 async def test_receivers_on_several_event_loops_of_a_process_each_work(make_layer):
