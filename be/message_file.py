@@ -158,9 +158,11 @@ class MessageFile:
 # Those of this process, for forks; a lock that somebody holds is waited for.
 _files: WeakSet[MessageFile] = WeakSet()
 _forking: list[MessageFile] = []
+_one_fork = threading.Lock()
 
 
 def _before_fork() -> None:
+    _one_fork.acquire()
     _forking.extend(_files)
     for file in _forking:
         file.before_fork()
@@ -169,6 +171,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     while _forking:
         _forking.pop().after_fork()
+    _one_fork.release()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

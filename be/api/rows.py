@@ -42,6 +42,8 @@ class Reader(Generic[M]):
 
     def __init__(self, model: type[M], *, without: Collection[str] = ()) -> None:
         """`without` names fields to leave out; the ORM fetches them when they are asked for."""
+        if not {field.name for field in model._meta.concrete_fields}.issuperset(without):
+            raise TypeError(f"{model.__name__} has not all of {without}")
         self._model = model
         self._fields = [field for field in model._meta.concrete_fields if field.name not in without]
         self._names = [field.attname for field in self._fields]

@@ -106,7 +106,7 @@ def _leg(
         id=uuid7(now),
         owner_id=order.owner_id,
         instrument=order.instrument,
-        side=Side.SELL,
+        side=Side.SELL.value,
         time_in_force=order.time_in_force,
         quantity=order.quantity,
         armed=exit_["order_type"] in STOP_TYPES,
