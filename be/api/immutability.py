@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.state import StateApps
@@ -73,13 +74,13 @@ def never_truncated(table: str) -> RunPython:
 def never_replaced(table: str) -> RunPython:
     """A reversible step for a table that is append-only: SQLite's REPLACE is refused too.
 
-    It deletes the row that is in its way, and fires triggers for that only on a connection with
-    `recursive_triggers`: ours have it, the command line has not.
+    It deletes the row that is in its way, by whichever unique key, and fires triggers for that only
+    on a connection with `recursive_triggers`: ours have it, the command line has not.
     """
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "sqlite":
-            editor.execute(_refuse_replace(table))
+            editor.execute(_refuse_replace(editor.connection, table))
 
     def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "sqlite":
@@ -88,12 +89,46 @@ def never_replaced(table: str) -> RunPython:
     return RunPython(forwards, backwards)
 
 
-def _refuse_replace(table: str) -> str:
-    is_there = f"SELECT 1 FROM {table} WHERE id = NEW.id"  # noqa: S608 - a table of ours
+def replaced_by_no_key(table: str) -> RunPython:
+    """A reversible step for a table whose guard against REPLACE looked at its id alone."""
+
+    def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "sqlite":
+            editor.execute(f"DROP TRIGGER {table}_no_replace")
+            editor.execute(_refuse_replace(editor.connection, table))
+
+    return RunPython(forwards, RunPython.noop)
+
+
+def _refuse_replace(connection: BaseDatabaseWrapper, table: str) -> str:
+    meets = " OR ".join(
+        "(" + " AND ".join(f"{column} = NEW.{column}" for column in key) + ")"
+        for key in unique_keys(connection, table)
+    )
+    is_there = f"SELECT 1 FROM {table} WHERE {meets}"  # noqa: S608 - a table of ours
     return (
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
         f"WHEN EXISTS ({is_there}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     )
+
+
+def unique_keys(connection: BaseDatabaseWrapper, table: str) -> list[tuple[str, ...]]:
+    """The columns of each key by which SQLite's REPLACE finds the row that it takes away.
+
+    The row's number is one, also where the primary key is another column. Raises ValueError for a
+    unique index with a condition or an expression, which is not known here.
+    """
+    keys: list[tuple[str, ...]] = [("rowid",)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA index_list({table})")
+        indexes = [(name, partial) for _, name, unique, _, partial in cursor.fetchall() if unique]
+        for name, is_partial in indexes:
+            cursor.execute(f"PRAGMA index_info({name})")
+            columns = tuple(column for _, _, column in cursor.fetchall())
+            if is_partial or None in columns:
+                raise ValueError(f"{table} can't be guarded by {name}: it is not of columns alone")
+            keys.append(columns)
+    return keys
 
 
 def lifted(table: str) -> RunPython:
@@ -123,5 +158,5 @@ def _refuse(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> No
         editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         editor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")
         return
-    for statement in (*sqlite_create(table), _refuse_replace(table)):
+    for statement in (*sqlite_create(table), _refuse_replace(editor.connection, table)):
         editor.execute(statement)

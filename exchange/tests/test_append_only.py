@@ -1,12 +1,22 @@
 """Executions, entries and postings are written once: the database itself refuses the rest."""
 
+from collections.abc import Iterator
+from datetime import date
+from uuid import uuid4
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from exchange.models import Instrument
+from be.api import immutability
+from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 from exchange.tests import market
 
-TABLES = ("exchange_execution", "banking_journalentry", "banking_posting")
+TABLES = (
+    "exchange_execution",
+    "exchange_entitlement",
+    "banking_journalentry",
+    "banking_posting",
+)
 REWRITES = {
     "UPDATE": "UPDATE {table} SET id = id",
     "DELETE": "DELETE FROM {table}",
@@ -22,7 +32,26 @@ ONLY = {"TRUNCATE": "postgresql", "REPLACE": "sqlite", "DELETE one": "sqlite"}
 @pytest.fixture
 def traded(aapl: Instrument) -> None:
     """Each of the tables has rows."""
-    market.place(market.make_customer())
+    alice = market.make_customer()
+    market.place(alice)
+    dividend = CorporateAction.objects.create(
+        id=uuid4(),
+        instrument=aapl,
+        kind=ActionKind.DIVIDEND,
+        ex_date=date(2026, 3, 2),
+        payable_date=date(2026, 3, 9),
+        amount=1,
+        announced_at=market.NOW,
+    )
+    Entitlement.objects.create(
+        id=uuid4(),
+        action=dividend,
+        owner=alice,
+        units=1,
+        units_after=1,
+        cents=1,
+        carried_out_at=market.NOW,
+    )
 
 
 def rows(table: str) -> list[tuple[object, ...]]:
@@ -47,22 +76,59 @@ def test_what_was_written_stays_written(traded: None, table: str, how: str):
     assert rows(table) == before
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_a_connection_that_is_not_ours_replaces_nothing(
-    traded: None, table: str, is_postgresql: bool
-):
+@pytest.fixture
+def foreign_connection(is_postgresql: bool) -> Iterator[None]:
     """SQLite's own command line, say, where REPLACE deletes without firing triggers."""
     if is_postgresql:
         pytest.skip("REPLACE is of sqlite")
-    before = rows(table)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA recursive_triggers=OFF")
-        try:
-            with (
-                pytest.raises(DatabaseError, match="append-only"),
-                transaction.atomic(),
-            ):
-                cursor.execute(REWRITES["REPLACE"].format(table=table))
-        finally:
-            cursor.execute("PRAGMA recursive_triggers=ON")
-    assert rows(table) == before
+        yield
+        cursor.execute("PRAGMA recursive_triggers=ON")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_connection_that_is_not_ours_replaces_nothing(
+    traded: None, foreign_connection: None, table: str
+):
+    """Whichever key the new row has in common with the old one."""
+    before = rows(table)
+    for key in immutability.unique_keys(connection, table):
+        with (
+            pytest.raises(DatabaseError, match="append-only"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(replace_by(key, table))
+        assert rows(table) == before
+
+
+def replace_by(key: tuple[str, ...], table: str) -> str:
+    """A REPLACE that meets the first row by this key, and no row by any other."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA table_info({table})")
+        columns = [name for _, name, *_ in cursor.fetchall()]
+    fresh = {
+        column: f"'{uuid4().hex}'" if column == "id" else f"{column} + 1000"
+        for other in immutability.unique_keys(connection, table)
+        if other not in (key, ("rowid",))
+        for column in other
+        if column not in key
+    }
+    if key == ("rowid",):
+        columns.insert(0, "rowid")
+    values = ", ".join(fresh.get(column, column) for column in columns)
+    return f"REPLACE INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} LIMIT 1"  # noqa: S608
+
+
+def test_every_table_that_refuses_updates_refuses_the_rest(db: None, is_postgresql: bool):
+    """A table that becomes append-only is guarded whole, and tested here."""
+    if is_postgresql:
+        pytest.skip("the same migrations make both databases")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'")
+        guards: dict[str, set[str]] = {}
+        for table, name in cursor.fetchall():
+            guards.setdefault(table, set()).add(name.removeprefix(table))
+    assert set(guards) == set(TABLES)
+    assert all(each == {"_no_update", "_no_delete", "_no_replace"} for each in guards.values())

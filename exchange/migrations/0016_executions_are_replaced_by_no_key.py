@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from be.api import immutability
+
+
+class Migration(migrations.Migration):
+    """SQLite's REPLACE took a row away that it met by another key than its id."""
+
+    dependencies = [("exchange", "0015_candles_are_read_from_their_index")]
+
+    operations = [
+        immutability.replaced_by_no_key("exchange_execution"),
+        immutability.replaced_by_no_key("exchange_entitlement"),
+    ]
