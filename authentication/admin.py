@@ -1,21 +1,31 @@
+"""Users, groups and sessions for administrators, who rule only over those with no more than they.
+
+Which those are is decided by `authentication.powers`.
+"""
+
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
     AdminUserCreationForm,
     UserChangeForm,
 )
+from django.contrib.auth.models import Group
+from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 from django.utils import timezone
 
-from authentication import sessions
-from authentication.admin_login import ThrottledLoginForm
+from authentication import powers, sessions
+from authentication.admin_login import OwnPasswordForm, ThrottledLoginForm
 from authentication.models import Session, User
 from authentication.sessions import EndReason
+from be.api import transactions
 from be.api.refusals import NotFound
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -23,8 +33,10 @@ if TYPE_CHECKING:  # generic for the type checker only
     UserModelAdmin = DjangoUserAdmin[Any]
     UserModelForm = UserChangeForm[User]
     UserPasswordForm = AdminPasswordChangeForm[User]
+    RightsMixin = admin.ModelAdmin[Any]
 else:
     SessionModelAdmin = admin.ModelAdmin
+    RightsMixin = object
     UserModelAdmin = DjangoUserAdmin
     UserModelForm = UserChangeForm
     UserPasswordForm = AdminPasswordChangeForm
@@ -48,6 +60,17 @@ class UserForm(UserModelForm):
         return str(self.cleaned_data["email"]).lower()
 
 
+class OwnUserForm(UserForm):
+    """Nobody locks themselves out by a slip: somebody else takes these."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in ("is_active", "is_staff", "is_superuser"):
+            if getattr(self.instance, name) and not cleaned.get(name, True):
+                self.add_error(name, "You can't take this from yourself; somebody else can.")
+        return cleaned
+
+
 class PasswordForm(UserPasswordForm):
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)
@@ -56,11 +79,58 @@ class PasswordForm(UserPasswordForm):
 
 
 admin.site.login_form = ThrottledLoginForm
+admin.site.unregister(Group)
+
+change_own_password = admin.site.admin_view(
+    PasswordChangeView.as_view(
+        form_class=OwnPasswordForm,
+        success_url=reverse_lazy("admin:password_change_done"),
+        template_name="registration/password_change_form.html",
+    )
+)
+
+
+class GivesOnlyWhatTheyHave(RightsMixin):
+    """In its forms, administrators can choose the permissions and groups that they have."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name in ("permissions", "user_permissions"):
+            kwargs["queryset"] = powers.permissions_to_give(request.user)
+        elif db_field.name == "groups":
+            kwargs["queryset"] = powers.groups_to_give(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+@admin.register(Group)
+class GroupAdmin(GivesOnlyWhatTheyHave, DjangoGroupAdmin):
+    """A group that gives more than an administrator has is there to be looked at."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _rules_group(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _rules_group(request, obj)
+
+
+def _rules_group(request: HttpRequest, group: Group | None) -> bool:
+    return group is None or powers.may_rule_group(_actor(request), group)
+
+
+def _rules(request: HttpRequest, user: User | None) -> bool:
+    return user is None or powers.may_rule(_actor(request), user)
+
+
+def _actor(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 - the admin has made sure
+    return request.user
 
 
 @admin.register(User)
-class UserAdmin(UserModelAdmin):
-    """Users by e-mail. A new password and deactivation end the user's sessions here too."""
+class UserAdmin(GivesOnlyWhatTheyHave, UserModelAdmin):
+    """Users by e-mail. A new password and deactivation end the user's sessions here too.
+
+    Who has more than the administrator can be looked at, if that is permitted, and no more.
+    """
 
     form = UserForm
     add_form = NewUserForm
@@ -79,6 +149,35 @@ class UserAdmin(UserModelAdmin):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if obj is not None and obj == request.user:
+            kwargs = {"form": OwnUserForm, **kwargs}
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        readonly = super().get_readonly_fields(request, obj)
+        return readonly if _actor(request).is_superuser else (*readonly, "is_superuser")
+
+    def get_object(self, request: HttpRequest, object_id: str, *args: Any) -> Any:
+        """Locked while it is changed: who it is to be stays as it was when that was allowed."""
+        found = super().get_object(request, object_id, *args)
+        if found is not None and request.method == "POST":
+            found = self.get_queryset(request).select_for_update().get(pk=found.pk)
+        return found
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        return transactions.atomic(super().user_change_password)(request, id, form_url)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _rules(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _rules(request, obj)
 
     def save_model(
         self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool
@@ -112,8 +211,11 @@ class SessionAdmin(SessionModelAdmin):
     @admin.action(description="End session", permissions=["end"])
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         now = timezone.now()
-        ended = 0
+        ended, foreign = 0, set[str]()
         for session in queryset.filter(ended_at=None).select_related("user"):
+            if not powers.may_rule(_actor(request), session.user):
+                foreign.add(session.user.email)
+                continue
             try:
                 sessions.end_session(
                     user=session.user,
@@ -126,6 +228,9 @@ class SessionAdmin(SessionModelAdmin):
             self.log_change(request, session, "Ended the session.")
             ended += 1
         self.message_user(request, f"Sessions ended: {ended}.")
+        if foreign:
+            told = f"Left alone, with rights that you don't have: {', '.join(sorted(foreign))}."
+            self.message_user(request, told, messages.WARNING)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("authentication.change_session")

@@ -1,14 +1,19 @@
-"""Signing in to the admin counts wrong passwords as signing in to the API does."""
+"""The admin's own forms for signing in and for one's password keep the rules of the API.
+
+Wrong passwords are counted, and a new password ends every session.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from authentication import attempts
+from authentication import attempts, sessions
 from authentication.api import origin
+from authentication.models import User
+from authentication.sessions import EndReason
 
 
 class ThrottledLoginForm(AdminAuthenticationForm):
@@ -32,3 +37,12 @@ class ThrottledLoginForm(AdminAuthenticationForm):
         attempts.check(email=email, ip_address=ip_address, now=now)
         attempts.forget(email=email, ip_address=ip_address)
         return cleaned
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """An administrator's own password, which ends what was opened with the old one."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        sessions.end_all(user=user, now=timezone.now(), reason=EndReason.PASSWORD_CHANGED)
+        return user

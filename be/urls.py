@@ -3,11 +3,13 @@ from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularAPIView
 
+from authentication.admin import change_own_password
 from be import documentation, pages
 from be.api import problems
 
 urlpatterns = [
     path("", pages.first_page, name="first_page"),
+    path("admin/password_change/", change_own_password),
     path("admin/", admin.site.urls),
     path("api/auth/", include("authentication.api.urls")),
     path("api/banking/", include("banking.api.urls")),
