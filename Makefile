@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 MANAGE := $(RUN) python manage.py
+# What the broker itself needs, without the tools of its tests; what is there already may stay.
+SERVE := .venv/bin/python manage.py
 # The tests bring their own settings: what is set for a real server must not reach them.
 CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev/null
 
@@ -13,32 +15,41 @@ CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run runserver run-simulator prepare test test-fast test-servers test-oracle lint format \
+.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle lint format \
 	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 
-install: .venv/installed ## get uv if it is missing, and the locked packages
+install: .venv/installed ## get uv if it is missing, and all locked packages, those of the tests too
 
-.venv/installed: pyproject.toml uv.lock
-	@command -v $(UV) >/dev/null 2>&1 || { echo "Getting uv into .uv/ ..."; \
-		$(PYTHON) -m venv .uv || python3 -m venv .uv; .uv/bin/pip install --quiet 'uv>=0.9'; }
-	@$(UV) sync --frozen --quiet
+serving: .venv/serving # the locked packages that the broker runs on, a third of all
+
+GET_UV = command -v $(UV) >/dev/null 2>&1 || { echo "Getting uv into .uv/ ..."; \
+	$(PYTHON) -m venv .uv || python3 -m venv .uv; .uv/bin/pip install --quiet 'uv>=0.9'; }
+
+.venv/serving: pyproject.toml uv.lock
+	@$(GET_UV)
+	@$(UV) sync --frozen --quiet --no-default-groups --inexact
 	@touch $@
 
-run: install ## the whole broker: server and simulator on PORT (8000)
-	@$(MANAGE) run_broker --host $(HOST) --port $(PORT)
+.venv/installed: pyproject.toml uv.lock
+	@$(GET_UV)
+	@$(UV) sync --frozen --quiet
+	@touch $@ .venv/serving
 
-prepare: install
-	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) seed_market
+run: serving ## the whole broker: server and simulator on PORT (8000)
+	@$(SERVE) run_broker --host $(HOST) --port $(PORT)
+
+prepare: serving
+	@$(SERVE) migrate --verbosity 0
+	@$(SERVE) seed_market
 
 runserver: prepare ## only the server, on PORT (8000), reloading on changes
-	@$(MANAGE) runserver $(HOST):$(PORT)
+	@$(SERVE) runserver $(HOST):$(PORT)
 
 run-simulator: prepare ## only the exchange simulator; DURATION=60 to end it after a minute
-	@$(MANAGE) run_exchange_simulator $(if $(DURATION),--duration $(DURATION))
+	@$(SERVE) run_exchange_simulator $(if $(DURATION),--duration $(DURATION))
 
 test: install ## all tests on embedded defaults, with coverage
 	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle" -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
@@ -76,17 +87,17 @@ check: lint typecheck ## everything that can be said without running the tests
 		ALLOWED_HOSTS=broker.example BANKING_ENCRYPTION_KEY=$$(printf 'A%.0s' $$(seq 43))= \
 		$(MANAGE) check --deploy --fail-level WARNING
 
-migrate: install ## bring the database up to date
-	@$(MANAGE) migrate
+migrate: serving ## bring the database up to date
+	@$(SERVE) migrate
 
 makemigrations: install ## write migrations for changed models; ARGS="banking --name why"
 	@$(MANAGE) makemigrations $(ARGS)
 
-createsuperuser: install ## an administrator of your own
-	@$(MANAGE) createsuperuser
+createsuperuser: serving ## an administrator of your own
+	@$(SERVE) createsuperuser
 
-shell: install ## a Python shell with the project loaded
-	@$(MANAGE) shell
+shell: serving ## a Python shell with the project loaded
+	@$(SERVE) shell
 
 seed: prepare ## migrate, and fill an empty market
 

@@ -17,7 +17,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+if ENV_FILE.exists():
+    env.read_env(ENV_FILE)
+elif "ENV_FILE" in os.environ:
+    raise ImproperlyConfigured(f"ENV_FILE names {ENV_FILE}, which does not exist.")
 
 VERSION = "0.1.0"
 

@@ -21,15 +21,24 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_running(tmp_path: Path, how: signal.Signals):
+@pytest.mark.parametrize(
+    ("how", "host"),
+    [
+        (signal.SIGHUP, "127.0.0.1"),
+        (signal.SIGKILL, "127.0.0.1"),
+        (signal.SIGTERM, "0.0.0.0"),  # noqa: S104 - for the seconds of a test
+    ],
+)
+def test_nothing_is_left_running(tmp_path: Path, how: signal.Signals, host: str):
     server = LiveServer(tmp_path)
     server.manage("migrate", "--verbosity", "0")
     server.manage("seed_market", "--days", "8", "--minutes", "1")
-    with running(server, "manage.py", "run_broker", "--port", str(server.port)) as broker:
+    command = ("manage.py", "run_broker", "--host", host, "--port", str(server.port))
+    with running(server, *command) as broker:
         assert broker.stdout is not None
         waits_for = {"Ctrl+C stops everything", "Simulating 26 instruments"}
         for line in broker.stdout:
+            assert "ERROR" not in line
             waits_for = {words for words in waits_for if words not in line}
             if not waits_for:
                 break

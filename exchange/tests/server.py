@@ -52,7 +52,7 @@ class LiveServer:
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in NOT_INHERITED},
             "DJANGO_SETTINGS_MODULE": "be.settings",
-            "ENV_FILE": str(directory / "no.env"),
+            "ENV_FILE": os.devnull,
             "VAR_DIR": str(directory / "var"),
             "DATABASE_URL": f"sqlite:///{directory / 'test.sqlite3'}",
             "PYTHONUNBUFFERED": "1",

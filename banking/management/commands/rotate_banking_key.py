@@ -1,12 +1,13 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from banking import bank_accounts, encryption
 from banking.models import BankAccount
+from be.api.commands import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Bring every stored account number under the first key of BANKING_ENCRYPTION_KEY.
 
     Run it after a new key was put first and all servers have it; then the old keys can be dropped.

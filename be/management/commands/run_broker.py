@@ -61,7 +61,7 @@ class Command(BaseCommand):
         while time.monotonic() < deadline and not stop.received:
             if any(process.poll() is not None for process in processes.values()):
                 return
-            if answers(f"http://{host}:{port}/api/exchange/api/v1/status/"):
+            if answers(f"http://{reachable(host)}:{port}/api/exchange/api/v1/status/"):
                 return
             time.sleep(0.2)
 
@@ -123,9 +123,18 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def reachable(host: str) -> str:
+    """Where a server that was bound to `host` answers on this machine, as it stands in a URL."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"[{here}]" if ":" in here else here
+
+
 def answers(url: str) -> bool:
+    """Whether a server answers there. It is asked by a name that it allows, lest it complains."""
+    name = next(iter(settings.ALLOWED_HOSTS), "localhost").removeprefix(".")
+    request = urllib.request.Request(url, headers={"Host": name})  # noqa: S310 - our own address
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http:// address
+        with urllib.request.urlopen(request, timeout=2):  # noqa: S310
             return True
     except urllib.error.HTTPError:
         return True

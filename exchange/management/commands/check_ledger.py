@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from banking import books
 from banking.models import JournalEntry
+from be.api.commands import DatabaseCommand
 from exchange.trading import reconciliation
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Prove the books: entries, balances, holds, orders and executions agree. Changes nothing."
     )

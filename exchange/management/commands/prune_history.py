@@ -3,13 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from be.api.commands import DatabaseCommand
 from exchange.market import retention
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Delete candles that are older than CANDLE_RETENTION_DAYS_* says. The simulator does it "
         "too, a little at a time."

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from be.api.commands import DatabaseCommand
 from exchange.corporate import due
 from exchange.models import ActionKind, CorporateAction
 from exchange.simulator import lease
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Announce what bonds will pay, and carry out the coupons, redemptions, dividends and "
         "splits that are due. It may be run as often as you like; a running simulator does it too."

@@ -9,10 +9,12 @@ from threading import Event
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.utils import timezone
 from rich.console import Console
 
+from be.api.commands import DatabaseCommand
 from exchange import seeding
 from exchange.models import Instrument, Quote
 from exchange.simulator import lease, live_view, replay, scenarios
@@ -26,7 +28,7 @@ HIGHEST_SPEED = 100_000
 LARGEST_SEED = 2**64 - 1
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = "Move the market: a round of prices every few seconds, fills included. Ctrl+C stops it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -77,7 +79,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
         if not seeding.is_seeded():
-            raise CommandError("The market is empty. Run: manage.py seed_market")
+            self.stdout.write("The market is empty: seeding it.")
+            call_command("seed_market", stdout=self.stdout)
         instruments = Instrument.objects.in_bulk(field_name="symbol")
         listed = {symbol: instrument.asset_class for symbol, instrument in instruments.items()}
         replayed = self._replay(options, instruments)

@@ -5,9 +5,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from be.api.commands import DatabaseCommand
 from exchange import seeding
 from exchange.management.progress import ProgressBar
 
@@ -24,7 +25,7 @@ def days(text: str) -> int:
     return int(number)
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Fill an empty market: instruments, a year of daily candles, a few days of minutes, and "
         "(only while DEBUG is on) an admin and a demo customer. The past ends at the present "

@@ -1,0 +1,100 @@
+"""What a newcomer meets before there is anything: no tables, no market, second thoughts."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from be.tests.processes import finished, running
+from exchange.tests.server import ROOT, LiveServer
+
+DATABASE_COMMANDS = (
+    "check_ledger",
+    "prune_history",
+    "rotate_banking_key",
+    "run_corporate_actions",
+    "run_exchange_simulator",
+    "seed_market",
+)
+
+
+def test_every_command_that_needs_a_database_is_known_here():
+    """Those of the project that don't are listed: a new command joins one list or the other."""
+    without = {"run_broker", "market_report"}
+    found = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
+    assert found - without == set(DATABASE_COMMANDS)
+
+
+@pytest.mark.parametrize("command", DATABASE_COMMANDS)
+def test_without_tables_a_command_says_what_to_run(tmp_path: Path, command: str):
+    status, output = finished(LiveServer(tmp_path), "manage.py", command)
+    assert status == 1
+    assert output.splitlines() == [
+        "CommandError: The database is not prepared. Run: manage.py migrate"
+    ]
+
+
+def test_the_simulator_seeds_an_empty_market(tmp_path: Path):
+    server = LiveServer(tmp_path)
+    server.manage("migrate", "--verbosity", "0")
+    output = server.manage("run_exchange_simulator", "--duration", "1", "--interval", "0.2")
+    assert "The market is empty: seeding it." in output
+    assert re.search(r"Stopped after \d+ rounds", output), output
+
+
+def test_ctrl_c_while_seeding_ends_in_a_word_and_leaves_nothing_half_done(tmp_path: Path):
+    server = LiveServer(tmp_path)
+    with running(server, "manage.py", "run_broker", "--port", str(server.port)) as broker:
+        assert broker.stdout is not None
+        told = ""
+        for line in broker.stdout:
+            told += line
+            if "instruments listed" in line:
+                broker.send_signal(signal.SIGINT)
+        assert broker.wait(30) == 130
+    assert told.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in told
+    assert server.call("exchange.seeding:is_seeded") is False
+
+
+def test_starting_says_nothing_of_a_missing_env_file(tmp_path: Path):
+    env = {name: value for name, value in os.environ.items() if name != "ENV_FILE"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**env, "VAR_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "System check identified no issues (0 silenced).\n"
+
+
+def test_an_env_file_that_is_named_must_be_there(tmp_path: Path):
+    server = LiveServer(tmp_path, env={"ENV_FILE": str(tmp_path / "mistyped.env")})
+    status, output = finished(server, "manage.py", "check")
+    assert status != 0
+    assert "mistyped.env, which does not exist" in output
+
+
+def test_running_the_broker_installs_no_tools_of_its_tests():
+    """A dry run of every target says what it would do, as if nothing had been installed."""
+
+    def installs(target: str) -> str:
+        return subprocess.run(
+            ["make", "--dry-run", "--always-make", target],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    for target in ("run", "runserver", "run-simulator", "migrate"):
+        syncs = re.findall(r"uv sync.*", installs(target))
+        assert syncs == ["uv sync --frozen --quiet --no-default-groups --inexact"]
+    assert "--no-default-groups" not in installs("test")
