@@ -22,14 +22,14 @@ HEARTBEAT = 1.0
 STALL = 2.0
 
 
-pytestmark = pytest.mark.servers
-
-
 def each_server(name: str) -> list[Any]:
-    """Daphne and uvicorn, each with a worker of its own for its tests."""
+    """Daphne, and among the many-process tests uvicorn, each with a worker of its own."""
+    group = pytest.mark.xdist_group
     return [
-        pytest.param(command, id=id_, marks=pytest.mark.xdist_group(f"{name}-{id_}"))
-        for id_, command in SERVERS.items()
+        pytest.param(SERVERS["daphne"], id="daphne", marks=group(f"{name}-daphne")),
+        pytest.param(
+            SERVERS["uvicorn"], id="uvicorn", marks=[group(f"{name}-uvicorn"), pytest.mark.servers]
+        ),
     ]
 
 
