@@ -315,7 +315,7 @@ SHORTEST_RETENTION_DAYS = 8
 SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42)
 SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
-# Stocks, ETFs and bonds trade in the hours of the New York Stock Exchange, instead of always.
+# Stocks, ETFs and bonds trade in the sessions of their markets (docs/calendars.md), not always.
 EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 # A quote older than this is not traded on: orders wait as `accepted` for the next one.
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)

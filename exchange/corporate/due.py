@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 # Orders that were sent before midnight may still be under way shortly after it.
 AFTER_MIDNIGHT = timedelta(minutes=1)
+BY_TERMS = (ActionKind.COUPON, ActionKind.REDEMPTION)
+# By so much calendars may differ about one payment; payments of a kind are months apart.
+MOST_MOVED = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,40 @@ def run(*, now: datetime, without: Collection[ActionKind] = ()) -> list[Done]:
 
 
 def announce(*, today: date, now: datetime) -> None:
-    """Enter what bonds have to pay up to today, and the next payment of each."""
+    """Enter what bonds have to pay up to today, and the next payment of each.
+
+    What was announced with other dates, by a calendar that has since been put right, is the same
+    payment: it is not entered again, and its dates follow until it is carried out.
+    """
     for bond in Bond.objects.select_related("instrument"):
-        known = set(bond.instrument.corporate_actions.values_list("kind", "payable_date"))
-        wanted = [each for each in _promised(bond, today, now) if _key(each) not in known]
+        announced = list(bond.instrument.corporate_actions.filter(kind__in=BY_TERMS))
+        wanted = []
+        for promised in _promised(bond, today, now):
+            known = next((each for each in announced if _is_same(each, promised)), None)
+            if known is None:
+                wanted.append(promised)
+            else:
+                _follow(known, promised, today)
         CorporateAction.objects.bulk_create(wanted, ignore_conflicts=True)
 
 
-def _key(action: CorporateAction) -> tuple[str, date]:
-    return str(action.kind), action.payable_date
+def _is_same(announced: CorporateAction, promised: CorporateAction) -> bool:
+    apart = abs(announced.ex_date - promised.ex_date)
+    return announced.kind == promised.kind and apart <= MOST_MOVED
+
+
+def _follow(announced: CorporateAction, promised: CorporateAction, today: date) -> None:
+    """Give an action that is still to come the right dates.
+
+    An ex-date that has come stays: trades have been settled by it, with interest or without.
+    """
+    ex_date = announced.ex_date
+    if min(ex_date, promised.ex_date) > today:
+        ex_date = promised.ex_date
+    if (ex_date, promised.payable_date) != (announced.ex_date, announced.payable_date):
+        CorporateAction.objects.filter(pk=announced.pk, carried_out_at__isnull=True).update(
+            ex_date=ex_date, payable_date=promised.payable_date
+        )
 
 
 def _promised(bond: Bond, today: date, now: datetime) -> Iterator[CorporateAction]:
@@ -97,7 +125,7 @@ def _action(
         instrument=bond.instrument,
         kind=kind,
         ex_date=ex_date,
-        payable_date=calendar.on_business_day(due),
+        payable_date=calendar.payment_day(due),
         amount=amount,
         announced_at=now,
     )

@@ -50,4 +50,4 @@ def coupon_ex_date(coupon_date: date) -> date:
     A trade that settles on the coupon's date pays no accrued interest, so the coupon is the
     seller's; one that settles before has paid for it.
     """
-    return calendar.previous_business_day(coupon_date)
+    return calendar.settles_from(coupon_date)

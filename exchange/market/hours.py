@@ -1,7 +1,7 @@
-"""Whether the market is open: around the clock, or in the hours of New York's exchange.
+"""Whether the market is open: around the clock, or in the sessions that New York keeps.
 
-`EXCHANGE_MARKET_HOURS` decides. Coins trade day and night in either case; everything else keeps the
-exchange's sessions, less the closures that an administrator has entered.
+`EXCHANGE_MARKET_HOURS` decides. Coins trade day and night in either case; stocks and ETFs keep the
+exchange's sessions, bonds the bond market's, less the closures that an administrator has entered.
 """
 
 import time
@@ -22,16 +22,22 @@ def is_open(asset_class: str, at: datetime) -> bool:
     """Whether instruments of this class trade at the aware moment `at`."""
     if not settings.EXCHANGE_MARKET_HOURS or asset_class == AssetClass.CRYPTO:
         return True
-    return calendar.is_open(at, closures())
+    return calendar.is_open(at, closures(), market=market_of(asset_class))
 
 
-def end_of_day(at: datetime) -> datetime:
+def market_of(asset_class: str) -> calendar.Market:
+    """Whose sessions instruments of this class keep, coins aside."""
+    return calendar.BONDS if asset_class == AssetClass.BOND else calendar.STOCKS
+
+
+def end_of_day(asset_class: str, at: datetime) -> datetime:
     """When a day order of `at` expires: at the close of this session, or of the next one.
 
     A market that is open around the clock ends its day at midnight UTC.
     """
     if settings.EXCHANGE_MARKET_HOURS:
-        return calendar.current_or_next_session(at, closures()).closes_at
+        market = market_of(asset_class)
+        return calendar.current_or_next_session(at, closures(), market=market).closes_at
     return at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 

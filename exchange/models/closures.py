@@ -2,7 +2,7 @@ from django.db import models
 
 
 class MarketClosure(models.Model):
-    """A day on which the exchange is closed, or closes early, though no rule says so."""
+    """A day on which the markets of stocks and bonds close, or close early, by no rule."""
 
     day = models.DateField(primary_key=True)
     closes_at = models.TimeField(

@@ -436,8 +436,8 @@ def test_a_price_that_is_not_positive_and_finite_has_no_yield(price):
         (date(2026, 11, 22), date(2026, 11, 23)),
     ],
 )
-def test_the_next_business_day_skips_weekends(day, following):
-    assert calendar.next_business_day(day) == following
+def test_nothing_settles_on_a_weekend(day, following):
+    assert calendar.settlement_day_after(day) == following
 
 
 def test_trades_settle_on_the_business_day_after_the_day_in_new_york():

@@ -7,8 +7,9 @@ import pytest
 
 from exchange.market import calendar
 
-# What no rule foresees, from 1998 to 2026: attacks, a storm, days of mourning.
+# What no rule foresees, from 1990 to 2026: attacks, a storm, days of mourning, a millennium.
 UNFORESEEN = [
+    date(1994, 4, 27),
     *(date(2001, 9, day) for day in (11, 12, 13, 14)),
     date(2004, 6, 11),
     date(2007, 1, 2),
@@ -17,15 +18,13 @@ UNFORESEEN = [
     date(2018, 12, 5),
     date(2025, 1, 9),
 ]
-# ... and early closes that were kept then and not since.
-EARLY_THEN = {date(1999, 12, 31), date(2002, 7, 5), date(2003, 12, 26)}
-FULL_THEN = {date(2002, 7, 3)}
+EARLY_ONCE = date(1999, 12, 31)
 
 
 @pytest.fixture(scope="module")
 def oracle():
     schedule = exchange_calendars.get_calendar(
-        "XNYS", start="1998-01-01", end="2027-06-30"
+        "XNYS", start="1990-01-01", end="2027-06-30"
     ).schedule
     return {
         at.date(): (row["open"].to_pydatetime(), row["close"].to_pydatetime())
@@ -33,17 +32,32 @@ def oracle():
     }
 
 
-def test_sessions_of_three_decades_are_those_that_were_held(oracle):
-    closures = dict.fromkeys(UNFORESEEN)
-    closures |= dict.fromkeys(EARLY_THEN, time(13))
-    day, last = date(1998, 1, 1), date(2027, 6, 30)
+def test_sessions_of_four_decades_are_those_that_were_held(oracle):
+    closures = {**dict.fromkeys(UNFORESEEN), EARLY_ONCE: time(13)}
+    day, last = date(1990, 1, 1), date(2027, 6, 30)
     while day <= last:
         session = calendar.session_on(day, closures)
         expected = oracle.get(day)
         found = None if session is None else (session.opens_at, session.closes_at)
-        if day not in FULL_THEN:
-            assert found == expected, day
+        assert found == expected, day
         day += timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("day", "closes"),
+    [
+        (date(2002, 7, 3), time(16)),  # before 2013 the day after a Fourth of July on a Thursday
+        (date(2002, 7, 5), time(13)),
+        (date(2013, 7, 3), time(13)),
+        (date(2003, 12, 26), time(13)),
+        (date(2008, 12, 26), time(16)),
+        (date(1992, 12, 24), time(14)),
+    ],
+)
+def test_early_closes_are_those_of_their_year(day, closes):
+    session = calendar.session_on(day)
+    assert session is not None
+    assert session.closes_at.astimezone(calendar.NEW_YORK).time() == closes
 
 
 @pytest.mark.parametrize(
@@ -74,6 +88,8 @@ def test_a_closure_that_no_rule_foresees_takes_the_session_or_shortens_it():
     assert shortened.closes_at == datetime(2026, 3, 2, 17, tzinfo=UTC)
     assert calendar.is_open(noon)
     assert not calendar.is_open(noon, {monday: time(12)})
+    # One that begins before the opening leaves nothing.
+    assert calendar.session_on(monday, {monday: time(9)}) is None
     # A closure never makes a half day longer.
     half = date(2026, 11, 27)
     assert calendar.session_on(half, {half: time(15)}) == calendar.session_on(half)
@@ -94,8 +110,3 @@ def test_a_year_without_sessions_is_told():
     closed = {now.date() + timedelta(days=number): None for number in range(400)}
     with pytest.raises(LookupError, match="no session"):
         calendar.current_or_next_session(now, closed)
-
-
-def test_trades_settle_on_the_next_day_of_business():
-    wednesday = datetime(2026, 11, 25, 16, tzinfo=UTC)
-    assert calendar.settlement_date(wednesday) == date(2026, 11, 27)

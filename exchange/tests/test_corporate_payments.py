@@ -531,8 +531,8 @@ def test_the_ex_date_is_the_first_day_whose_trades_settle_on_the_coupon_or_later
     found = terms.coupon_ex_date(coupon_date)
 
     assert found == ex_date
-    assert calendar.next_business_day(ex_date) >= coupon_date
-    assert calendar.next_business_day(ex_date - timedelta(days=1)) < coupon_date
+    assert calendar.settlement_day_after(ex_date) >= coupon_date
+    assert calendar.settlement_day_after(ex_date - timedelta(days=1)) < coupon_date
 
 
 def administrator() -> Client:

@@ -170,7 +170,7 @@ def test_an_administrator_can_close_the_exchange_for_a_day(admin: Client, alice:
 def test_an_early_close_ends_the_session(admin: Client):
     MarketClosure.objects.create(day=date(2026, 3, 2), closes_at=time(12), reason="Snow")
     hours.forget_closures()
-    assert hours.end_of_day(OPENING) == datetime(2026, 3, 2, 17, tzinfo=UTC)
+    assert hours.end_of_day("etf", OPENING) == datetime(2026, 3, 2, 17, tzinfo=UTC)
     assert not hours.is_open("etf", datetime(2026, 3, 2, 17, tzinfo=UTC))
 
 
@@ -185,3 +185,58 @@ def test_by_default_the_market_is_always_open(alice: User, settings: Any):
         "2026-03-02T00:00:00.000000Z",
     )
     assert send(alice, night).data["status"] == "filled"
+
+
+@pytest.fixture
+def bond(db: None) -> Instrument:
+    instrument = market.make_bond()
+    market.set_quote(instrument, "99.000", "99.500", size="100000", at=BEFORE)
+    return instrument
+
+
+def send_bond(user: User, at: datetime, **fields: str) -> Any:
+    return send(user, at, symbol="ACME-2033", quantity="1000", **fields)
+
+
+@pytest.mark.usefixtures("bond", "stock")
+@pytest.mark.parametrize(
+    ("at", "stock_trades", "bond_trades"),
+    [
+        ("2026-03-02T11:59:59", False, False),
+        ("2026-03-02T12:00:00", False, True),  # seven in New York
+        ("2026-03-02T15:00:00", True, True),
+        ("2026-03-02T22:29:59", False, True),  # half past five
+        ("2026-03-02T22:30:00", False, False),
+        ("2026-10-12T15:00:00", True, False),  # Columbus Day
+        ("2026-11-11T15:00:00", True, False),  # Veterans Day
+        ("2026-04-03T15:59:00", False, True),  # Good Friday with an employment report
+        ("2026-04-03T16:00:00", False, False),
+        ("2026-12-31T18:59:00", True, True),
+        ("2026-12-31T19:00:00", True, False),  # two in the afternoon
+    ],
+)
+def test_bonds_trade_in_sessions_of_their_own(
+    alice: User, at: str, stock_trades: bool, bond_trades: bool
+):
+    now = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    quote(now)
+    quote(now, "ACME-2033", "99.000", "99.500")
+    assert (send(alice, now).data["status"] == "filled") is stock_trades
+    assert (send_bond(alice, now).data["status"] == "filled") is bond_trades
+
+
+@pytest.mark.usefixtures("bond")
+@pytest.mark.parametrize(
+    ("sent_at", "expires_at"),
+    [
+        ("2026-03-02T15:00:00", "2026-03-02T22:30:00.000000Z"),
+        ("2026-10-12T15:00:00", "2026-10-13T21:30:00.000000Z"),  # Columbus Day
+        ("2026-04-02T23:00:00", "2026-04-03T16:00:00.000000Z"),  # Good Friday: until noon
+    ],
+)
+def test_the_day_of_a_bonds_order_is_a_session_of_the_bond_market(
+    alice: User, sent_at: str, expires_at: str
+):
+    at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC)
+    order = send_bond(alice, at, order_type="limit", limit_price="90", time_in_force="day")
+    assert (order.status_code, order.data["expires_at"]) == (201, expires_at)

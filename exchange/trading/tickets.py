@@ -73,7 +73,9 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         status=OrderStatus.NEW.value,
         created_at=now,
         updated_at=now,
-        expires_at=hours.end_of_day(now) if time_in_force == TimeInForce.DAY else None,
+        expires_at=hours.end_of_day(instrument.asset_class, now)
+        if time_in_force == TimeInForce.DAY
+        else None,
     )
     if trails:
         trail(order, quote.price)

@@ -1,0 +1,177 @@
+"""Holidays and early closes by rule: of the stock exchange, the bond market and the Fed.
+
+Stocks keep those of the New York Stock Exchange: its Rule 7.2, and the early closes that it has
+published, as they have been since 1990. Bonds keep what the industry's association SIFMA recommends
+for dollar bonds in the US. Cash moves on days on which the Federal Reserve's Fedwire is open, whose
+holidays are in the Fed's release K.8. docs/calendars.md has the sources, and where others differ.
+
+Everything here is of New York, and Monday to Friday; what no rule foresees (mourning, storms) is
+not here.
+"""
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from functools import lru_cache
+
+_MONDAY, _THURSDAY, _FRIDAY, _SATURDAY, _SUNDAY = 0, 3, 4, 5, 6
+_DAY = timedelta(days=1)
+_NOON, _ONE, _TWO = time(12), time(13), time(14)
+
+_FIRST_JUNETEENTH = 2022  # the first that fell on a working day
+_KING_SINCE = 1998  # on the exchange; the Fed and bonds began in 1986
+# Early closes that came and went: of the exchange until 1992 at 14:00, since then at 13:00.
+_ONE_SINCE, _AFTER_THANKSGIVING_SINCE, _JULY_SINCE = 1993, 1992, 1992
+_FRIDAY_AFTER_JULY_4_UNTIL, _FRIDAY_AFTER_CHRISTMAS = 2012, frozenset({1997, 2003})
+# Since then the bond market trades on the morning of a Good Friday with an employment report.
+_REPORTS_SINCE, _LAST_FIRST_FRIDAY = 1996, 7
+
+
+@lru_cache(maxsize=512)
+def of_exchange(year: int) -> frozenset[date]:
+    """The weekdays on which the stock exchange is closed."""
+    return _of_every_market(year, since=_KING_SINCE) | {good_friday(year)}
+
+
+@lru_cache(maxsize=512)
+def of_bonds(year: int) -> frozenset[date]:
+    """The weekdays on which bonds do not trade at all."""
+    days = _of_every_market(year, since=0) | _of_banks_alone(year)
+    return days if _reports_on_good_friday(year) else days | {good_friday(year)}
+
+
+@lru_cache(maxsize=512)
+def of_settlement(year: int) -> frozenset[date]:
+    """The weekdays on which no bond trade settles: the bond market's, and every Good Friday.
+
+    Also where it trades on that morning: SIFMA calls it "not a good settlement day" then.
+    """
+    return of_bonds(year) | {good_friday(year)}
+
+
+@lru_cache(maxsize=512)
+def of_federal_reserve(year: int) -> frozenset[date]:
+    """The weekdays on which Fedwire is closed. What falls on a Saturday is not made up for."""
+    fixed = [date(year, 1, 1), date(year, 7, 4), date(year, 12, 25)]
+    if year >= _FIRST_JUNETEENTH:
+        fixed.append(date(year, 6, 19))
+    return _floating(year, since=0) | _of_banks_alone(year) | _moved_from_sunday(fixed)
+
+
+@lru_cache(maxsize=512)
+def early_closes_of_exchange(year: int) -> Mapping[date, time]:
+    """Days on which stocks close early, and when."""
+    days = {date(year, 12, 24)}
+    if year in _FRIDAY_AFTER_CHRISTMAS:
+        days.add(date(year, 12, 26))
+    if year >= _AFTER_THANKSGIVING_SINCE:
+        days.add(thanksgiving(year) + _DAY)
+    if year >= _JULY_SINCE:
+        after = date(year, 7, 4).weekday() == _THURSDAY and year <= _FRIDAY_AFTER_JULY_4_UNTIL
+        days.add(date(year, 7, 5 if after else 3))
+    closed = of_exchange(year)
+    closes = _ONE if year >= _ONE_SINCE else _TWO
+    return {day: closes for day in days if _is_weekday(day) and day not in closed}
+
+
+@lru_cache(maxsize=512)
+def early_closes_of_bonds(year: int) -> Mapping[date, time]:
+    """Days on which bonds close early, and when: at 14:00 on the working day before a holiday."""
+    longed_for = [
+        good_friday(year),
+        _last_monday_of_may(year),
+        _observed(date(year, 7, 4)),
+        _observed(date(year, 12, 25)),
+    ]
+    closed = of_bonds(year)
+    closes = {_weekday_before(day): _TWO for day in longed_for if day in closed}
+    closes[thanksgiving(year) + _DAY] = _TWO
+    # Of the new year, which moves from a Sunday to Monday but not from a Saturday to Friday.
+    closes[_weekday_before(date(year + 1, 1, 1))] = _TWO
+    if _reports_on_good_friday(year):
+        closes[good_friday(year)] = _NOON
+    return closes
+
+
+def good_friday(year: int) -> date:
+    return _easter(year) - 2 * _DAY
+
+
+def thanksgiving(year: int) -> date:
+    return _nth_weekday(year, 11, _THURSDAY, 4)
+
+
+def _of_every_market(year: int, *, since: int) -> frozenset[date]:
+    """What stocks and bonds have in common; `since` when they keep Martin Luther King Jr. Day."""
+    fixed = [date(year, 7, 4), date(year, 12, 25)]
+    if year >= _FIRST_JUNETEENTH:
+        fixed.append(date(year, 6, 19))
+    # A New Year's Day on a Saturday is not made up for: the day before ends the year's books.
+    moved = {_observed(day) for day in fixed} | _moved_from_sunday([date(year, 1, 1)])
+    return _floating(year, since=since) | moved
+
+
+def _floating(year: int, *, since: int) -> frozenset[date]:
+    days = {
+        _nth_weekday(year, 2, _MONDAY, 3),  # Washington's Birthday
+        _last_monday_of_may(year),  # Memorial Day
+        _nth_weekday(year, 9, _MONDAY, 1),  # Labor Day
+        thanksgiving(year),
+    }
+    if year >= since:
+        days.add(_nth_weekday(year, 1, _MONDAY, 3))  # Martin Luther King Jr. Day
+    return frozenset(days)
+
+
+def _of_banks_alone(year: int) -> frozenset[date]:
+    """Columbus Day and Veterans Day, on which stocks trade."""
+    return _moved_from_sunday([date(year, 11, 11)]) | {_nth_weekday(year, 10, _MONDAY, 2)}
+
+
+def _reports_on_good_friday(year: int) -> bool:
+    """Whether the month's employment report comes on Good Friday: on the first Friday of April."""
+    return year >= _REPORTS_SINCE and good_friday(year).day <= _LAST_FIRST_FRIDAY
+
+
+def _observed(day: date) -> date:
+    """Saturday's holidays are kept on the Friday before, Sunday's on the Monday after."""
+    return day + {_SATURDAY: -_DAY, _SUNDAY: _DAY}.get(day.weekday(), timedelta(0))
+
+
+def _moved_from_sunday(days: list[date]) -> frozenset[date]:
+    """Sunday's holidays are kept on the Monday after, Saturday's not at all."""
+    return frozenset(_observed(day) for day in days if day.weekday() != _SATURDAY)
+
+
+def _weekday_before(day: date) -> date:
+    before = day - _DAY
+    while not _is_weekday(before):
+        before -= _DAY
+    return before
+
+
+def _is_weekday(day: date) -> bool:
+    return day.weekday() < _SATURDAY
+
+
+def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
+    first = date(year, month, 1)
+    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
+
+
+def _last_monday_of_may(year: int) -> date:
+    last = date(year, 5, 31)
+    return last - timedelta(days=last.weekday())
+
+
+def _easter(year: int) -> date:
+    """Easter Sunday of the Gregorian calendar (Meeus, Jones and Butcher's algorithm)."""
+    golden = year % 19
+    century, rest = divmod(year, 100)
+    leaps, leap_rest = divmod(century, 4)
+    moon = (century - (century + 8) // 25 + 1) // 3
+    epact = (19 * golden + century - leaps - moon + 15) % 30
+    quads, quad_rest = divmod(rest, 4)
+    weekday = (32 + 2 * leap_rest + 2 * quads - epact - quad_rest) % 7
+    shift = (golden + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * shift + 114, 31)
+    return date(year, month, day + 1)
