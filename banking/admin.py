@@ -1,13 +1,25 @@
 """Banking for staff: everything can be looked at, nothing can be changed by hand.
 
 Whoever could edit a balance or a status here would do so without a journal entry. Of an account
-number only the last four digits are shown.
+number only the last four digits are shown, and of whole units the amount that they are.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    F,
+    Model,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+    When,
+)
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from banking.assets import USD, Asset
@@ -26,6 +38,32 @@ if TYPE_CHECKING:  # generic for the type checker only
 else:
     AnyModelAdmin = admin.ModelAdmin
     PostingTabularInline = admin.TabularInline
+
+
+def amount_text(asset: Asset, units: int) -> str:
+    """With all decimals of the asset, and thousands apart: "-155,501,713.68"."""
+    return f"{asset.amount(units):,f}"
+
+
+# A callable. Django takes those among fields too; its type stubs know them among columns only.
+Column = Any
+
+
+def amount_column(field: str, asset_of: Callable[[Any], Asset], title: str) -> Column:
+    """A column, or a field to look at, that shows the units in `field` as an amount."""
+
+    @admin.display(description=title, ordering=field)
+    def shown(row: Model) -> str:
+        units = getattr(row, field)
+        return "-" if units is None else amount_text(asset_of(row), int(units))
+
+    shown.__name__ = field
+    return shown
+
+
+def whose(account: LedgerAccount) -> str:
+    """The owner's e-mail, or the house's role."""
+    return account.house if account.owner is None else account.owner.email
 
 
 class LookOnly:
@@ -74,61 +112,116 @@ class BankAccountAdmin(LookOnlyAdmin):
     ordering = ("-pk",)
 
 
+dollars_moved = amount_column("cents", lambda row: USD, "amount (USD)")
+
+
 @admin.register(BankTransaction)
 class BankTransactionAdmin(LookOnlyAdmin):
-    list_display = ("id", "owner", "type", "amount", "status", "failure_reason", "created_at")
+    list_display = (
+        "id",
+        "owner",
+        "type",
+        dollars_moved,
+        "status",
+        "failure_reason",
+        "created_at",
+    )
     fields = (
         "id",
         "owner",
         "account",
         "type",
-        "amount",
+        dollars_moved,
         "status",
         "failure_reason",
         "created_at",
         "completed_at",
         "due_at",
     )
-    readonly_fields = ("amount",)
+    readonly_fields = (dollars_moved,)
     list_filter = ("status", "type")
     list_select_related = ("owner",)
     search_fields = ("=id", "owner__email")
     ordering = ("-pk",)
 
-    @admin.display(description="amount (USD)", ordering="cents")
-    def amount(self, row: BankTransaction) -> str:
-        return f"{USD.amount(row.cents):f}"
+
+def _asset(account: LedgerAccount) -> Asset:
+    return Asset(account.asset, account.scale)
+
+
+account_balance = amount_column("balance", _asset, "balance")
 
 
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(LookOnlyAdmin):
-    list_display = ("id", "owner", "house", "asset", "available_amount", "held_amount")
-    fields = ("id", "owner", "house", "asset", "scale", "available_amount", "held_amount")
-    readonly_fields = ("available_amount", "held_amount")
+    """A house account has no stored balance: it is the sum of what was posted to it."""
+
+    list_display = (
+        "id",
+        "owner",
+        "house",
+        "asset",
+        account_balance,
+        "available_amount",
+        "held_amount",
+    )
+    fields = (
+        "id",
+        "owner",
+        "house",
+        "asset",
+        "scale",
+        account_balance,
+        "available_amount",
+        "held_amount",
+    )
+    readonly_fields = (account_balance, "available_amount", "held_amount")
     list_filter = ("house",)
     list_select_related = ("owner",)
     search_fields = ("owner__email", "=asset")
     ordering = ("pk",)
 
-    @admin.display(description="available")
-    def available_amount(self, account: LedgerAccount) -> str:
-        return f"{Asset(account.asset, account.scale).amount(account.available):f}"
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerAccount]:
+        posted = Posting.objects.filter(account=OuterRef("pk")).order_by().values("account")
+        of_house = Subquery(posted.annotate(total=Sum("units")).values("total"))
+        units: BigIntegerField[int, int] = BigIntegerField()
+        balance = Case(
+            When(owner__isnull=False, then=F("available") + F("held")),
+            default=Coalesce(of_house, 0, output_field=units),
+            output_field=units,
+        )
+        found: QuerySet[LedgerAccount] = super().get_queryset(request)
+        return found.annotate(balance=balance)
 
-    @admin.display(description="held")
+    @admin.display(description="available", ordering="available")
+    def available_amount(self, account: LedgerAccount) -> str:
+        return self._stored(account, account.available)
+
+    @admin.display(description="held", ordering="held")
     def held_amount(self, account: LedgerAccount) -> str:
-        return f"{Asset(account.asset, account.scale).amount(account.held):f}"
+        return self._stored(account, account.held)
+
+    def _stored(self, account: LedgerAccount, units: int) -> str:
+        return "-" if account.owner_id is None else amount_text(_asset(account), units)
 
 
 class PostingInline(LookOnly, PostingTabularInline):
     model = Posting
-    fields = ("account", "bucket", "amount")
-    readonly_fields = ("amount",)
+    fields = ("account", "whose", "bucket", "amount")
+    readonly_fields = ("whose", "amount")
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        return super().get_queryset(request).select_related("account__owner")
+
+    @admin.display
+    def whose(self, posting: Posting) -> str:
+        return whose(posting.account)
 
     @admin.display
     def amount(self, posting: Posting) -> str:
-        asset = Asset(posting.account.asset, posting.account.scale)
-        return f"{asset.amount(posting.units):+f} {asset.code}"
+        asset = _asset(posting.account)
+        return f"{asset.amount(posting.units):+,f} {asset.code}"
 
 
 @admin.register(JournalEntry)
@@ -141,11 +234,28 @@ class JournalEntryAdmin(LookOnlyAdmin):
     ordering = ("-pk",)
 
 
+def _asset_of_hold(hold: Hold) -> Asset:
+    return _asset(hold.account)
+
+
 @admin.register(Hold)
 class HoldAdmin(LookOnlyAdmin):
-    list_display = ("id", "account", "reference", "units", "remaining", "created_at", "ended_at")
-    fields = ("id", "account", "reference", "units", "remaining", "created_at", "ended_at")
+    amounts = (
+        amount_column("units", _asset_of_hold, "held at first"),
+        amount_column("remaining", _asset_of_hold, "still held"),
+    )
+    list_display = ("id", "whose", "asset", "reference", *amounts, "created_at", "ended_at")
+    fields = ("id", "account", "whose", "asset", "reference", *amounts, "created_at", "ended_at")
+    readonly_fields = ("whose", "asset", *amounts)
     list_filter = (("ended_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("account",)
+    list_select_related = ("account__owner",)
     search_fields = ("=id", "=reference")
     ordering = ("-pk",)
+
+    @admin.display(ordering="account__owner__email")
+    def whose(self, hold: Hold) -> str:
+        return whose(hold.account)
+
+    @admin.display(ordering="account__asset")
+    def asset(self, hold: Hold) -> str:
+        return hold.account.asset

@@ -109,7 +109,7 @@ class Posting(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.units:+d} {self.bucket}"
+        return f"{self.bucket} of account {self.account_id}"
 
 
 class Hold(models.Model):
@@ -146,4 +146,4 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.remaining} of {self.units} for {self.reference}"
+        return f"for {self.reference}"

@@ -110,4 +110,4 @@ class Entitlement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.units} units of {self.owner_id}"
+        return f"entitlement of {self.owner_id}"

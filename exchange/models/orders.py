@@ -248,7 +248,7 @@ class Execution(models.Model):
         indexes = [models.Index(fields=["owner", "-id"], name="execution_by_owner")]
 
     def __str__(self) -> str:
-        return f"{self.quantity} @ {self.price}"
+        return f"{self.liquidity} at {self.price}"
 
 
 class OrderFeed(models.Model):
