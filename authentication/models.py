@@ -60,12 +60,14 @@ class Session(models.Model):
 
     Only the newest refresh token works, and once: `refresh_jti` names it. Presenting an older one
     means that somebody else holds a copy, and ends the session. Access tokens name their session
-    and fall with it.
+    and fall with it. `refreshed_by` is a digest of the last refresh (its token, address and agent),
+    by which a repeat of it is known.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     refresh_jti = models.CharField(max_length=64)
+    refreshed_by = models.CharField(max_length=64, blank=True, default="", editable=False)
     user_agent = models.CharField(max_length=255, blank=True)
     ip_address = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField()

@@ -4,13 +4,15 @@ Every change of a session is one conditional UPDATE on its own columns, so that 
 racing requests exactly one finds the row as it was.
 """
 
+import hashlib
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -147,15 +149,19 @@ def _open_unless_changed(
     return open_session(user=user, user_agent=user_agent, ip_address=ip_address, now=now)
 
 
-def refresh(*, refresh_token: str, now: datetime) -> Tokens:
+def refresh(
+    *, refresh_token: str, user_agent: str, ip_address: str | None, now: datetime
+) -> Tokens:
     """Exchange a refresh token for new tokens; it works once.
 
     Of racing requests one wins. A token that was used before is in two hands, and it cannot be told
-    whose: the session ends, with the winner's tokens too, and the user signs in again. Raises
-    InvalidToken.
+    whose: the session ends, with the winner's tokens too, and the user signs in again. Only a
+    repeat from the same address and agent, within REFRESH_GRACE_SECONDS (none, unless set), is
+    answered as the first time. Raises InvalidToken.
     """
     claims = tokens.read_refresh(refresh_token, now=now)
-    result = _rotate(claims, now)
+    request = _digest(claims, user_agent, ip_address)
+    result = _rotate(claims, request, now) or _repeated(claims, request, now)
     if result is None:
         # Committed on its own, before the refusal: a rollback would revive the stolen session.
         _end_if_reused(claims, now)
@@ -164,7 +170,7 @@ def refresh(*, refresh_token: str, now: datetime) -> Tokens:
 
 
 @transactions.atomic
-def _rotate(claims: tokens.Claims, now: datetime) -> Tokens | None:
+def _rotate(claims: tokens.Claims, request: str, now: datetime) -> Tokens | None:
     pair = tokens.issue(user_id=claims.user_id, session_id=claims.session_id, now=now)
     # EXISTS and not a join: Django would turn a join into `id IN (SELECT …)`, which PostgreSQL does
     # not look at again after waiting for a racing UPDATE, and both would win.
@@ -174,11 +180,53 @@ def _rotate(claims: tokens.Claims, now: datetime) -> Tokens | None:
             Exists(active), pk=claims.session_id, refresh_jti=claims.jti, user_id=claims.user_id
         )
         .filter(ended_at=None, expires_at__gt=now)
-        .update(refresh_jti=pair.refresh_jti, last_used_at=now, expires_at=pair.refresh_expires_at)
+        .update(
+            refresh_jti=pair.refresh_jti,
+            refreshed_by=request,
+            last_used_at=now,
+            expires_at=pair.refresh_expires_at,
+        )
     )
     if not rotated:
         return None
     return _handed_out(User.objects.get(pk=claims.user_id), pair)
+
+
+def _repeated(claims: tokens.Claims, request: str, now: datetime) -> Tokens | None:
+    """What the session's last refresh was answered, if this is the same request within the grace.
+
+    Its tokens are made again from what the session remembers of them. Once the new refresh token
+    has been used in its turn, the session remembers that request and no longer this one.
+    """
+    grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+    if not (grace and request):
+        return None
+    session = (
+        _live(now)
+        .filter(pk=claims.session_id, refreshed_by=request, last_used_at__gt=now - grace)
+        .select_related("user")
+        .first()
+    )
+    if session is None:
+        return None
+    logger.info("refresh repeated within the grace; session %s goes on", session.pk)
+    pair = tokens.issue(
+        user_id=session.user_id,
+        session_id=session.pk,
+        now=session.last_used_at,
+        refresh_jti=session.refresh_jti,
+    )
+    return _handed_out(session.user, pair, age=max(now - session.last_used_at, timedelta(0)))
+
+
+def _digest(claims: tokens.Claims, user_agent: str, ip_address: str | None) -> str:
+    """Names the token that is spent and who spends it; empty if the address is not known.
+
+    The token's name is random and kept nowhere else, so no address can be guessed from this.
+    """
+    if ip_address is None:
+        return ""
+    return hashlib.sha256("\n".join((claims.jti, ip_address, user_agent)).encode()).hexdigest()
 
 
 @transactions.atomic
@@ -278,10 +326,11 @@ def _end(family: QuerySet[Session], reason: EndReason, now: datetime) -> int:
     return family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
 
 
-def _handed_out(user: User, pair: tokens.Pair) -> Tokens:
+def _handed_out(user: User, pair: tokens.Pair, *, age: timedelta = timedelta(0)) -> Tokens:
+    """`pair` for the client, issued `age` ago."""
     return Tokens(
         user=user,
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
-        expires_in=int(AccessToken.lifetime.total_seconds()),
+        expires_in=max(int((AccessToken.lifetime - age).total_seconds()), 0),
     )

@@ -53,14 +53,21 @@ class Claims:
     expires_at: datetime
 
 
-def issue(*, user_id: uuid.UUID, session_id: uuid.UUID, now: datetime) -> Pair:
-    """New tokens for a session. Storing `refresh_jti` is what makes the refresh token work."""
-    access: AccessToken = _new(AccessToken, user_id, session_id, now)
-    refresh: RefreshToken = _new(RefreshToken, user_id, session_id, now)
+def issue(
+    *, user_id: uuid.UUID, session_id: uuid.UUID, now: datetime, refresh_jti: str | None = None
+) -> Pair:
+    """New tokens for a session. Storing `refresh_jti` is what makes the refresh token work.
+
+    With the `refresh_jti` and the time of tokens that were issued before, the very same come out:
+    what a session remembers of its tokens is enough to make them again, and only for us who sign.
+    """
+    jti = refresh_jti or uuid.uuid4().hex
+    refresh: RefreshToken = _new(RefreshToken, user_id, session_id, now, jti)
+    access: AccessToken = _new(AccessToken, user_id, session_id, now, _access_jti(jti))
     return Pair(
         access_token=str(access),
         refresh_token=str(refresh),
-        refresh_jti=refresh["jti"],
+        refresh_jti=jti,
         refresh_expires_at=_expiry(refresh),
     )
 
@@ -80,8 +87,15 @@ def read_refresh(text: str, *, now: datetime) -> Claims:
     return _in_time(_read(RefreshToken, text), now)
 
 
-def _new(kind: type[Any], user_id: uuid.UUID, session_id: uuid.UUID, now: datetime) -> Any:
+def _access_jti(refresh_jti: str) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_OID, refresh_jti).hex
+
+
+def _new(
+    kind: type[Any], user_id: uuid.UUID, session_id: uuid.UUID, now: datetime, jti: str
+) -> Any:
     token = kind()
+    token["jti"] = jti
     token.set_iat(at_time=now)
     token.set_exp(from_time=now)
     token["user_id"] = str(user_id)

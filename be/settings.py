@@ -212,6 +212,14 @@ ACCESS_TOKEN_LIFETIME = timedelta(seconds=env.int("ACCESS_TOKEN_LIFETIME_SECONDS
 REFRESH_TOKEN_LIFETIME = timedelta(
     seconds=env.int("REFRESH_TOKEN_LIFETIME_SECONDS", default=14 * 24 * 3600)
 )
+# A refresh that is repeated from the same address and agent within so many seconds is answered as
+# the first time, instead of ending the session: see docs/decisions/sessions.md for what it risks.
+LONGEST_REFRESH_GRACE = 60
+REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=0)
+if not 0 <= REFRESH_GRACE_SECONDS <= LONGEST_REFRESH_GRACE:
+    raise ImproperlyConfigured(
+        f"REFRESH_GRACE_SECONDS must be between 0 (none) and {LONGEST_REFRESH_GRACE}."
+    )
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,

@@ -6,8 +6,13 @@
 //   stream.addEventListener("quotes", ({ detail }) => ...);   // the quotes that changed
 //   stream.addEventListener("order", ({ detail }) => ...);    // an order as it is now
 //   stream.addEventListener("alert", ({ detail }) => ...);    // a market alert
+//   stream.addEventListener("tokens", ({ detail }) => ...);   // new tokens, if you keep them: the old are spent
 //   stream.addEventListener("state", ({ detail }) => ...);    // "live", "renewed", "reconnecting", "signed out"
 //   stream.open();
+//
+// Tabs that have the same tokens share each refresh: take one_refresh.mjs along with this file.
+
+import { renewed } from "../be/static/brokerpro/one_refresh.mjs";
 
 const FIRST_RETRY = 250; // milliseconds
 const LONGEST_RETRY = 10_000;
@@ -260,15 +265,22 @@ export class BrokerStream extends EventTarget {
 
   async #spend() {
     try {
-      const response = await this.#fetch("/api/auth/refresh/", { refresh_token: this.#tokens.refresh_token });
-      if (response.ok) this.#tokens = { ...this.#tokens, ...(await response.json()) };
-      if (response.status !== 401) return true; // new tokens, or a server that is busy: try again
-    } catch {
-      return true; // no server at all just now
+      const fresh = await renewed(this.#tokens, (token) => this.#exchange(token));
+      this.#tell("tokens", fresh);
+      this.#tokens = { ...this.#tokens, ...fresh };
+      return true;
+    } catch (error) {
+      if (error.status !== 401) return true; // no server just now, or a busy one: try again
     }
     this.#tell("state", "signed out");
     this.close();
     return false;
+  }
+
+  async #exchange(refresh_token) {
+    const response = await this.#fetch("/api/auth/refresh/", { refresh_token });
+    if (response.ok) return response.json();
+    throw Object.assign(new Error("The refresh was refused."), { status: response.status });
   }
 
   #tell(type, detail) {

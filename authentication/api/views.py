@@ -86,7 +86,9 @@ class RefreshView(PublicView):
         summary="Exchange a refresh token for new tokens",
         description=(
             "A refresh token works once. Sending it again, or twice at the same time, ends the "
-            "session with all its tokens."
+            "session with all its tokens. Where the server is set so (`REFRESH_GRACE_SECONDS`), a "
+            "repeat from the same address and agent within that time, as after a lost answer, gets "
+            "the same new tokens; the default is none."
         ),
         tags=TAGS,
         request=RefreshTokenSerializer,
@@ -94,7 +96,9 @@ class RefreshView(PublicView):
         examples=[examples.REFRESH_TOKEN, examples.tokens("200"), examples.INVALID_TOKEN],
     )
     def post(self, request: Request) -> Response:
-        tokens = sessions.refresh(**_valid(RefreshTokenSerializer, request), now=timezone.now())
+        tokens = sessions.refresh(
+            **_valid(RefreshTokenSerializer, request), **origin.of(request), now=timezone.now()
+        )
         return _handed_out(tokens, status=200)
 
 

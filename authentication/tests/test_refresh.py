@@ -41,7 +41,12 @@ def test_a_refresh_prolongs_the_session(alice):
     now = timezone.now()
     tokens = signed_in(alice)
 
-    sessions.refresh(refresh_token=tokens.refresh_token, now=now + timedelta(days=7))
+    sessions.refresh(
+        refresh_token=tokens.refresh_token,
+        user_agent="tests",
+        ip_address="127.0.0.1",
+        now=now + timedelta(days=7),
+    )
 
     session = alice.sessions.get()
     assert session.last_used_at == now + timedelta(days=7)
@@ -93,7 +98,10 @@ def test_an_expired_refresh_token_is_refused_and_ends_nothing(alice):
 
     with pytest.raises(InvalidToken):
         sessions.refresh(
-            refresh_token=tokens.refresh_token, now=timezone.now() + timedelta(days=14, seconds=1)
+            refresh_token=tokens.refresh_token,
+            user_agent="tests",
+            ip_address="127.0.0.1",
+            now=timezone.now() + timedelta(days=14, seconds=1),
         )
     assert alice.sessions.get().ended_at is None
 

@@ -58,6 +58,8 @@ def test_a_whole_production_configuration_starts(tmp_path: Path):
             "DATABASE_POOL_SIZE",
         ),
         ({"HTTP_THREADS": "0"}, "HTTP_THREADS"),
+        ({"REFRESH_GRACE_SECONDS": "-1"}, "REFRESH_GRACE_SECONDS"),
+        ({"REFRESH_GRACE_SECONDS": "61"}, "REFRESH_GRACE_SECONDS"),
     ],
 )
 def test_what_is_missing_or_unsafe_is_named(tmp_path: Path, change: dict[str, str], names: str):

@@ -1,8 +1,12 @@
 // Who is signed in, and calls to the API in that name. Tokens are in memory and, for a reload, in
-// sessionStorage; they are renewed before they end.
+// sessionStorage; they are renewed before they end, once for all tabs of the same session.
+
+import { dated, forgotten, renewed } from "./one_refresh.mjs";
 
 const KEY = "brokerpro.tokens";
 const RETRY_RENEWAL_AFTER = 5_000; // milliseconds
+const RENEW_EARLY = 0.15; // of their life
+const RENEWAL_TIMEOUT = 20_000; // other tabs wait so long; the server says no before that
 
 /** "ended" with a reason in `detail`, and "renewed". */
 export const events = new EventTarget();
@@ -19,12 +23,6 @@ let tokens = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
 let timer = 0;
 let renewal = null;
 
-// A duplicated tab starts with the same refresh token, which works only once: they share the next.
-const tabs = new BroadcastChannel(KEY);
-tabs.onmessage = ({ data }) => {
-  if (tokens?.refresh_token === data.spent) keep(data.fresh);
-};
-
 export const user = () => tokens?.user ?? null;
 
 export const logIn = async (fields) => keep(await enter("login", fields));
@@ -35,7 +33,7 @@ const enter = async (path, body) => dated(await send("POST", `/api/auth/${path}/
 export async function logOut() {
   await renewal?.catch(() => {});
   const refresh_token = tokens?.refresh_token;
-  forget();
+  await forget();
   if (refresh_token) await send("POST", "/api/auth/logout/", { body: { refresh_token } });
 }
 
@@ -64,40 +62,42 @@ export function renew() {
 }
 
 async function exchange() {
-  const spent = tokens.refresh_token;
+  const before = tokens;
   try {
-    const answer = await send("POST", "/api/auth/refresh/", { body: { refresh_token: spent } });
-    const fresh = dated(answer);
-    tabs.postMessage({ spent, fresh });
-    keep(fresh);
+    const fresh = await renewed(before, (refresh_token) =>
+      send("POST", "/api/auth/refresh/", {
+        body: { refresh_token },
+        signal: AbortSignal.timeout(RENEWAL_TIMEOUT),
+      }),
+    );
+    if (tokens === before) keep(fresh);
   } catch (problem) {
     const isRefused = problem.status === 400 || problem.status === 401;
-    if (isRefused && tokens?.refresh_token === spent) {
-      forget();
+    if (isRefused && tokens === before) {
+      await forget();
       const detail = "Your session has ended. Please sign in again.";
       events.dispatchEvent(new CustomEvent("ended", { detail }));
-    } else {
+    } else if (tokens) {
       renewLater(RETRY_RENEWAL_AFTER);
     }
     throw problem;
   }
 }
 
-const dated = (answer) => ({ ...answer, ends_at: Date.now() + answer.expires_in * 1000 });
-
 function keep(fresh) {
+  sessionStorage.setItem(KEY, JSON.stringify(fresh));
   tokens = fresh;
-  sessionStorage.setItem(KEY, JSON.stringify(tokens));
-  // In the last fifth of their life, and by chance: duplicated tabs should not renew together.
-  const early = tokens.expires_in * 1000 * (0.1 + 0.1 * Math.random());
+  const early = tokens.expires_in * 1000 * RENEW_EARLY;
   renewLater(tokens.ends_at - early - Date.now());
   events.dispatchEvent(new Event("renewed"));
 }
 
-function forget() {
+async function forget() {
+  const ended = tokens;
   tokens = null;
   clearTimeout(timer);
   sessionStorage.removeItem(KEY);
+  if (ended) await forgotten(ended);
 }
 
 function renewLater(milliseconds) {
@@ -107,13 +107,18 @@ function renewLater(milliseconds) {
 
 if (tokens) keep(tokens);
 
-async function send(method, path, { body, headers = {}, token } = {}) {
+async function send(method, path, { body, headers = {}, token, signal } = {}) {
   const all = { Accept: "application/json", ...headers };
   if (token) all.Authorization = `Bearer ${token}`;
   if (body) all["Content-Type"] = "application/json";
   let response, text;
   try {
-    response = await fetch(path, { method, headers: all, body: body && JSON.stringify(body) });
+    response = await fetch(path, {
+      method,
+      headers: all,
+      body: body && JSON.stringify(body),
+      signal,
+    });
     text = await response.text();
   } catch {
     throw new Problem({ status: 0, detail: "The server cannot be reached. Please try again." });
