@@ -154,9 +154,10 @@ class MarketDataViewSet(GenericViewSet[Instrument]):
         summary="What an instrument did over a period",
         description=(
             "From candles: of 5 minutes for `1d`, of an hour for `7d`, else of a UTC day. "
-            "`volatility` is the sample deviation of log returns, annualised over 365 days; "
+            "`volatility` is the sample deviation of log returns, annualised over the 252 days "
+            "that stocks, ETFs and bonds trade, or a coin's 365; "
             "`max_drawdown` is in percent, from a high to a later low; `vwap` weighs (high + low + "
-            "close) / 3 by volume; `average_volume` is of 24 hours. What can't be had is null."
+            "close) / 3 by volume; `average_volume` is of a trading day. What can't be had is null."
         ),
         parameters=[serializers.StatisticsQuery, *conditional.PARAMETERS],
         responses={

@@ -119,7 +119,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     change = PlainDecimalField(allow_null=True)
     change_percent = PlainDecimalField(allow_null=True)
     volume = PlainDecimalField(allow_null=True)
-    average_volume = PlainDecimalField(allow_null=True, help_text="Of 24 hours.")
+    average_volume = PlainDecimalField(allow_null=True, help_text="Of a trading day.")
     vwap = PlainDecimalField(allow_null=True)
     volatility = PlainDecimalField(allow_null=True, help_text="A year, as a fraction.")
     max_drawdown = PlainDecimalField(allow_null=True, help_text="In percent.")

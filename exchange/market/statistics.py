@@ -10,11 +10,10 @@ import numpy as np
 from django.db.models import Max, Min
 
 from be.api.formats import plain, price_text, time_text
-from exchange.market import candles
+from exchange.market import candles, schedule
 from exchange.market.candles import Bar
 from exchange.models import Candle, Instrument, Interval
 
-DAY = timedelta(days=1)
 YEAR = timedelta(days=365)
 FIFTY_TWO_WEEKS = timedelta(weeks=52)
 INSTANT = timedelta(microseconds=1)  # periods begin after their start, and their end is in them
@@ -86,7 +85,10 @@ def _figures(
     first, last = bars[0].open, bars[-1].close
     volume = sum(bar.volume for bar in bars)
     average_price = vwap(bars)
-    deviation = volatility([bar.close for bar in bars], candles.LENGTH[interval])
+    usual = schedule.of(instrument.asset_class, interval)
+    counted = [bar for bar in bars if usual.counts(bar.time)]
+    average = volume_a_day(counted, usual.candles_a_day)
+    deviation = volatility([bar.close for bar in counted], usual.candles_a_year)
     return {
         "open": price_text(first, increment),
         "high": price_text(max(bar.high for bar in bars), increment),
@@ -95,17 +97,18 @@ def _figures(
         "change": price_text(last - first, increment),
         "change_percent": f"{(last - first) / first * 100:.4f}",
         "volume": plain(asset.amount(volume)),
-        "average_volume": plain(asset.amount(volume_a_day(bars, candles.LENGTH[interval]))),
+        "average_volume": None if average is None else plain(asset.amount(average)),
         "vwap": None if average_price is None else f"{average_price:.6f}",
         "volatility": None if deviation is None else f"{deviation:.6f}",
         "max_drawdown": f"{max_drawdown(bars) * 100:.4f}",
     }
 
 
-def volume_a_day(bars: Sequence[Bar], length: timedelta) -> int:
-    """The mean volume of 24 hours of candles of this length, rounded down to a whole unit."""
-    volume = sum(bar.volume for bar in bars)
-    return volume * (DAY // length) // len(bars)
+def volume_a_day(bars: Sequence[Bar], candles_a_day: int) -> int | None:
+    """The mean volume of a trading day of so many candles, rounded down to a whole unit."""
+    if not bars:
+        return None
+    return sum(bar.volume for bar in bars) * candles_a_day // len(bars)
 
 
 def vwap(bars: Sequence[Bar]) -> Decimal | None:
@@ -119,12 +122,12 @@ def vwap(bars: Sequence[Bar]) -> Decimal | None:
     return weighted / (3 * volume)
 
 
-def volatility(closes: Sequence[Decimal], length: timedelta) -> float | None:
+def volatility(closes: Sequence[Decimal], candles_a_year: int) -> float | None:
     """The sample standard deviation of log returns, a year; None with fewer than two returns."""
     if len(closes) < 3:  # noqa: PLR2004 - three closes make two returns
         return None
     returns = np.diff(np.log(np.array(closes, dtype=np.float64)))
-    return float(np.std(returns, ddof=1) * np.sqrt(YEAR / length))
+    return float(np.std(returns, ddof=1) * np.sqrt(candles_a_year))
 
 
 def max_drawdown(bars: Sequence[Bar]) -> float:

@@ -1,6 +1,6 @@
 """market-data/: instruments, prices, candles, statistics, the book."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,9 +16,15 @@ from exchange.tests.market import make_bond, make_instrument, place, set_quote
 URL = "/api/exchange/api/v1/market-data/"
 
 
-def add_candles(instrument: Instrument, interval: str, closes: list[str], step: timedelta) -> None:
+def add_candles(
+    instrument: Instrument,
+    interval: str,
+    closes: list[str],
+    step: timedelta,
+    end: datetime = market.NOW,
+) -> None:
     """Candles that end now, each opening where the one before closed, a dollar of range."""
-    start = market.NOW - step * len(closes)
+    start = end - step * len(closes)
     rows = []
     for number, close in enumerate(closes):
         price = Decimal(close)
@@ -170,7 +176,8 @@ def test_an_unknown_instrument_is_a_404(client: APIClient, aapl: Instrument, pat
 
 
 def test_statistics_from_candles(client: APIClient, aapl: Instrument):
-    add_candles(aapl, "1d", ["100", "110", "99", "105"], timedelta(days=1))
+    saturday = datetime(2026, 2, 28, tzinfo=UTC)
+    add_candles(aapl, "1d", ["100", "110", "99", "105"], timedelta(days=1), saturday)
     figures = client.get(f"{URL}statistics/", {"symbol": "AAPL", "period": "30d"}).json()
     assert (figures["open"], figures["close"]) == ("100.00", "105.00")
     assert (figures["high"], figures["low"]) == ("111.00", "98.00")
@@ -178,8 +185,8 @@ def test_statistics_from_candles(client: APIClient, aapl: Instrument):
     assert (figures["volume"], figures["average_volume"]) == ("10", "2.5")
     # From the high of 111 on the second day to the low of 98 on the third.
     assert figures["max_drawdown"] == "11.7117"
-    # Standard deviation of ln(1.1), ln(0.9), ln(105/99), times the root of 365.
-    assert Decimal(figures["volatility"]) == pytest.approx(Decimal("2.0423"), abs=Decimal("0.001"))
+    # Standard deviation of ln(1.1), ln(0.9), ln(105/99), times the root of 252.
+    assert Decimal(figures["volatility"]) == pytest.approx(Decimal("1.6970"), abs=Decimal("0.001"))
     assert (figures["high_52w"], figures["low_52w"]) == ("111.00", "98.00")
 
 

@@ -20,6 +20,10 @@ from exchange.tests import market
 
 DAY = timedelta(days=1)
 SHARE = 10**6  # units
+# Of the New York Stock Exchange, in the days of the random prices.
+HOLIDAYS = ["2024-11-28", "2024-12-25", "2025-01-01", "2025-01-20", "2025-02-17", "2025-04-18"]
+HOLIDAYS += ["2025-05-26", "2025-06-19", "2025-07-04", "2025-09-01", "2025-11-27", "2025-12-25"]
+HOLIDAYS += ["2026-01-01", "2026-01-19", "2026-02-16"]
 
 
 def frame(bars: Sequence[Bar]) -> pd.DataFrame:
@@ -27,12 +31,18 @@ def frame(bars: Sequence[Bar]) -> pd.DataFrame:
     return table.astype(float)
 
 
-def by_pandas(bars: Sequence[Bar], length: timedelta) -> dict[str, float | None]:
-    """The figures as somebody with a data frame would get them."""
+def by_pandas(
+    bars: Sequence[Bar], *, per_day: int, days: int, trading: Sequence[Bar] | None = None
+) -> dict[str, float | None]:
+    """The figures as somebody with a data frame would get them.
+
+    `trading` are the bars of trading days, of which a day has `per_day` and a year `days` days.
+    """
     table = frame(bars)
+    traded = table if trading is None else frame(trading)
     typical = (table.high + table.low + table.close) / 3
     volume = table.volume.sum()
-    returns = np.log(table.close).diff().dropna()
+    returns = np.log(traded.close).diff().dropna()
     falls = 1 - table.low / table.high.cummax().shift()
     first, last = table.open.iloc[0], table.close.iloc[-1]
     return {
@@ -43,9 +53,9 @@ def by_pandas(bars: Sequence[Bar], length: timedelta) -> dict[str, float | None]
         "change": last - first,
         "change_percent": (last / first - 1) * 100,
         "volume": volume / SHARE,
-        "average_volume": table.volume.mean() * (DAY / length) / SHARE,
+        "average_volume": traded.volume.mean() * per_day / SHARE,
         "vwap": (typical * table.volume).sum() / volume if volume else None,
-        "volatility": returns.std() * np.sqrt(365 * (DAY / length)) if len(returns) > 1 else None,
+        "volatility": returns.std() * np.sqrt(days * per_day) if len(returns) > 1 else None,
         "max_drawdown": max(falls.max(), 0) * 100 if len(table) > 1 else 0,
     }
 
@@ -104,13 +114,14 @@ def test_they_agree_with_pandas_on_random_prices(
     count: int,
     seed: int,
 ):
-    now = datetime(2026, 3, 2, tzinfo=UTC)
+    now = datetime(2026, 3, 2, 6, tzinfo=UTC)
     bars = random_bars(seed, now, length, count)
     stored(aapl, interval, bars)
     figures = statistics.measure(aapl, period, now=now)
     inside = [bar for bar in bars if bar.time > now - statistics.LENGTH[period]]
-    assert len(inside) > 20
-    assert_same(figures, by_pandas(inside, length))
+    trading = [bar for bar in inside if np.is_busday(bar.time.date(), holidays=HOLIDAYS)]
+    assert len(inside) > len(trading) > 10
+    assert_same(figures, by_pandas(inside, per_day=DAY // length, days=252, trading=trading))
     if interval == Interval.ONE_DAY:
         year = frame([bar for bar in bars if bar.time > now - timedelta(weeks=52)])
         assert float(figures["high_52w"]) == pytest.approx(year.high.max())
@@ -144,7 +155,16 @@ def test_they_agree_with_pandas_on_real_prices(aapl: Instrument, period: Period,
     figures = statistics.measure(aapl, period, now=now)
     inside = [bar for bar in bars if now - statistics.LENGTH[period] < bar.time <= now]
     assert len(inside) > 15
-    assert_same(figures, by_pandas(inside, DAY))
+    assert_same(figures, by_pandas(inside, per_day=1, days=252))
+
+
+def test_a_year_of_real_closes_has_the_volatility_that_a_spreadsheet_gives_it(aapl: Instrument):
+    bars = [bar for bar in real_bars() if bar.time.year == 2012]
+    stored(aapl, Interval.ONE_DAY, bars)
+    figures = statistics.measure(aapl, Period.ONE_YEAR, now=datetime(2012, 12, 31, 22, tzinfo=UTC))
+    returns = np.log(pd.Series([float(bar.close) for bar in bars])).diff()
+    assert len(bars) == 250
+    assert float(figures["volatility"] or 0) == pytest.approx(returns.std() * 252**0.5, abs=1e-6)
 
 
 def flat(time: datetime, price: int, volume: int) -> Bar:
@@ -173,19 +193,20 @@ def any_bars(draw: st.DrawFn) -> list[Bar]:
 @settings(max_examples=60, deadline=None)
 @given(any_bars())
 def test_the_formulas_agree_with_pandas_on_any_prices(bars: list[Bar]):
-    expected = by_pandas(bars, DAY)
+    expected = by_pandas(bars, per_day=1, days=365)
     found = statistics.vwap(bars)
     assert (found is None) == (expected["vwap"] is None)
     if found is not None:
         assert float(found) == pytest.approx(expected["vwap"], rel=1e-9)
-    deviation = statistics.volatility([bar.close for bar in bars], DAY)
+    deviation = statistics.volatility([bar.close for bar in bars], 365)
     assert (deviation is None) == (expected["volatility"] is None)
     if deviation is not None:
         assert deviation == pytest.approx(expected["volatility"], rel=1e-6, abs=1e-9)
     drawdown = statistics.max_drawdown(bars) * 100
     assert drawdown == pytest.approx(expected["max_drawdown"], rel=1e-9, abs=1e-9)
-    average = statistics.volume_a_day(bars, DAY) / SHARE
-    assert average == pytest.approx(expected["average_volume"], abs=1 / SHARE)
+    average = statistics.volume_a_day(bars, 1)
+    assert average is not None
+    assert average / SHARE == pytest.approx(expected["average_volume"], abs=1 / SHARE)
 
 
 def test_prices_that_only_rise_have_no_drawdown(aapl: Instrument):
@@ -196,7 +217,7 @@ def test_prices_that_only_rise_have_no_drawdown(aapl: Instrument):
 
 
 def test_one_candle_has_no_volatility_and_without_volume_there_is_no_vwap(aapl: Instrument):
-    bar = flat(market.NOW - DAY, 100, 0)
+    bar = flat(market.NOW, 100, 0)
     stored(aapl, Interval.ONE_DAY, [bar])
     figures = statistics.measure(aapl, Period.THIRTY_DAYS, now=market.NOW)
     assert (figures["volatility"], figures["vwap"]) == (None, None)
