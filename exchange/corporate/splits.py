@@ -254,6 +254,7 @@ def _least(instrument: Instrument) -> Decimal:
 
 def _restate_quote(quote: Quote, ratio: Fraction) -> None:
     instrument = quote.instrument
+    quote.came_from = quote.low_ahead = None  # from here on it is another price
     for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
         new = _on_grid(getattr(quote, name), ratio, instrument, down=name != "ask")
         if new > requests.MAX_PRICE:  # SQLite would take it, and never give it back

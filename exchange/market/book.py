@@ -33,17 +33,23 @@ _WORD = 0xFFFFFFFF
 _LEVELS_PER_PRICE = 5000
 
 
-def street_levels(instrument: Instrument, quote: Quote, side: str) -> Iterator[Level]:
+def street_levels(
+    instrument: Instrument, quote: Quote, side: str, *, best: Decimal | None = None
+) -> Iterator[Level]:
     """Levels that an order of `side` meets (asks for a buy), best first, less what was taken.
 
-    Made one by one, since most orders need no more than the best.
+    With `best`, as they stood when that was the best price, before it was the quote's. Made one by
+    one, since most orders need no more than the best.
     """
-    displayed = _displayed(instrument, quote, buying=side == Side.BUY)
+    displayed = _displayed(instrument, quote, best, buying=side == Side.BUY)
     return without(displayed, quote.ask_taken if side == Side.BUY else quote.bid_taken)
 
 
-def _displayed(instrument: Instrument, quote: Quote, *, buying: bool) -> Iterator[Level]:
-    best, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
+def _displayed(
+    instrument: Instrument, quote: Quote, best: Decimal | None, *, buying: bool
+) -> Iterator[Level]:
+    now, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
+    best = now if best is None else best
     yield Level(best, size)
     increment = increment_at(best, instrument.price_increment, instrument.asset_class)
     step = level_step(best, increment) * (1 if buying else -1)

@@ -40,6 +40,8 @@ CHANGING_COLUMNS = (
     "session_date",
     "timestamp",
     "sequence",
+    "came_from",
+    "low_ahead",
 )
 CHANGE_QUOTES = statements.update(Quote, ("instrument_id", *CHANGING_COLUMNS))
 _changed = attrgetter("instrument_id", *CHANGING_COLUMNS)
@@ -140,6 +142,7 @@ def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
     quote.price, quote.bid, quote.ask = tick.price, tick.bid, tick.ask
     quote.bid_size, quote.ask_size = _units(quote, tick.bid_size), _units(quote, tick.ask_size)
     quote.bid_taken = quote.ask_taken = 0
+    quote.came_from, quote.low_ahead = tick.came_from, tick.low_ahead
     quote.high = max(quote.high, tick.price)
     quote.low = min(quote.low, tick.price)
     quote.volume += _units(quote, tick.volume)

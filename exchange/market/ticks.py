@@ -22,6 +22,10 @@ class Tick:
     Prices are in dollars (bonds: clean, per 100 of face value). Sizes are those displayed at
     the best bid and ask, in units of the instrument (bonds: dollars of face value). `volume` is
     what traded since the symbol's previous tick, in the same units.
+
+    A tick inside a bar says how the price came there: from `came_from`, through every price between
+    (None: it jumped), and down to which price the same bar will still go, `low_ahead` (None: the
+    bar is over, or nobody knows).
     """
 
     symbol: str
@@ -31,6 +35,8 @@ class Tick:
     bid_size: Decimal
     ask_size: Decimal
     volume: Decimal
+    came_from: Decimal | None = None
+    low_ahead: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

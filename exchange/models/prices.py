@@ -10,6 +10,7 @@ class Quote(models.Model):
     Sizes and volume are units. `bid_size` and `ask_size` are what the feed displayed at the best
     level; `bid_taken` and `ask_taken` count what customers have since taken from that side, over
     all levels, so that nothing is offered twice. A new round resets them.
+    `came_from` and `low_ahead` are the tick's: orders that wait meet the price on its way.
     """
 
     instrument = models.OneToOneField(
@@ -31,6 +32,18 @@ class Quote(models.Model):
     timestamp = models.DateTimeField()
     sequence = models.BigIntegerField(help_text="Counts the quotes of this instrument.")
     unworked = models.BooleanField(default=False)
+    came_from = models.DecimalField(
+        max_digits=18,
+        decimal_places=8,
+        null=True,
+        help_text="The price from which it came here through all between; empty after a jump.",
+    )
+    low_ahead = models.DecimalField(
+        max_digits=18,
+        decimal_places=8,
+        null=True,
+        help_text="The lowest price that the bar being replayed still goes to.",
+    )
 
     class Meta:
         constraints = [

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from operator import attrgetter
 from pathlib import Path
 from typing import TextIO
@@ -328,12 +328,11 @@ class Replay:
             waiting = list(moment)
             while waiting:
                 playing = list({row.symbol: row for row in reversed(waiting)}.values())[::-1]
-                for number in range(max(len(row.prices) for row in playing)):
-                    yield [
-                        _tick(self.instruments[row.symbol], row, number, self._factor(row))
-                        for row in playing
-                        if number < len(row.prices)
-                    ]
+                ticks = [
+                    _ticks(self.instruments[row.symbol], row, self._factor(row)) for row in playing
+                ]
+                for round_ in zip_longest(*ticks):
+                    yield [tick for tick in round_ if tick is not None]
                 waiting = [row for row in waiting if row not in playing]
 
 
@@ -344,13 +343,33 @@ def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> 
     return {symbol: prices[symbol] / first[symbol] for symbol in first if symbol in prices}
 
 
-def _tick(instrument: Instrument, row: Row, number: int, factor: Decimal) -> Tick:
-    """The bid is the row's price, the ask one increment above."""
-    price = min(row.prices[number] * factor, HIGHEST_PRICE)
-    usual = instrument.price_increment.normalize()  # the database pads it to eight decimals
-    increment = increment_at(price, usual, instrument.asset_class)
-    bid = max(on_grid(price, increment, "ROUND_HALF_EVEN"), increment)
+def _ticks(instrument: Instrument, row: Row, factor: Decimal) -> list[Tick]:
+    """The bid is the row's price, the ask one increment above.
+
+    Inside a bar the price goes from each of them to the next through all between: orders that wait
+    on its way are met there. Where a bar begins it jumps.
+    """
     step = instrument.quantity_increment
     shown = max(on_grid(row.volume / DISPLAYED_PART, step, "ROUND_FLOOR"), step)
     traded = on_grid(row.volume / len(row.prices), step, "ROUND_FLOOR")
-    return Tick(instrument.symbol, bid, bid, bid + increment, shown, shown, volume=traded)
+    quoted = [_quoted(instrument, price * factor) for price in row.prices]
+    bids = [bid for bid, _ in quoted]
+    return [
+        Tick(
+            instrument.symbol,
+            *(bid, bid, bid + increment),
+            *(shown, shown),
+            volume=traded,
+            came_from=bids[number - 1] if number else None,
+            low_ahead=min(bids[number + 1 :], default=None) if number else None,
+        )
+        for number, (bid, increment) in enumerate(quoted)
+    ]
+
+
+def _quoted(instrument: Instrument, price: Decimal) -> tuple[Decimal, Decimal]:
+    """A price on its grid, and the grid's increment there."""
+    price = min(price, HIGHEST_PRICE)
+    usual = instrument.price_increment.normalize()  # the database pads it to eight decimals
+    increment = increment_at(price, usual, instrument.asset_class)
+    return max(on_grid(price, increment, "ROUND_HALF_EVEN"), increment), increment

@@ -35,6 +35,12 @@ _bonds = Reader(Bond)
 _orders, _holds = Reader(Order), Reader(Hold)
 
 WORKING = "status IN ('new', 'partially_filled')"
+# Of the orders of a pair, those whose other exit is a stop that a price reaches.
+BEFORE_WORSE = (
+    " AND NOT EXISTS (SELECT 1 FROM exchange_order other "
+    "WHERE other.pair_id = exchange_order.pair_id AND other.armed AND other.stop_price >= %s "
+    "AND other.status IN ('accepted', 'new', 'partially_filled'))"
+)
 
 NEW_COLUMNS = tuple(field.column for field in Order._meta.concrete_fields)
 CHANGING_COLUMNS = (
@@ -185,15 +191,19 @@ def _order(row: Row, instrument: Instrument) -> Order:
 def lock_crossed(
     market: Market, *, side: str, at_most: int, without: Collection[UUID], now: datetime
 ) -> list[Order]:
-    """Resting orders of `side` that the street now meets, best first and older first, locked."""
+    """Resting orders of `side` that the street now meets, best first and older first, locked.
+
+    Without the take-profits whose stop-loss the same bar will reach too: the worse exit is first.
+    """
     quote = market.quote
+    left_out, low = ("", ()) if quote.low_ahead is None else (BEFORE_WORSE, (quote.low_ahead,))
     price, reach, direction = (
         (quote.ask, ">=", "DESC") if side == Side.BUY else (quote.bid, "<=", "ASC")
     )
     found = _lock(
         market,
-        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s",
-        (price,),
+        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s{left_out}",
+        (price, *low),
         f"limit_price {direction}, id",
         at_most,
         without,
@@ -201,6 +211,14 @@ def lock_crossed(
     )
     sign = -1 if side == Side.BUY else 1
     return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+
+
+def is_exit_before_worse(order: Order, low: Decimal) -> bool:
+    """Whether its other exit is a stop that a price of `low` reaches."""
+    if order.pair_id is None:
+        return False
+    others = Order.objects.filter(pair_id=order.pair_id, status__in=OPEN_STATUSES)
+    return others.filter(armed=True, stop_price__gte=low).exists()
 
 
 def lock_triggered(

@@ -2,7 +2,8 @@
 
 A stop is triggered by trades, which is to say by the price of a round: a buy when the price has
 risen to the stop price, a sell when it has fallen to it. What happens then is an order like any
-other, at the prices of that moment: after a gap, the gap's price.
+other, at the prices of that moment: after a gap, the gap's price. (`paths` says which moment that
+is inside a replayed bar.)
 """
 
 from dataclasses import dataclass

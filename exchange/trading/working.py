@@ -22,6 +22,7 @@ from exchange.trading import (
     lifecycle,
     matching,
     order_rows,
+    paths,
     reservations,
     stops,
     tickets,
@@ -46,8 +47,13 @@ class Meeting:
         return cls((), matching.Outcome(()))
 
 
-def look(order: Order, market: Market, now: datetime) -> Meeting:
-    """Ask the rules whom the order meets now; those resting orders are locked, best first."""
+def look(
+    order: Order, market: Market, now: datetime, *, levels: Sequence[Level] | None = None
+) -> Meeting:
+    """Ask the rules whom the order meets now; those resting orders are locked, best first.
+
+    `levels` are the street's, where an order that waited has met others than it displays now.
+    """
     at_most = FIRST_LOOK
     while True:
         worst = reservations.worst_price(order)
@@ -55,8 +61,12 @@ def look(order: Order, market: Market, now: datetime) -> Meeting:
             market, side=order.side, worst=worst, at_most=at_most, now=now
         )
         resting = _one_of_each_pair(found)
-        levels = book.street_levels(market.instrument, market.quote, order.side)
-        outcome = _match(order, resting, levels, now)
+        street = (
+            book.street_levels(market.instrument, market.quote, order.side)
+            if levels is None
+            else levels
+        )
+        outcome = _match(order, resting, street, now)
         met = {match.order_id for match in outcome.matches}
         if not may_be_more or not {maker.pk for maker in resting} <= met:
             if _kills(order, outcome):
@@ -232,7 +242,7 @@ class _Batch:
         order_rows.save_trailing(trailing)
 
     def fill_crossed(self, side: Side) -> None:
-        """The street has come to resting orders, which trade at the street's prices."""
+        """The street has come to resting orders, which trade where it met them."""
         crossed = order_rows.lock_crossed(
             self._market, side=side, at_most=self._at_most, without=self._skip, now=self._now
         )
@@ -245,7 +255,8 @@ class _Batch:
             self._progress.current = order.pk
             if not order.is_open:  # the other exit of its pair was filled just now
                 continue
-            outcome = _match(order, (), levels, self._now)
+            met = paths.no_better_than(self._limit_met_at(order), levels, side)
+            outcome = _match(order, (), met, self._now)
             for match in outcome.matches:
                 execution.trade(
                     blotter,
@@ -291,9 +302,10 @@ class _Batch:
         self._progress.changed += blotter.write()
 
     def _send_to_market(self, blotter: Blotter, order: Order) -> None:
+        levels = self._levels_met(order)
         if order.armed:
-            _trigger(order, self._market)
-        meeting = look(order, self._market, self._now)
+            self._trigger(order)
+        meeting = look(order, self._market, self._now, levels=levels)
         blotter.open([order, *meeting.makers])
         working = blotter.workings[order.pk]
         try:
@@ -302,11 +314,44 @@ class _Batch:
             # A gap has made it dearer than its hold and all that is available.
             lifecycle.end(blotter, working, OrderStatus.CANCELED, reason="insufficient_funds")
 
+    def _trigger(self, order: Order) -> None:
+        """The stop price has traded: it is a limit or a market order like any other from now on."""
+        order.armed = False
+        if order.limit_price is None:
+            start = self._stop_met_at(order)
+            order.collar_price = tickets.collar(order.side, start, self._market.instrument)
 
-def _trigger(order: Order, market: Market) -> None:
-    """The stop price has traded: from now on it is a limit or a market order like any other."""
-    order.armed = False
-    if order.limit_price is None:
-        quote = market.quote
-        start = quote.ask if order.side == Side.BUY else quote.bid
-        order.collar_price = tickets.collar(order.side, start, market.instrument)
+    def _levels_met(self, order: Order) -> list[Level]:
+        """The street's levels as an order that waited meets them, on the price's way to the quote.
+
+        A take-profit whose stop-loss the same bar will reach as well is not met: of two exits in
+        one bar the worse one comes first.
+        """
+        instrument, quote = self._market.instrument, self._market.quote
+        if order.armed:
+            best = self._stop_met_at(order)
+            return list(book.street_levels(instrument, quote, order.side, best=best))
+        if quote.low_ahead is not None and order_rows.is_exit_before_worse(order, quote.low_ahead):
+            return []
+        levels = book.street_levels(instrument, quote, order.side)
+        if order.limit_price is None:
+            return list(levels)
+        return list(paths.no_better_than(self._limit_met_at(order), levels, order.side))
+
+    def _limit_met_at(self, order: Order) -> Decimal:
+        limit, best = order.limit_price or Decimal(0), self._best(order)
+        return paths.limit_price(order.side, limit, self._began(best), best)
+
+    def _stop_met_at(self, order: Order) -> Decimal:
+        """A stop meets the price that trades; after a jump, what is displayed."""
+        quote, stop = self._market.quote, order.stop_price or Decimal(0)
+        return paths.stop_price(order.side, stop, quote.came_from, self._best(order))
+
+    def _best(self, order: Order) -> Decimal:
+        quote = self._market.quote
+        return quote.ask if order.side == Side.BUY else quote.bid
+
+    def _began(self, best: Decimal) -> Decimal | None:
+        """Where the street's price was when the way to the quote began: as far from the trades."""
+        quote = self._market.quote
+        return None if quote.came_from is None else quote.came_from + best - quote.price
