@@ -1,6 +1,5 @@
 """Real prices from files: what is read, what is refused, and that the market trades on it."""
 
-import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bokeh_sampledata import stocks
 
 from authentication.models import User
 from exchange.market import candles
@@ -21,7 +19,7 @@ from exchange.simulator.replay import BadReplayFile, Recording, Replay
 from exchange.simulator.source import Source
 from exchange.simulator.universe import CATALOGUE
 from exchange.streaming import publish
-from exchange.tests import market
+from exchange.tests import market, real_bars
 from exchange.tests.market import balance, place
 
 pytestmark = pytest.mark.django_db
@@ -52,17 +50,6 @@ def read(tmp_path: Path, instruments: dict[str, Instrument]) -> Any:
         return replay.read(file, instruments, symbol=symbol)
 
     return read_text
-
-
-def write_real(path: Path, name: str, rows: int) -> Path:
-    """The first days of a stock of the year 2000, as they were."""
-    real: dict[str, list[object]] = dict(getattr(stocks, name))
-    names = ("date", "open", "high", "low", "close", "volume")
-    with path.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(names)
-        writer.writerows(zip(*(real[column][:rows] for column in names), strict=True))
-    return path
 
 
 # Reading
@@ -293,7 +280,9 @@ def test_trading_on_real_prices_fills_where_the_file_says(
     alice: User, instruments: dict[str, Instrument], tmp_path: Path
 ):
     """Limit orders fill on the first day whose range reaches them, at that day's prices."""
-    recording = replay.read(write_real(tmp_path / "AAPL.csv", "AAPL", 60), instruments, symbol=None)
+    recording = replay.read(
+        real_bars.write(tmp_path / "AAPL.csv", "AAPL", 60), instruments, symbol=None
+    )
     assert (recording.problems, len(recording.rows)) == ((), 60)
     lows = [min(row.prices).quantize(Decimal("0.01")) for row in recording.rows]
     limit = sorted(lows)[len(lows) // 3]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bokeh_sampledata import stocks
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -26,7 +25,7 @@ from exchange.simulator import replay
 from exchange.simulator.model import MarketModel
 from exchange.simulator.replay import Replay
 from exchange.simulator.universe import CATALOGUE
-from exchange.tests import market
+from exchange.tests import market, real_bars
 from exchange.tests.market import NOW
 from exchange.trading import paths
 
@@ -294,13 +293,7 @@ def test_resting_around_the_open_of_real_days_earns_what_the_limits_say(
     """
     instrument = market.make_instrument("GOOG")
     days = 30
-    real: dict[str, list[object]] = dict(stocks.GOOG)
-    rows = zip(
-        *(real[name][:days] for name in ("date", *replay.BAR_COLUMNS, "volume")), strict=True
-    )
-    file = tmp_path / "GOOG.csv"
-    lines = [",".join(map(str, row)) for row in rows]
-    file.write_text("date,open,high,low,close,volume\n" + "\n".join(lines))
+    file = real_bars.write(tmp_path / "GOOG.csv", "GOOG", days)
     recording = replay.read(file, {"GOOG": instrument}, symbol=None)
     market.set_quote(instrument, "100.00", "100.01")
     market.give(alice, instrument.asset, str(days))

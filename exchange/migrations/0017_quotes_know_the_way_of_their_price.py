@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Orders that wait inside a replayed bar are met on the price's way to its next tick."""
 
-    dependencies = [("exchange", "0015_candles_are_read_from_their_index")]
+    dependencies = [("exchange", "0016_executions_are_replaced_by_no_key")]
 
     operations = [
         migrations.AddField(
