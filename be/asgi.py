@@ -8,9 +8,16 @@ from channels.routing import ProtocolTypeRouter
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "be.settings")
 django.setup(set_prefix=False)  # first: what follows imports models
 
-from be import daphne_stop  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from be import daphne_stop, proxies  # noqa: E402
 from be.http import HTTPHandler  # noqa: E402
+from be.proxies import BehindProxies, TrustedProxies  # noqa: E402
 from exchange.streaming import routing  # noqa: E402
 
 daphne_stop.install()
-application = ProtocolTypeRouter({"http": HTTPHandler(), "websocket": routing.application})
+proxies.install()
+application = BehindProxies(
+    ProtocolTypeRouter({"http": HTTPHandler(), "websocket": routing.application}),
+    TrustedProxies.of(settings.TRUSTED_PROXIES),
+)

@@ -297,7 +297,9 @@ SPECTACULAR_SETTINGS = {
 
 # Security headers, strict when not in development ------------------------------------------------
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/proxies.py. It tells
+# what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG

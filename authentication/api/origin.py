@@ -1,12 +1,12 @@
 """Where a request comes from, as far as it can be believed."""
 
-import ipaddress
 from typing import TypedDict
 
 from django.http import HttpRequest
 from rest_framework.request import Request
 
 from authentication.models import Session
+from be.api import addresses
 
 MAX_USER_AGENT_LENGTH = Session._meta.get_field("user_agent").max_length
 
@@ -23,14 +23,10 @@ def of(request: Request) -> Origin:
 
 
 def ip_address_of(request: Request | HttpRequest) -> str | None:
-    """The address of the connection; None when there is none (a Unix socket).
+    """The client's address; None when there is none (a Unix socket).
 
-    X-Forwarded-For is not read: anybody can write it, and tries are counted by address.
+    It is the connection's, or what a trusted proxy says (be/proxies.py). Headers are not read here:
+    anybody can write them, and tries are counted by address.
     """
-    text = request.META.get("REMOTE_ADDR", "").partition("%")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    # A dual-stack socket shows an IPv4 client as ::ffff:192.0.2.1.
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    address = addresses.parse(request.META.get("REMOTE_ADDR", ""))
+    return None if address is None else str(address)
