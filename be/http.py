@@ -8,7 +8,6 @@ docs/decisions/own-thread-pool.md has the measurements.
 
 import asyncio
 import io
-import json
 import logging
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -18,12 +17,13 @@ from functools import partial
 from typing import IO, Any, NoReturn, cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.db import close_old_connections, connection
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -95,7 +95,7 @@ class HTTPHandler(ASGIHandler):
         try:
             answer = await lane.run(partial(self._answer, scope, body))
         except Overloaded:
-            answer = _overloaded(scope)
+            answer = self._refuse(scope, _overloaded)
         if answer.stream is None:
             await _send(answer, send)
         else:
@@ -111,15 +111,25 @@ class HTTPHandler(ASGIHandler):
             close_old_connections()
 
     def _respond(self, scope: Scope, body: IO[bytes]) -> Any:
-        request, refused = self.create_request(scope, body)
-        response: Any = refused
-        if request is not None:
-            if length := _length(body):
-                # A chunked body comes without it, and DRF takes it for empty then.
-                request.META.setdefault("CONTENT_LENGTH", str(length))
-            response = self.get_response(request)
+        request, _ = self.create_request(scope, body)
+        if request is None:
+            return _beside_django(self._without_query(scope), problems.unreadable)
+        if length := _length(body):
+            # A chunked body comes without it, and DRF takes it for empty then.
+            request.META.setdefault("CONTENT_LENGTH", str(length))
+        response: Any = self.get_response(request)
         response._handler_class = type(self)
         return response
+
+    def _refuse(self, scope: Scope, view: Callable[[HttpRequest], HttpResponse]) -> _Answer:
+        """An answer that Django is not asked for."""
+        response = _beside_django(self._without_query(scope), view)
+        return _Answer(response.status_code, _headers(response), response.content)
+
+    def _without_query(self, scope: Scope) -> HttpRequest:
+        """The request, but for what may be no text in it."""
+        request: HttpRequest = self.request_class({**scope, "query_string": b""}, io.BytesIO())
+        return request
 
     def _collect(self, response: Any) -> _Answer:
         """Take all that is to be sent out of the response, and close it.
@@ -185,25 +195,17 @@ def _drained(response: Any) -> IO[bytes]:
     return file
 
 
-def _overloaded(scope: Scope) -> _Answer:
-    headers = dict(scope["headers"])
-    name = request_id.begin(headers.get(b"x-request-id", b"").decode("latin1"))
-    logger.warning("overloaded: %s %s was refused", scope["method"], scope["path"][:200])
-    document = problems.problem(
-        status=503,
-        code="unavailable",
-        title="Temporarily unavailable",
-        detail="Too many requests wait for an answer. Nothing was changed; try again.",
-    )
-    return _Answer(
-        document["status"],
-        [
-            (b"Content-Type", problems.CONTENT_TYPE.encode()),
-            (b"Retry-After", str(problems.RETRY_AFTER_SECONDS).encode()),
-            (b"X-Request-ID", name.encode()),
-        ],
-        json.dumps(document).encode(),
-    )
+def _beside_django(
+    request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]
+) -> HttpResponse:
+    """What Django's middleware gives every answer: a name, and what a page elsewhere must read."""
+    response: HttpResponse = request_id.middleware(CorsMiddleware(view))(request)
+    return response
+
+
+def _overloaded(request: HttpRequest) -> HttpResponse:
+    logger.warning("overloaded: %s %s was refused", request.method, request.path[:200])
+    return problems.overloaded()
 
 
 async def _send(answer: _Answer, send: Send) -> None:

@@ -15,6 +15,8 @@ import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
+from be import local_hosts
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -32,6 +34,8 @@ LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
+if DEBUG:  # a private address beside them, for a phone; the developer's own pages work on
+    ALLOWED_HOSTS = [*dict.fromkeys([*LOCAL_HOSTS, *ALLOWED_HOSTS])]
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -59,9 +63,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "be.api.request_id.middleware",
+    "corsheaders.middleware.CorsMiddleware",  # before all that may refuse or redirect
     "django.middleware.security.SecurityMiddleware",
     "be.static_files.StaticFilesMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "be.page_middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -244,6 +248,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # HTTP API ---------------------------------------------------------------------------------------
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+# In development a front end may be on any port of the developer's machine and network.
+CORS_ALLOWED_ORIGIN_REGEXES = [local_hosts.origins(ALLOWED_HOSTS)] if DEBUG else []
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After", "ETag"]
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -381,11 +387,12 @@ LOGGING = {
 
 def refuse_unsafe_production() -> None:
     """Stop a misconfigured server before it serves, naming the variable to set."""
-    public = [host for host in ALLOWED_HOSTS if host not in LOCAL_HOSTS]
+    public = [host for host in ALLOWED_HOSTS if not local_hosts.is_private(host)]
     if DEBUG:
         if public:
             raise ImproperlyConfigured(
-                f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(public)}: set DEBUG=false."
+                f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(public)}: set DEBUG=false, or "
+                "name only private addresses (192.168.1.20) and hosts of your own network."
             )
         return
     if SECRET_KEY == DEVELOPMENT_SECRET_KEY or len(SECRET_KEY) < 50:  # noqa: PLR2004

@@ -185,6 +185,32 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def overloaded() -> HttpResponse:
+    """503 for a request that has not begun."""
+    response = _plain(
+        problem(
+            status=503,
+            code="unavailable",
+            title="Temporarily unavailable",
+            detail="Too many requests wait for an answer. Nothing was changed; try again.",
+        )
+    )
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def unreadable(request: HttpRequest) -> HttpResponse:
+    """400 for a request that can't even be read."""
+    return _plain(
+        problem(
+            status=400,
+            code="bad_request",
+            title="Bad request",
+            detail="The query is no UTF-8 text. Percent-encode it.",
+        )
+    )
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith("/api/"):
         return defaults.bad_request(request, exception)

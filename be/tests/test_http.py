@@ -291,6 +291,35 @@ async def test_who_comes_when_the_line_is_full_is_told_to_come_again(
     assert (await busy.get("/thread/")).status == 200
 
 
+async def test_a_page_on_another_port_can_read_that_it_came_when_the_line_was_full(
+    busy: Client, turnstile: odd_views.Turnstile
+):
+    second = asyncio.create_task(busy.get("/thread/"))
+    await asyncio.sleep(0)
+    page = {"origin": "http://localhost:5173"}
+    refused = await busy.get("/api/echo/", **page)
+    assert refused.status == 503
+    assert refused["access-control-allow-origin"] == page["origin"]
+    assert "Retry-After" in refused["access-control-expose-headers"]
+    # What a browser asks before that is no work, and answered.
+    asks = {**page, "access-control-request-method": "POST"}
+    before = await busy.request("OPTIONS", "/api/echo/", headers=asks)
+    assert (before.status, before["access-control-allow-origin"]) == (200, page["origin"])
+    foreign = await busy.get("/api/echo/", origin="https://evil.example")
+    assert "access-control-allow-origin" not in dict(foreign.headers)
+    turnstile.may_leave.set()
+    await second
+
+
+async def test_a_query_that_is_no_text_is_a_400_document_that_a_page_elsewhere_can_read(
+    client: Client,
+):
+    answer = await client.get("/api/echo/", query=b"a=\xff", origin="http://localhost:5173")
+    assert (answer.status, answer.json()["code"]) == (400, "bad_request")
+    assert answer["access-control-allow-origin"] == "http://localhost:5173"
+    assert answer["x-request-id"] == answer.json()["request_id"]
+
+
 async def test_what_a_thread_has_begun_is_carried_out_though_its_client_is_gone(
     client: Client, turnstile: odd_views.Turnstile
 ):

@@ -1,10 +1,12 @@
 """Production refuses to start when it is misconfigured, and says what to set."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,23 @@ def start(**env: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
     )
+
+
+def value_of(setting: str, **env: str) -> Any:
+    """What the settings make of such an environment."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import json; from be import settings; print(json.dumps(settings.{setting}))",
+        ],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
 def test_with_nothing_set_it_starts_for_development(tmp_path: Path):

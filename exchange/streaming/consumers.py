@@ -33,6 +33,7 @@ async def market_data(scope: Any, receive: Any, send: Any) -> None:
         scope["headers"],
         allowed_hosts=settings.ALLOWED_HOSTS,
         allowed_origins=settings.CORS_ALLOWED_ORIGINS,
+        allowed_patterns=settings.CORS_ALLOWED_ORIGIN_REGEXES,
     ):
         await send({"type": "websocket.close"})  # before it is accepted: an answer with 403
         return

@@ -3,6 +3,7 @@
 Browsers send cookies and run foreign pages, so they name the page's origin; programs need not.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -12,16 +13,24 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def are_allowed(
-    headers: Headers, *, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]
+    headers: Headers,
+    *,
+    allowed_hosts: Sequence[str],
+    allowed_origins: Sequence[str],
+    allowed_patterns: Sequence[str],
 ) -> bool:
     """Whether the request has no Origin header, or names allowed origins only.
 
     An origin is allowed if its host is, by the rules of Django's ALLOWED_HOSTS and whatever its
-    port, or if it is itself one of `allowed_origins` ("https://app.example.com").
+    port, or if it is itself one of `allowed_origins` ("https://app.example.com"), or if one of the
+    regular expressions says so: the rules of CORS.
     """
     origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
     return all(
-        origin in allowed_origins or _has_host_of(origin, allowed_hosts) for origin in origins
+        origin in allowed_origins
+        or any(re.match(pattern, origin) for pattern in allowed_patterns)
+        or _has_host_of(origin, allowed_hosts)
+        for origin in origins
     )
 
 

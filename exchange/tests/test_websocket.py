@@ -297,7 +297,13 @@ async def test_a_ping_is_answered_with_its_id(server):
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example:5173",
+    ],
 )
 async def test_a_foreign_origin_is_refused_with_403(server, origin):
     with pytest.raises(InvalidStatus) as refused:
@@ -307,7 +313,14 @@ async def test_a_foreign_origin_is_refused_with_403(server, origin):
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://localhost:5173", "https://127.0.0.1", "https://app.example.com"]
+    "origin",
+    [
+        "http://localhost:5173",
+        "https://127.0.0.1",
+        "http://127.0.0.5:3000",
+        "http://app.localhost:3000",
+        "https://app.example.com",
+    ],
 )
 async def test_an_allowed_origin_may_connect(server, origin):
     token = sign_in(server)["token"]
