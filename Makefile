@@ -83,8 +83,8 @@ check: lint typecheck ## everything that can be said without running the tests
 	@$(CLEAN) $(MANAGE) check
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
 	@$(CLEAN) $(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
-	@$(CLEAN) DEBUG=false SECRET_KEY=$$(printf 'aB3xQ7%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16) \
-		ALLOWED_HOSTS=broker.example BANKING_ENCRYPTION_KEY=$$(printf 'A%.0s' $$(seq 43))= \
+	@$(CLEAN) DEBUG=false SECRET_KEY=$$(head -c 45 /dev/urandom | base64) ALLOWED_HOSTS=broker.example \
+		BANKING_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
 		$(MANAGE) check --deploy --fail-level WARNING
 
 migrate: serving ## bring the database up to date

@@ -12,12 +12,12 @@ from django.conf import settings  # noqa: E402
 
 from be import daphne_stop, proxies  # noqa: E402
 from be.http import HTTPHandler  # noqa: E402
-from be.proxies import BehindProxies, TrustedProxies  # noqa: E402
+from be.proxies import BehindProxies  # noqa: E402
 from exchange.streaming import routing  # noqa: E402
 
 daphne_stop.install()
 proxies.install()
 application = BehindProxies(
     ProtocolTypeRouter({"http": HTTPHandler(), "websocket": routing.application}),
-    TrustedProxies.of(settings.TRUSTED_PROXIES),
+    settings.TRUSTED_PROXIES,
 )

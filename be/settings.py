@@ -13,17 +13,19 @@ from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
-from django.core.exceptions import ImproperlyConfigured
 
-from be import local_hosts
+from banking import encryption
+from be import configuration, local_hosts
+from be.configuration import Misconfigured, usable
+from be.proxies import TrustedProxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 if ENV_FILE.exists():
-    env.read_env(ENV_FILE)
+    usable("ENV_FILE", lambda: environ.Env.read_env(ENV_FILE), "See .env.example.")
 elif "ENV_FILE" in os.environ:
-    raise ImproperlyConfigured(f"ENV_FILE names {ENV_FILE}, which does not exist.")
+    raise Misconfigured("ENV_FILE", f"{ENV_FILE} does not exist.", "Correct the path, or unset it.")
+env = configuration.Environment(os.environ)
 
 VERSION = "0.1.0"
 
@@ -36,9 +38,12 @@ SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
 if DEBUG:  # a private address beside them, for a phone; the developer's own pages work on
     ALLOWED_HOSTS = [*dict.fromkeys([*LOCAL_HOSTS, *ALLOWED_HOSTS])]
+configuration.require_hosts(ALLOWED_HOSTS)
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+usable(
+    "VAR_DIR", lambda: VAR_DIR.mkdir(parents=True, exist_ok=True), "Name a folder to write into."
+)
 
 INSTALLED_APPS = [
     "daphne",  # first, so that runserver is the ASGI server
@@ -102,7 +107,7 @@ USE_TZ = True
 # Database and threads -----------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default="")
 USES_POSTGRESQL = DATABASE_URL.startswith(("postgres://", "postgresql://"))
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20, at_least=1)
 # For sign-ins, which have threads of their own, and for sockets.
 OTHER_CONNECTIONS = 4
 # Requests are answered by so many threads, which use a connection each. Further requests wait for a
@@ -110,15 +115,16 @@ OTHER_CONNECTIONS = 4
 HTTP_THREADS = env.int(
     "HTTP_THREADS",
     default=min(16, max(DATABASE_POOL_SIZE - OTHER_CONNECTIONS, 1)) if USES_POSTGRESQL else 16,
+    at_least=1,
+    at_most=1024,
 )
 HTTP_QUEUE = env.int("HTTP_QUEUE", default=256)
 HTTP_QUEUE_SECONDS = env.float("HTTP_QUEUE_SECONDS", default=5.0)
-if HTTP_THREADS < 1:
-    raise ImproperlyConfigured("HTTP_THREADS must be at least 1.")
 if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
-    raise ImproperlyConfigured(
-        f"DATABASE_POOL_SIZE must be at least HTTP_THREADS + {OTHER_CONNECTIONS}, or requests "
-        "wait for each other's connections."
+    raise Misconfigured(
+        "DATABASE_POOL_SIZE",
+        f"It is {DATABASE_POOL_SIZE}: {HTTP_THREADS} HTTP_THREADS would wait for connections.",
+        f"Make it HTTP_THREADS + {OTHER_CONNECTIONS} at least, or HTTP_THREADS smaller.",
     )
 
 
@@ -151,7 +157,8 @@ def sqlite_database(path: str) -> dict[str, Any]:
 
 
 def postgresql_database(url: str) -> dict[str, Any]:
-    database: dict[str, Any] = env.db_url_config(url)
+    configuration.require_database_url(url)
+    database: dict[str, Any] = environ.Env.db_url_config(url)
     database["ENGINE"] = "be.postgresql"
     database["OPTIONS"] = {
         # Nobody waits for ever: not for a server that is away, not for one that has vanished from
@@ -178,23 +185,28 @@ def postgresql_database(url: str) -> dict[str, Any]:
 if USES_POSTGRESQL:
     DATABASES = {"default": postgresql_database(DATABASE_URL)}
 elif DATABASE_URL.startswith("sqlite:///"):
+    configuration.require_folder_of("DATABASE_URL", DATABASE_URL.removeprefix("sqlite:///"))
     DATABASES = {"default": sqlite_database(DATABASE_URL.removeprefix("sqlite:///"))}
 elif DATABASE_URL:
-    raise ImproperlyConfigured(
-        "DATABASE_URL must start with postgresql:// or sqlite:///; leave it empty for SQLite."
+    raise Misconfigured(
+        "DATABASE_URL",
+        "It starts with neither postgresql:// nor sqlite:///.",
+        "Write one of them, or nothing for SQLite in VAR_DIR.",
     )
 else:
     DATABASES = {"default": sqlite_database(str(VAR_DIR / "brokerpro.sqlite3"))}
 
 # Channel layer ----------------------------------------------------------------------------------
 REDIS_HOST = env.str("REDIS_HOST", default="")
-REDIS_PORT = env.int("REDIS_PORT", default=6379)
+REDIS_PORT = env.int("REDIS_PORT", default=6379, at_least=1, at_most=configuration.PORTS)
 REDIS_DB = env.int("REDIS_DB", default=0)
 REDIS_URL = env.str("REDIS_URL", default="") or (
     f"redis://{REDIS_HOST}:{REDIS_PORT}/{REDIS_DB}" if REDIS_HOST else ""
 )
+if REDIS_URL:
+    configuration.require_redis_url(REDIS_URL)
 CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default="brokerpro")
-WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1, at_least=1)
 
 if REDIS_URL:
     CHANNEL_LAYERS: dict[str, Any] = {
@@ -212,18 +224,16 @@ else:
     }
 
 # Users and tokens -------------------------------------------------------------------------------
-ACCESS_TOKEN_LIFETIME = timedelta(seconds=env.int("ACCESS_TOKEN_LIFETIME_SECONDS", default=900))
+ACCESS_TOKEN_LIFETIME = timedelta(
+    seconds=env.int("ACCESS_TOKEN_LIFETIME_SECONDS", default=900, at_least=1)
+)
 REFRESH_TOKEN_LIFETIME = timedelta(
-    seconds=env.int("REFRESH_TOKEN_LIFETIME_SECONDS", default=14 * 24 * 3600)
+    seconds=env.int("REFRESH_TOKEN_LIFETIME_SECONDS", default=14 * 24 * 3600, at_least=1)
 )
 # A refresh that is repeated from the same address and agent within so many seconds is answered as
 # the first time, instead of ending the session: see docs/decisions/sessions.md for what it risks.
 LONGEST_REFRESH_GRACE = 60
-REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=0)
-if not 0 <= REFRESH_GRACE_SECONDS <= LONGEST_REFRESH_GRACE:
-    raise ImproperlyConfigured(
-        f"REFRESH_GRACE_SECONDS must be between 0 (none) and {LONGEST_REFRESH_GRACE}."
-    )
+REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=0, at_most=LONGEST_REFRESH_GRACE)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
@@ -248,11 +258,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # HTTP API ---------------------------------------------------------------------------------------
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+configuration.require_origins("CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS, wildcards=False)
 # In development a front end may be on any port of the developer's machine and network.
 CORS_ALLOWED_ORIGIN_REGEXES = [local_hosts.origins(ALLOWED_HOSTS)] if DEBUG else []
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After", "ETag"]
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+configuration.require_origins("CSRF_TRUSTED_ORIGINS", CSRF_TRUSTED_ORIGINS, wildcards=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 REST_FRAMEWORK = {
@@ -305,7 +317,11 @@ SPECTACULAR_SETTINGS = {
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 # Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/proxies.py. It tells
 # what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = usable(
+    "TRUSTED_PROXIES",
+    lambda: TrustedProxies.of(env.list("TRUSTED_PROXIES", default=[])),
+    "Write addresses and networks: 127.0.0.1,10.0.0.0/8.",
+)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
@@ -325,31 +341,45 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # A Fernet-sized key (32 bytes, url-safe base64); several, comma-separated, rotate: the first one
 # encrypts, all of them decrypt. In development it may be empty.
 BANKING_ENCRYPTION_KEY = env.str("BANKING_ENCRYPTION_KEY", default="")
+NEW_KEY = (
+    "Make one: python -c "
+    '"import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+)
+if BANKING_ENCRYPTION_KEY:
+    usable(
+        "BANKING_ENCRYPTION_KEY",
+        lambda: encryption.parse_key_ring(BANKING_ENCRYPTION_KEY),
+        NEW_KEY,
+    )
 
 # Exchange ---------------------------------------------------------------------------------------
 SHORTEST_RETENTION_DAYS = 8
+LONGEST_RETENTION_DAYS = 36_500
 SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
-SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42)
+SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42, at_most=2**63 - 1)
 SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
 # Stocks, ETFs and bonds trade in the sessions of their markets (docs/calendars.md), not always.
 EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 # A quote older than this is not traded on: orders wait as `accepted` for the next one.
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
 # How far from the quote a market order may trade; what it can't get within that is canceled.
-MARKET_ORDER_COLLAR_PERCENT = env.int("MARKET_ORDER_COLLAR_PERCENT", default=5)
+MARKET_ORDER_COLLAR_PERCENT = env.int(
+    "MARKET_ORDER_COLLAR_PERCENT", default=5, at_least=1, at_most=99
+)
 # How long candles are kept, in days, by interval; 0 is for ever. Those of a day always are.
 CANDLE_RETENTION_DAYS = {
-    "1m": env.int("CANDLE_RETENTION_DAYS_1M", default=30),
-    "5m": env.int("CANDLE_RETENTION_DAYS_5M", default=90),
-    "15m": env.int("CANDLE_RETENTION_DAYS_15M", default=365),
-    "1h": env.int("CANDLE_RETENTION_DAYS_1H", default=1095),
+    "1m": env.int("CANDLE_RETENTION_DAYS_1M", default=30, at_most=LONGEST_RETENTION_DAYS),
+    "5m": env.int("CANDLE_RETENTION_DAYS_5M", default=90, at_most=LONGEST_RETENTION_DAYS),
+    "15m": env.int("CANDLE_RETENTION_DAYS_15M", default=365, at_most=LONGEST_RETENTION_DAYS),
+    "1h": env.int("CANDLE_RETENTION_DAYS_1H", default=1095, at_most=LONGEST_RETENTION_DAYS),
 }
 for name, days in CANDLE_RETENTION_DAYS.items():
     # Statistics of a week look at hours, those of a day at 5 minutes.
-    if days < 0 or (days and days < SHORTEST_RETENTION_DAYS):
-        raise ImproperlyConfigured(
-            f"CANDLE_RETENTION_DAYS_{name.upper()} must be 0 (for ever) or at least "
-            f"{SHORTEST_RETENTION_DAYS}."
+    if 0 < days < SHORTEST_RETENTION_DAYS:
+        raise Misconfigured(
+            f"CANDLE_RETENTION_DAYS_{name.upper()}",
+            f"It is {days}, and statistics need {SHORTEST_RETENTION_DAYS} days.",
+            f"Write {SHORTEST_RETENTION_DAYS} or more, or 0 for ever.",
         )
 WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
 WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
@@ -363,6 +393,7 @@ ADMIN_EMAIL = "admin@brokerpro.example"
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="paper-admin-2026")
 
 # Logging ----------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=configuration.LOG_LEVELS)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -377,7 +408,7 @@ LOGGING = {
             "filters": ["request_id"],
         }
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "daphne.http_protocol": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
@@ -388,21 +419,36 @@ LOGGING = {
 def refuse_unsafe_production() -> None:
     """Stop a misconfigured server before it serves, naming the variable to set."""
     public = [host for host in ALLOWED_HOSTS if not local_hosts.is_private(host)]
+    if DEBUG and public:
+        raise Misconfigured(
+            "ALLOWED_HOSTS",
+            f"DEBUG is on, but it names {', '.join(public)}.",
+            "Set DEBUG=false; or name private addresses and hosts of your own network only.",
+        )
     if DEBUG:
-        if public:
-            raise ImproperlyConfigured(
-                f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(public)}: set DEBUG=false, or "
-                "name only private addresses (192.168.1.20) and hosts of your own network."
-            )
         return
-    if SECRET_KEY == DEVELOPMENT_SECRET_KEY or len(SECRET_KEY) < 50:  # noqa: PLR2004
-        raise ImproperlyConfigured("Set SECRET_KEY to a random string of 50 characters or more.")
+    if (
+        SECRET_KEY == DEVELOPMENT_SECRET_KEY
+        or len(SECRET_KEY) < 50  # noqa: PLR2004
+        or configuration.is_guessable(SECRET_KEY)
+    ):
+        raise Misconfigured(
+            "SECRET_KEY",
+            "It is missing, shorter than 50 characters, or easy to guess.",
+            'Make one: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+        )
     if any(host in ("*", ".") for host in ALLOWED_HOSTS):
-        raise ImproperlyConfigured("ALLOWED_HOSTS must name hosts; a wildcard is not accepted.")
+        raise Misconfigured(
+            "ALLOWED_HOSTS", "A wildcard lets every host in.", "Name hosts: broker.example"
+        )
     if not BANKING_ENCRYPTION_KEY:
-        raise ImproperlyConfigured("Set BANKING_ENCRYPTION_KEY (see .env.example for how).")
+        raise Misconfigured("BANKING_ENCRYPTION_KEY", "It is missing.", NEW_KEY)
+    if configuration.is_guessable(encryption.parse_key_ring(BANKING_ENCRYPTION_KEY).newest.secret):
+        raise Misconfigured("BANKING_ENCRYPTION_KEY", "Its first key is easy to guess.", NEW_KEY)
     if WEB_CONCURRENCY > 1 and not REDIS_URL:
-        raise ImproperlyConfigured("Several workers share ticks over Redis: set REDIS_URL.")
+        raise Misconfigured(
+            "REDIS_URL", "Several workers share ticks over Redis.", "Set it, or WEB_CONCURRENCY=1."
+        )
 
 
 refuse_unsafe_production()

@@ -16,6 +16,7 @@ from pathlib import Path
 import django
 
 from bench import http, streaming
+from bench.keys import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESTING = os.environ.get("BENCH_RESTING", "1000 10000").split()
@@ -53,9 +54,8 @@ def _run(settings: Mapping[str, str], module: str, *arguments: str) -> None:
     """A process of its own: Django's settings are chosen once in a process."""
     as_in_production = {
         "DEBUG": "false",
-        "SECRET_KEY": "aB3xQ7" * 16,
+        **KEYS,
         "ALLOWED_HOSTS": "localhost",
-        "BANKING_ENCRYPTION_KEY": "A" * 43 + "=",
         # A bench may take longer than a quote stays fresh.
         "QUOTE_MAX_AGE_SECONDS": "100000",
     }

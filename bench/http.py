@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import psycopg
 
+from bench.keys import KEYS
 from bench.servers import OTHER_CORES, Server, pinned, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,9 +85,8 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
         "DATABASE_URL": url,
         "REDIS_URL": os.environ.get("BENCH_REDIS_URL", ""),
         "DEBUG": "false",
-        "SECRET_KEY": "k7" * 30,
+        **KEYS,
         "ALLOWED_HOSTS": "localhost",
-        "BANKING_ENCRYPTION_KEY": "A" * 43 + "=",
         "SECURE_SSL_REDIRECT": "false",
         "LOG_LEVEL": "ERROR",
         "QUOTE_MAX_AGE_SECONDS": "1000000000",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from bench.http import DAPHNE, ROOT, UVICORN
+from bench.keys import KEYS
 from bench.servers import OTHER_CORES, TICKS, Server, free_port, pinned, running
 
 SOCKETS = int(os.environ.get("BENCH_SOCKETS", "1000"))
@@ -125,9 +126,8 @@ def _environment(folder: Path, redis: str) -> dict[str, str]:
         "VAR_DIR": str(folder),
         "REDIS_URL": redis,
         "DEBUG": "false",
-        "SECRET_KEY": "k7" * 30,
+        **KEYS,
         "ALLOWED_HOSTS": "localhost",
-        "BANKING_ENCRYPTION_KEY": "A" * 43 + "=",
         "LOG_LEVEL": "ERROR",
         "ACCESS_TOKEN_LIFETIME_SECONDS": "86400",
         "PYTHONWARNINGS": "ignore",

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from be.tests.nginx import HOST, Nginx, needs_nginx, nginx_before
 from exchange.tests.server import DAPHNE, UVICORN, LiveServer
@@ -159,7 +160,7 @@ def test_behind_nginx(site: tuple[LiveServer, Nginx]):
         f"wss://{nginx.authority}/ws/market-data/",
         sock=create_connection(("127.0.0.1", nginx.tls_port), 10, (OWNER, 0)),
         ssl=nginx.context,
-        origin=f"https://{nginx.authority}",  # type: ignore[arg-type]
+        origin=Origin(f"https://{nginx.authority}"),
     ) as socket:
         socket.send(json.dumps({"type": "auth", "token": token}))
         assert json.loads(socket.recv(10))["type"] == "auth_success"
