@@ -23,6 +23,7 @@ APPEND_ONLY = (
     "banking_posting",
     "exchange_execution",
     "exchange_entitlement",
+    "portfolio_flowvalue",
 )
 
 FLUSH: dict[type[BaseDatabaseOperations], Any] = {

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from banking import ledger_rows
+from banking import flows, ledger_rows
 from banking.assets import USD, Asset
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
 from be.api import statements
@@ -155,6 +155,7 @@ class Journal:
         self._changes: dict[int, tuple[int, int]] = {}
         self._new_holds: list[Hold] = []
         self._changed_holds: dict[UUID, tuple[Hold, int]] = {}
+        self._flows: list[flows.Flow] = []
 
     def post(self, *, kind: EntryKind, reference: UUID, lines: Sequence[Line]) -> None:
         """Add an entry. Lines of zero units are left out. Raises UnbalancedEntry."""
@@ -162,6 +163,7 @@ class Journal:
         _require_balanced(lines)
         key = (kind.value, reference)
         self._entries.append((*key, self.at))
+        self._flows += flows.of(kind, reference=reference, lines=lines, at=self.at)
         for line in lines:
             account, units, bucket = line.account, line.units, line.bucket.value
             self._postings.append((*key, account.pk, bucket, units))
@@ -211,7 +213,8 @@ class Journal:
     def check(self, answers: Sequence[Any]) -> None:
         """Refuse or raise, for the transaction to be rolled back, if not all was written.
 
-        InsufficientFunds or InsufficientPosition where money or securities were missing.
+        InsufficientFunds or InsufficientPosition where money or securities were missing. Of what
+        was written, the flows have their witness.
         """
         if answers[4] != len(self._changed_holds):
             raise HoldSpent(f"one of the holds {[*self._changed_holds]} has changed meanwhile")
@@ -219,6 +222,8 @@ class Journal:
         for pk in self._changes:
             if pk not in changed:
                 raise self._why_not(pk)
+        for flow in self._flows:
+            flows.witness(flow)
 
     def _why_not(self, pk: int) -> Exception:
         available, held = self._changes[pk]

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class PortfolioConfig(AppConfig):
     name = "portfolio"
+
+    def ready(self) -> None:
+        from banking import flows
+        from portfolio import flow_values
+
+        flows.witness = flow_values.record

@@ -12,19 +12,36 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from banking import flows
 from banking.assets import USD
 from banking.models import EntryKind, Posting
 from exchange.market import calendar, quotes
 from exchange.models import Instrument
-from portfolio import valuation
+from portfolio import flow_values, valuation
 from portfolio.prices import Observation
 
 Change = tuple[datetime, int]
 
-# What crosses the border between the account and the owner's bank.
-FLOWS = frozenset({EntryKind.DEPOSIT, EntryKind.DEPOSIT_RETURN, EntryKind.WITHDRAWAL})
 # What only moves between `available` and `held`.
 _INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Money that came from the owner's bank or, below zero, went there.
+
+    `equity_before` is what the account was worth just before, in dollars; None for a flow that was
+    booked before such values were kept.
+    """
+
+    at: datetime
+    cents: int
+    entry_id: int
+    equity_before: Decimal | None
+
+    @property
+    def dollars(self) -> Decimal:
+        return USD.amount(self.cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +53,7 @@ class Movements:
     """
 
     cash: list[Change] = field(default_factory=list)
-    flows: list[Change] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
     units: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -46,16 +63,17 @@ def movements(*, owner_id: UUID, until: datetime) -> Movements:
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
         .exclude(entry__kind__in=_INTERNAL)
         .order_by("entry__created_at", "entry_id")
-        .values_list("account__asset", "entry__kind", "entry__created_at", "units")
+        .values_list("account__asset", "entry__kind", "entry__created_at", "entry_id", "units")
     )
+    values = flow_values.before_flows(owner_id)
     found = Movements()
-    for asset, kind, at, units in rows:
+    for asset, kind, at, entry_id, units in rows:
         if asset != USD.code:
             found.units[asset].append((at, units))
             continue
         found.cash.append((at, units))
-        if kind in FLOWS:
-            found.flows.append((at, units))
+        if kind in flows.KINDS:
+            found.flows.append(Flow(at, units, entry_id, values.get(entry_id)))
     return found
 
 

@@ -4,9 +4,10 @@ Equity is cash plus positions at a grid of times, in UTC: every 5 minutes of a d
 week, every midnight of anything longer. Positions are valued at the newest close known by then, and
 at the live quote at the end. A period starts when the account did, if that is later.
 
-Deposits and withdrawals are what the ledger has booked. The account is valued at each of them, so
-that the time-weighted return does not depend on them. Returns are fractions (0.05 is 5 %), and
-those of the whole period unless they are called annual.
+Deposits and withdrawals are what the ledger has booked. The account is valued at each of them when
+it is booked, so that the time-weighted return does not depend on them, and what is told of the past
+stays. Returns are fractions (0.05 is 5 %), and those of the whole period unless they are called
+annual.
 """
 
 from collections.abc import Sequence
@@ -16,28 +17,16 @@ from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
-from banking.assets import USD
 from exchange.market import candles, quotes
 from exchange.models import Instrument, Interval
 from exchange.trading import requests
-from portfolio import history, prices, returns, risk, spans, splits
-from portfolio.history import Change, Movements
-from portfolio.returns import Point
+from portfolio import history, returns, risk, spans, track
+from portfolio.history import Flow, Movements
 from portfolio.spans import Period, Span
+from portfolio.track import SeriesPoint
 
 DEFAULT_BENCHMARK = "SPY"
 FEWEST_RETURNS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPoint:
-    """One time of the grid. `net_deposits` and the returns are those since the start."""
-
-    time: datetime
-    equity: Decimal
-    net_deposits: Decimal
-    time_weighted_return: float | None
-    benchmark_return: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +83,11 @@ def performance(
     moved = history.movements(owner_id=owner_id, until=now)
     if not moved.flows:
         return Performance(period=period, benchmark=symbol)
-    span = spans.span(period, opened_at=moved.flows[0][0], now=now)
+    span = spans.span(period, opened_at=moved.flows[0].at, now=now)
     flows = _flows(moved, span)
-    track = _track(owner_id, span, moved, flows, reference)
-    grid = set(span.grid())
-    series = [point for point in track if point.time in grid]
-    start_equity, end = Decimal(0) if span.opens else track[0].equity, track[-1]
-    earned = end.time_weighted_return if any(point.equity > 0 for point in track[:-1]) else None
+    found = track.track(owner_id=owner_id, span=span, moved=moved, flows=flows, reference=reference)
+    series, earned = found.series, found.time_weighted_return
+    start_equity, end = Decimal(0) if span.opens else series[0].equity, series[-1]
     return Performance(
         period=period,
         benchmark=symbol,
@@ -112,7 +99,7 @@ def performance(
         gain=end.equity - start_equity - end.net_deposits,
         time_weighted_return=earned,
         money_weighted_return=returns.money_weighted_period_return(
-            [(at, USD.amount(cents)) for at, cents in flows],
+            [(flow.at, flow.dollars) for flow in flows],
             start=span.start,
             start_equity=start_equity,
             end=span.end,
@@ -121,7 +108,7 @@ def performance(
         annualized_return=None
         if earned is None
         else returns.annualized(earned, start=span.start, end=span.end),
-        benchmark_return=end.benchmark_return if len(track) > 1 else None,
+        benchmark_return=end.benchmark_return if len(series) > 1 else None,
         max_drawdown=_max_drawdown(series),
         risk=_risk(series, span),
         series=series,
@@ -137,77 +124,12 @@ def _benchmark(name: str | None) -> Instrument | None:
         raise quotes.UnknownSymbol(error.detail, field="benchmark") from error
 
 
-def _flows(moved: Movements, span: Span) -> list[Change]:
+def _flows(moved: Movements, span: Span) -> list[Flow]:
     """Deposits and withdrawals of the span that are not in the equity at its start."""
     return [
-        (at, cents)
-        for at, cents in moved.flows
-        if at > span.start or (span.opens and at == span.start)
-    ]
-
-
-def _track(
-    owner_id: UUID,
-    span: Span,
-    moved: Movements,
-    flows: Sequence[Change],
-    reference: Instrument | None,
-) -> list[SeriesPoint]:
-    """The account at each time of the grid and at each flow."""
-    flow_times = {at for at, _ in flows}
-    times = sorted({*span.grid(), *flow_times})
-    past_splits = splits.of(moved.units.keys())
-    held = _held(times, moved, past_splits)
-    known = prices.observed(
-        instruments={*held, reference} if reference else held,
-        interval=span.interval,
-        start=span.start,
-        end=span.end,
-        moments=flow_times,
-    )
-    paid = prices.executed(owner_id=owner_id, until=span.end, past_splits=past_splits)
-    equity = history.equity_at(
-        times, cash=moved.cash, units=held, observed=prices.merged(paid, known)
-    )
-    deposits = [USD.amount(cents) for cents in history.totals_at(times, flows)]
-    compared = history.newest_at(times, known.get(reference.symbol, ()) if reference else ())
-    return [
-        SeriesPoint(*point)
-        for point in zip(
-            times,
-            equity,
-            deposits,
-            _time_weighted(times, equity, deposits),
-            _growth_since_start(compared),
-            strict=True,
-        )
-    ]
-
-
-def _held(
-    times: Sequence[datetime], moved: Movements, past_splits: splits.Splits
-) -> dict[Instrument, list[int]]:
-    """Units (of today's shares) at each time, of every instrument of which there were some."""
-    units = {
-        symbol: splits.units_today(times, totals, past_splits.get(symbol, ()))
-        for symbol, changes in moved.units.items()
-        if any(totals := history.totals_at(times, changes))
-    }
-    found = Instrument.objects.filter(symbol__in=units).select_related("bond", "quote")
-    return {instrument: units[instrument.symbol] for instrument in found}
-
-
-def _time_weighted(
-    times: Sequence[datetime], equity: Sequence[Decimal], deposits: Sequence[Decimal]
-) -> list[float | None]:
-    flows = [after - before for before, after in pairwise([Decimal(0), *deposits])]
-    return returns.twr_series([Point(*point) for point in zip(times, equity, flows, strict=True)])
-
-
-def _growth_since_start(observed: Sequence[Decimal | None]) -> list[float | None]:
-    first = observed[0]
-    return [
-        None if first is None or price is None else float(price / first) - 1 for price in observed
+        flow
+        for flow in moved.flows
+        if flow.at > span.start or (span.opens and flow.at == span.start)
     ]
 
 

@@ -18,33 +18,40 @@ from portfolio import splits
 Observation = tuple[datetime, Decimal]
 Observations = dict[str, list[Observation]]
 
-# The most moments that are looked up to the minute, the newest of them.
-MAX_MOMENTS = 500
-
 _Row = tuple[str, datetime, Decimal]
 
+_COARSER = {
+    Interval.FIVE_MINUTES: (Interval.ONE_DAY, Interval.ONE_HOUR),
+    Interval.ONE_HOUR: (Interval.ONE_DAY,),
+    Interval.ONE_DAY: (),
+}
 
-def observed(
+
+def closes(
     *,
     instruments: Collection[Instrument],
     interval: Interval,
     start: datetime,
     end: datetime,
-    moments: Iterable[datetime] = (),
 ) -> Observations:
     """Closes that were known from `start` to `end`, in order of time.
 
-    Each series begins with the newest one from before `start`, if there is any. At `moments` the
-    last minute's close is known as well. The last one is the present quote, at `end`.
+    Each series begins with the newest one from before `start`, if there is any. Closes of coarser
+    candles are among them, and so are those of days, which are kept for ever: without them, an
+    owner's own trade after the last fine candle would count for longer in one series than in
+    another.
     """
     ids = [instrument.pk for instrument in instruments]
-    rows = [
-        *_newest_before(start, ids, Interval.ONE_DAY),
-        *(_newest_before(start, ids, interval) if interval != Interval.ONE_DAY else ()),
-        *_last_minutes(moments, ids),
-        *_closes(start, end, ids, interval),
-        *_quoted(end, instruments),
-    ]
+    return _in_order(
+        row
+        for each in (*_COARSER[interval], interval)
+        for row in (*_newest_before(start, ids, each), *_closes(start, end, ids, each))
+    )
+
+
+def quoted(*, instruments: Iterable[Instrument], at: datetime) -> Observations:
+    """The present quotes, as of `at`."""
+    rows = ((each.symbol, at, each.quote.price) for each in instruments if hasattr(each, "quote"))
     return _in_order(rows)
 
 
@@ -103,23 +110,3 @@ def _closes(start: datetime, end: datetime, ids: list[UUID], interval: Interval)
         time__lte=end - length,
     ).values_list("instrument__symbol", "time", "close")
     return ((symbol, began + length, close) for symbol, began, close in rows)
-
-
-def _last_minutes(moments: Iterable[datetime], ids: list[UUID]) -> Iterator[_Row]:
-    length = candles.LENGTH[Interval.ONE_MINUTE]
-    newest = sorted(moments)[-MAX_MOMENTS:]
-    if not newest:
-        return iter(())
-    rows = Candle.objects.filter(
-        instrument_id__in=ids,
-        interval=Interval.ONE_MINUTE,
-        time__in={candles.start_of(at, Interval.ONE_MINUTE) - length for at in newest},
-    ).values_list("instrument__symbol", "time", "close")
-    return ((symbol, began + length, close) for symbol, began, close in rows)
-
-
-def _quoted(end: datetime, instruments: Iterable[Instrument]) -> Iterator[_Row]:
-    for instrument in instruments:
-        quote = getattr(instrument, "quote", None)
-        if quote is not None:
-            yield instrument.symbol, end, quote.price

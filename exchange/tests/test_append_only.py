@@ -16,6 +16,7 @@ TABLES = (
     "exchange_entitlement",
     "banking_journalentry",
     "banking_posting",
+    "portfolio_flowvalue",
 )
 REWRITES = {
     "UPDATE": "UPDATE {table} SET id = id",

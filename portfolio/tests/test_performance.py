@@ -180,7 +180,7 @@ def test_a_deposit_is_weighed_at_the_price_of_its_minute_and_not_of_the_last_mid
     alice = open_account("alice@example.com", deposits="1000", at=MONDAY)
     buy(alice, aapl, "10", "100.00", at=MONDAY)
     reprice(aapl, "100.00", at=MONDAY + timedelta(hours=11))
-    closes(aapl, ["150.00"], first=TUESDAY - timedelta(minutes=1), interval=Interval.ONE_MINUTE)
+    reprice(aapl, "150.00", at=TUESDAY - timedelta(seconds=20))
     deposit(alice, "8500", at=TUESDAY)
     reprice(aapl, "150.00", at=WEDNESDAY)
 

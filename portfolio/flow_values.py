@@ -1,0 +1,66 @@
+"""What an account was worth at each of its deposits and withdrawals: recorded when it was booked.
+
+A time-weighted return needs these values. Made up later, from whatever prices are still kept, they
+would change with the time at which they are asked for.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, OuterRef, Subquery
+
+from banking.assets import USD
+from banking.flows import Flow
+from banking.models import JournalEntry, LedgerAccount
+from exchange.market import quotes
+from exchange.models import Quote
+from portfolio import valuation
+from portfolio.models import FlowValue
+
+
+def record(flow: Flow) -> None:
+    """Keep what the account was worth before a flow that has just been booked.
+
+    The ledger calls it in the flow's own transaction, which has locked the account's dollars by
+    then. Whoever trades locks them too, so what is read here is of one moment.
+    """
+    dollars = LedgerAccount.objects.get(owner_id=flow.owner_id, asset=USD.code)
+    equity = USD.amount(dollars.available + dollars.held - flow.cents)
+    prices = {}
+    for quote in _quotes_and_units(flow.owner_id):
+        prices[quote.instrument.symbol] = str(quote.price)
+        if quote.units:
+            accrued = quotes.accrued_interest(quote.instrument, flow.at)
+            equity += valuation.market_value(
+                quote.instrument, quote.units, price=quote.price, accrued=accrued
+            )
+    entry = JournalEntry.objects.filter(kind=flow.kind, reference=flow.reference).latest("pk")
+    FlowValue.objects.create(entry=entry, equity_cents=USD.units(equity), prices=prices)
+
+
+def _quotes_and_units(owner_id: UUID) -> Iterable[Any]:
+    """Every quote with the `units` that the owner has: one statement, which no split can divide."""
+    held = LedgerAccount.objects.filter(owner_id=owner_id, asset=OuterRef("instrument__symbol"))
+    return Quote.objects.select_related("instrument__bond").annotate(
+        units=Subquery(held.values_list(F("available") + F("held"))[:1])
+    )
+
+
+def before_flows(owner_id: UUID) -> dict[int, Decimal]:
+    """Equity in dollars before each of the owner's flows, by the entry that booked it.
+
+    Those that were booked before values were kept are not there.
+    """
+    rows = FlowValue.objects.filter(
+        entry__postings__account__owner_id=owner_id, entry__postings__account__asset=USD.code
+    ).values_list("entry_id", "equity_cents")
+    return {entry_id: USD.amount(cents) for entry_id, cents in rows}
+
+
+def price_at(entry_id: int, symbol: str) -> Decimal | None:
+    """What an instrument cost at that flow, in shares of that time; None if that is not known."""
+    value = FlowValue.objects.filter(entry_id=entry_id).first()
+    price = None if value is None else value.prices.get(symbol)
+    return None if price is None else Decimal(price)
