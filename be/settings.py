@@ -277,6 +277,9 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # As be.api.formats.time_text writes them; TIME_ZONE is UTC. A column of times whose widths
+    # differ is read as text by pandas, and by others.
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     # ASCII only: an error may have to echo half of a surrogate pair, which UTF-8 can't encode.
     "UNICODE_JSON": False,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -286,8 +289,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "BrokerPro",
     "DESCRIPTION": (
         "A brokerage backend: accounts, money, orders, live prices. Decimals are strings in plain "
-        "notation, times are RFC 3339 in UTC, errors are problem documents (RFC 9457). Live prices "
-        "and order updates come over the WebSocket at `/ws/market-data/`."
+        "notation, times are RFC 3339 in UTC with six decimals of a second, errors are problem "
+        "documents (RFC 9457). Live prices and order updates come over the WebSocket at "
+        "`/ws/market-data/`."
     ),
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,

@@ -12,8 +12,8 @@ SESSION = {
     "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d4",
     "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
     "ip_address": "192.0.2.7",
-    "created_at": "2026-03-02T14:30:00Z",
-    "last_used_at": "2026-03-02T15:15:00Z",
+    "created_at": "2026-03-02T14:30:00.000000Z",
+    "last_used_at": "2026-03-02T15:15:00.000000Z",
     "current": True,
 }
 TOKENS = {

@@ -51,7 +51,7 @@ ACCOUNT_EXAMPLE = {
     "account_type": "checking",
     "account_number_last4": "6789",
     "status": "verified",
-    "created_at": "2026-03-02T14:30:00Z",
+    "created_at": "2026-03-02T14:30:00.000000Z",
 }
 LINK_EXAMPLE = {
     "account_holder": "Ada Lovelace",
@@ -68,8 +68,8 @@ TRANSACTION_EXAMPLE = {
     "currency": "USD",
     "status": "completed",
     "failure_reason": None,
-    "created_at": "2026-03-02T14:31:00Z",
-    "completed_at": "2026-03-02T14:31:00Z",
+    "created_at": "2026-03-02T14:31:00.000000Z",
+    "completed_at": "2026-03-02T14:31:00.000000Z",
 }
 DEPOSIT_EXAMPLE = {"account": ACCOUNT_EXAMPLE["id"], "type": "deposit", "amount": "250.00"}
 BALANCES_EXAMPLE = {
@@ -85,7 +85,7 @@ LINE_EXAMPLE = {
     "amount": "250.00",
     "kind": "deposit",
     "reference": TRANSACTION_EXAMPLE["id"],
-    "created_at": "2026-03-02T14:31:00Z",
+    "created_at": "2026-03-02T14:31:00.000000Z",
 }
 
 

@@ -161,7 +161,7 @@ def test_a_returned_deposit_is_taken_back(api, alice, returned):
 
     shown = api.get(f"{URL}{row.pk}/").json()
     assert (shown["status"], shown["failure_reason"]) == ("returned", "returned_by_bank")
-    assert shown["completed_at"] == "2026-03-02T14:30:00Z"
+    assert shown["completed_at"] == "2026-03-02T14:30:00.000000Z"
     assert dollars(alice) == ("0.00", "0.00")
     assert house_dollars(HouseAccount.BANK_CLEARING) == "0.00"
     assert transactions.settle_due(now=after(3600)) == 0

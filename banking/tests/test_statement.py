@@ -49,7 +49,7 @@ def test_a_deposit_is_one_line(api, alice):
                 "amount": "250.00",
                 "kind": "deposit",
                 "reference": str(row.pk),
-                "created_at": "2026-03-02T14:30:00Z",
+                "created_at": "2026-03-02T14:30:00.000000Z",
             }
         ],
     }
@@ -140,7 +140,7 @@ def test_it_comes_as_csv(api, alice, ask):
     assert (shares["asset"], shares["amount"]) == ("AAPL", "1.5")
     assert dollars == {
         "id": str(Posting.objects.get(account__owner=alice, account__asset="USD").pk),
-        "created_at": "2026-03-02T14:30:00Z",
+        "created_at": "2026-03-02T14:30:00.000000Z",
         "kind": "deposit",
         "asset": "USD",
         "bucket": "available",

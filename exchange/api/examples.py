@@ -16,7 +16,7 @@ QUOTE = {
     "high": "191.90",
     "low": "189.85",
     "volume": "48210345",
-    "timestamp": "2026-03-02T15:00:02.000Z",
+    "timestamp": "2026-03-02T15:00:02.000000Z",
     "sequence": 4711,
 }
 
@@ -28,7 +28,7 @@ EXECUTION = {
     "accrued_interest": "0",
     "fee": "0.00",
     "liquidity": "taker",
-    "executed_at": "2026-03-02T15:00:03.120Z",
+    "executed_at": "2026-03-02T15:00:03.120000Z",
 }
 
 ORDER = {
@@ -55,11 +55,11 @@ ORDER = {
     "parent_id": None,
     "replaces": None,
     "replaced_by": None,
-    "created_at": "2026-03-02T15:00:03.120Z",
-    "updated_at": "2026-03-02T15:00:03.120Z",
-    "filled_at": "2026-03-02T15:00:03.120Z",
+    "created_at": "2026-03-02T15:00:03.120000Z",
+    "updated_at": "2026-03-02T15:00:03.120000Z",
+    "filled_at": "2026-03-02T15:00:03.120000Z",
     "canceled_at": None,
-    "expires_at": "2026-03-03T00:00:00.000Z",
+    "expires_at": "2026-03-03T00:00:00.000000Z",
     "executions": [EXECUTION],
     "legs": [],
 }

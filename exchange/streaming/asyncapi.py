@@ -39,7 +39,7 @@ REPLIES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
 CLIENT_MESSAGES: tuple[type[msgspec.Struct], ...] = get_args(protocol.ClientMessage)
 SERVER_MESSAGES: tuple[type[msgspec.Struct], ...] = get_args(protocol.ServerMessage)
 
-_TIME = "2026-03-02T15:00:00.000Z"
+_TIME = "2026-03-02T15:00:00.000000Z"
 _QUOTE = Quote(
     symbol="AAPL",
     price="191.25",

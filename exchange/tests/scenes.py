@@ -131,7 +131,7 @@ def alert(*, symbol: str) -> None:
             "severity": "high",
             "title": "Trading halted",
             "message": f"{symbol} is halted.",
-            "timestamp": "2026-03-02T15:00:00.000Z",
+            "timestamp": "2026-03-02T15:00:00.000000Z",
         }
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from be.tests.times import assert_one_form
 from exchange.tests.server import LiveServer
 
 SCENES = "exchange.tests.scenes"
@@ -17,7 +18,10 @@ PATIENCE = 10.0  # only what fails takes so long
 
 
 class Client:
-    """A socket that speaks JSON. Heartbeats and alerts are skipped unless asked for."""
+    """A socket that speaks JSON. Heartbeats and alerts are skipped unless asked for.
+
+    The times of every frame have the one form.
+    """
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -31,7 +35,9 @@ class Client:
             while True:
                 text = await self.connection.recv()
                 assert isinstance(text, str)
-                received = json.loads(text)["type"]
+                frame = json.loads(text)
+                assert_one_form(frame)
+                received = frame["type"]
                 if received == type_ or (type_ is None and received not in UNASKED):
                     return text
 
