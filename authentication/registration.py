@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from authentication import passwords, sessions
 from authentication.models import User
-from be.api import transactions
+from be.api import events, transactions
 from be.api.identifiers import uuid7
 from be.api.refusals import Refusal
 
@@ -94,4 +94,5 @@ def _saved(user: User) -> User:
             user.save(force_insert=True)
     except IntegrityError as error:
         raise RegistrationRefused from error
+    events.happened("registered", user_id=user.pk)
     return user

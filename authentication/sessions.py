@@ -19,7 +19,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from authentication import attempts, passwords, tokens
 from authentication.models import Session, User
 from authentication.tokens import InvalidToken
-from be.api import statements, transactions
+from be.api import events, statements, transactions
 from be.api.identifiers import uuid7
 from be.api.refusals import NotFound, Refusal
 from be.api.rows import Reader
@@ -104,6 +104,7 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         last_used_at=now,
         expires_at=pair.refresh_expires_at,
     )
+    events.happened("signed in", user_id=user.pk, session_id=session_id)
     return _handed_out(user, pair)
 
 
@@ -120,6 +121,7 @@ def log_in(
     user = User.objects.filter(email=email, is_active=True).first()
     correct, outdated = passwords.verify(password, user.password if user else None)
     if user is None or not correct:
+        events.record("sign-in refused", client=ip_address)
         attempts.record_failure(email=email, ip_address=ip_address, now=now)
         raise InvalidCredentials
     attempts.check(email=email, ip_address=ip_address, now=now)
@@ -232,7 +234,7 @@ def _digest(claims: tokens.Claims, user_agent: str, ip_address: str | None) -> s
 @transactions.atomic
 def _end_if_reused(claims: tokens.Claims, now: datetime) -> None:
     family = Session.objects.filter(pk=claims.session_id).exclude(refresh_jti=claims.jti)
-    if _end(family, EndReason.REUSE, now):
+    if _end(family, claims.user_id, EndReason.REUSE, now):
         logger.warning("refresh token used twice; session %s ended", claims.session_id)
 
 
@@ -243,7 +245,8 @@ def log_out(*, refresh_token: str, now: datetime) -> None:
     one believes it has signed out.
     """
     claims = tokens.read_refresh(refresh_token, now=now)
-    _end(Session.objects.filter(pk=claims.session_id), EndReason.LOGGED_OUT, now)
+    family = Session.objects.filter(pk=claims.session_id)
+    _end(family, claims.user_id, EndReason.LOGGED_OUT, now)
 
 
 def end_session(
@@ -254,13 +257,13 @@ def end_session(
     reason: EndReason = EndReason.ENDED_BY_USER,
 ) -> None:
     """End one live session of `user`. Raises NotFound for a foreign, ended or missing one."""
-    if not _end(live_of(user=user, now=now).filter(pk=session_id), reason, now):
+    if not _end(live_of(user=user, now=now).filter(pk=session_id), user.pk, reason, now):
         raise NotFound("You have no such session.")
 
 
 def end_all(*, user: User, now: datetime, reason: EndReason) -> int:
     """End every session of `user`; how many there were."""
-    return _end(Session.objects.filter(user=user), reason, now)
+    return _end(Session.objects.filter(user=user), user.pk, reason, now)
 
 
 def change_password(
@@ -291,6 +294,7 @@ def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
     """Replace the hash that was verified, unless it has been replaced meanwhile."""
     if not User.objects.filter(pk=user.pk, password=user.password).update(password=new_hash):
         raise WrongPassword
+    events.happened("password changed", user_id=user.pk)
     end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED)
 
 
@@ -322,8 +326,11 @@ def _live(now: datetime) -> QuerySet[Session]:
     return Session.objects.filter(ended_at=None, expires_at__gt=now, user__is_active=True)
 
 
-def _end(family: QuerySet[Session], reason: EndReason, now: datetime) -> int:
-    return family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
+def _end(family: QuerySet[Session], user_id: uuid.UUID, reason: EndReason, now: datetime) -> int:
+    ended = family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
+    if ended:
+        events.happened("sessions ended", user_id=user_id, reason=reason, count=ended)
+    return ended
 
 
 def _handed_out(user: User, pair: tokens.Pair, *, age: timedelta = timedelta(0)) -> Tokens:

@@ -30,6 +30,7 @@ from banking.models import (
     TransactionStatus,
     TransactionType,
 )
+from be.api import events
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid, NotFound, Refusal
 from be.api.transactions import atomic
@@ -67,6 +68,7 @@ def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) ->
     """
     row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
     _follow(row, rails.current.submit(_payment(row)), now)
+    _log(row)
     return row
 
 
@@ -80,6 +82,7 @@ def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -
     wallet = ledger.account_of(owner.pk, USD)
     holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
     _follow(row, rails.current.submit(_payment(row)), now)
+    _log(row)
     return row
 
 
@@ -92,6 +95,7 @@ def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransacti
     if row.status != TransactionStatus.PENDING:
         raise TransactionNotCancelable(f"It is {row.status}; only a pending one can be canceled.")
     _end_without_payment(row, TransactionStatus.CANCELED, "", now)
+    _log(row)
     return row
 
 
@@ -187,11 +191,24 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
     )
     if row is None:  # another caller has it, or it was canceled
         return False
-    if row.status == TransactionStatus.PENDING:
+    before = row.status
+    if before == TransactionStatus.PENDING:
         _follow(row, rails.current.settle(_payment(row)), now)
     else:
         _confirm(row, rails.current.confirm(_payment(row)), now)
+    if row.status != before:
+        _log(row)
     return True
+
+
+def _log(row: BankTransaction) -> None:
+    """A line for what a transfer has come to."""
+    events.happened(
+        f"{row.type} {row.status}",
+        user_id=row.owner_id,
+        transaction_id=row.pk,
+        amount=USD.amount(row.cents),
+    )
 
 
 def _follow(

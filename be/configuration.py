@@ -96,11 +96,12 @@ class Environment:
     def choice(
         self, name: builtins.str, *, default: builtins.str, among: Iterable[builtins.str]
     ) -> builtins.str:
-        """One of these words in capitals."""
-        word = self.str(name, default=default).upper()
-        if word not in among:
-            raise Misconfigured(name, f"It is {word[:40]!r}.", f"Write one of {', '.join(among)}.")
-        return word
+        """One of these words, in small letters or capitals."""
+        given = self.str(name, default=default)
+        for word in among:
+            if word.lower() == given.lower():
+                return word
+        raise Misconfigured(name, f"It is {given[:40]!r}.", f"Write one of {', '.join(among)}.")
 
     def _number(
         self,

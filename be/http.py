@@ -10,6 +10,7 @@ import asyncio
 import io
 import logging
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from be.api import problems, request_id
+from be.api import events, problems, request_id
 from be.lane import Lane, Overloaded
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class HTTPHandler(ASGIHandler):
         hashes = scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS
         lane = self._passwords if hashes else self._requests
         try:
-            answer = await lane.run(partial(self._answer, scope, body))
+            answer = await lane.run(partial(self._answer, scope, body, time.perf_counter()))
         except Overloaded:
             answer = self._refuse(scope, _overloaded)
         if answer.stream is None:
@@ -101,14 +102,16 @@ class HTTPHandler(ASGIHandler):
         else:
             await _stream(answer, answer.stream, receive, send)
 
-    def _answer(self, scope: Scope, body: IO[bytes]) -> _Answer:
+    def _answer(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
         """Answer a request, in a thread; what it used is closed or given back in the same one."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         try:
-            return self._collect(self._respond(scope, body))
+            answer = self._collect(self._respond(scope, body))
         finally:
             close_old_connections()
+        _log(scope, answer.status, began)
+        return answer
 
     def _respond(self, scope: Scope, body: IO[bytes]) -> Any:
         request, _ = self.create_request(scope, body)
@@ -145,6 +148,17 @@ class HTTPHandler(ASGIHandler):
         finally:
             response.close()
         return _Answer(status, headers, content)
+
+
+def _log(scope: Scope, status: int, began: float) -> None:
+    """A line for the request, where its id is known: in the thread that has answered it."""
+    events.answered(
+        method=scope["method"],
+        path=scope["path"][:200],
+        status=status,
+        client=next(iter(scope.get("client") or ()), "-"),
+        milliseconds=(time.perf_counter() - began) * 1000,
+    )
 
 
 def _keep_connection() -> None:

@@ -82,6 +82,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "be.urls"
 ASGI_APPLICATION = "be.asgi.application"
 AUTH_USER_MODEL = "authentication.User"
+TEST_RUNNER = "be.test_runner.PytestRunner"  # of manage.py test
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES = [
@@ -398,17 +399,19 @@ ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="paper-admin-2026")
 
 # Logging ----------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=configuration.LOG_LEVELS)
+LOG_FORMAT = env.choice("LOG_FORMAT", default="text", among=("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "be.api.request_id.RequestIdFilter"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+        "text": {"()": "be.log_lines.TextLines"},
+        "json": {"()": "be.log_lines.JSONLines"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["request_id"],
         }
     },

@@ -1,5 +1,6 @@
 """Telling the owners of orders what changed: numbered in the transaction, sent after its commit."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from be.api import events
 from exchange.models import Order, OrderStatus
 from exchange.streaming import publish
 from exchange.trading import documents
@@ -68,12 +70,28 @@ def send(
 ) -> None:
     """Number the updates of each owner up to his new count, and send them after the commit."""
     by_owner: dict[UUID, list[publish.Document]] = defaultdict(list)
-    for owner_id, events in told:
-        by_owner[owner_id] += events
+    for owner_id, changes in told:
+        by_owner[owner_id] += changes
     last = {UUID(str(owner)): count for owner, count in counts}
-    for owner_id, events in by_owner.items():
-        if not events:
+    for owner_id, changes in by_owner.items():
+        if not changes:
             continue
-        for number, update in enumerate(events, start=last[owner_id] - len(events) + 1):
+        for number, update in enumerate(changes, start=last[owner_id] - len(changes) + 1):
             update["sequence"] = number
-        transaction.on_commit(partial(publish.order_updates, owner_id=owner_id, updates=events))
+        transaction.on_commit(partial(_tell, owner_id, changes))
+
+
+def _tell(owner_id: UUID, updates: Sequence[publish.Document]) -> None:
+    publish.order_updates(owner_id=owner_id, updates=updates)
+    if not events.logger.isEnabledFor(logging.INFO):
+        return
+    for update in updates:
+        order = update["order"]
+        events.record(
+            f"order {update['event']}",
+            user_id=owner_id,
+            order_id=order["id"],
+            symbol=order["symbol"],
+            side=order["side"],
+            filled_quantity=order["filled_quantity"],
+        )

@@ -35,8 +35,10 @@ class Command(BaseCommand):
         self.stdout.write("Database ready.")
         call_command("seed_market", stdout=self.stdout)
         stop = StopSignal()
+        # -v 0: our own line for a request has its id, Daphne's has not.
+        serve = ("-m", "daphne", "-v", "0", "-b", host, "-p", str(port), "be.asgi:application")
         processes = {
-            "server": start("-m", "daphne", "-b", host, "-p", str(port), "be.asgi:application"),
+            "server": start(*serve),
             "simulator": start("manage.py", "run_exchange_simulator", "--plain"),
         }
         try:

@@ -1,0 +1,34 @@
+"""Lines in the log of what people did: who, what and to which row, by ids.
+
+Never a secret, a password, a token or an account number: tests look for them.
+"""
+
+import logging
+from functools import partial
+
+from django.db import transaction
+
+logger = logging.getLogger("brokerpro.events")
+access = logging.getLogger("brokerpro.access")
+
+
+def happened(what: str, **fields: object) -> None:
+    """Log at INFO what has happened, once it is committed; what is rolled back has not."""
+    if logger.isEnabledFor(logging.INFO):
+        transaction.on_commit(partial(record, what, **fields))
+
+
+def record(what: str, **fields: object) -> None:
+    """Log at INFO what has happened, now."""
+    logger.info(what, extra={"fields": {name: str(value) for name, value in fields.items()}})
+
+
+def answered(*, method: str, path: str, status: int, client: str, milliseconds: float) -> None:
+    """Log at INFO that a request was answered; the line has its id, as all others of it have."""
+    access.info(
+        "%s %s %d",
+        method,
+        path,
+        status,
+        extra={"fields": {"client": client, "milliseconds": round(milliseconds, 1)}},
+    )
