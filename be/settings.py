@@ -274,6 +274,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["be.api.json_parser.ExactJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "be.api.negotiation.Negotiation",
+    "URL_FORMAT_OVERRIDE": None,  # an unknown format would be a 404; be/api/negotiation.py reads it
     "DEFAULT_PAGINATION_CLASS": "be.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
@@ -310,6 +311,8 @@ SPECTACULAR_SETTINGS = {
         "BankTransactionStatusEnum": "banking.models.TransactionStatus",
         "BankTransactionTypeEnum": "banking.models.TransactionType",
         "BankAccountStatusEnum": "banking.models.BankAccountStatus",
+        "TimeInForceEnum": "exchange.models.TimeInForce",
+        "ExitTimeInForceEnum": "exchange.api.serializers.EXIT_TIMES_IN_FORCE",
         "OrderStatusFilterEnum": "exchange.api.serializers.ORDER_FILTERS",
         "ServerStatusEnum": "exchange.api.serializers.SERVER_STATUSES",
         "CheckEnum": "exchange.api.serializers.CHECKS",

@@ -1,4 +1,4 @@
-"""The shapes of requests and answers. Fields that are not named here are ignored."""
+"""The shapes of requests and answers."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from rest_framework.fields import empty
 
 from authentication.models import Session, User
 from authentication.tokens import MAX_LENGTH as MAX_TOKEN_LENGTH
+from be.api.strict import Body
 
 MAX_PASSWORD_LENGTH = 128
 
@@ -45,28 +46,28 @@ def password_field() -> TextField:
     )
 
 
-class RegisterSerializer(serializers.Serializer[Any]):
+class RegisterSerializer(Body):
     email = email_field()
     password = password_field()
     first_name = name_field()
     last_name = name_field()
 
 
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(Body):
     email = email_field()
     password = password_field()
 
 
-class RefreshTokenSerializer(serializers.Serializer[Any]):
+class RefreshTokenSerializer(Body):
     refresh_token = TextField(max_length=MAX_TOKEN_LENGTH)
 
 
-class ProfileSerializer(serializers.Serializer[Any]):
+class ProfileSerializer(Body):
     first_name = name_field()
     last_name = name_field()
 
 
-class PasswordChangeSerializer(serializers.Serializer[Any]):
+class PasswordChangeSerializer(Body):
     current_password = password_field()
     new_password = password_field()
 

@@ -9,7 +9,6 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.views import APIView
 
 from authentication import registration, sessions
 from authentication.api import examples, origin
@@ -26,11 +25,12 @@ from authentication.api.serializers import (
 from authentication.models import Session
 from be.api import identifiers
 from be.api.schema import problems
+from be.api.strict import Strict
 
 TAGS = ["auth"]
 
 
-class PublicView(APIView):
+class PublicView(Strict):
     """Open to all: an Authorization header, good or bad, is not looked at."""
 
     authentication_classes = []
@@ -117,7 +117,7 @@ class LogoutView(PublicView):
         return Response(status=204)
 
 
-class MeView(APIView):
+class MeView(Strict):
     @extend_schema(
         operation_id="auth_me",
         summary="The signed-in user",
@@ -131,7 +131,7 @@ class MeView(APIView):
     @extend_schema(
         operation_id="auth_me_update",
         summary="Change first and last name",
-        description="Only the names can be changed here; other fields change nothing.",
+        description="Only the names can be changed here; other fields are refused.",
         tags=TAGS,
         request=ProfileSerializer,
         responses={200: UserSerializer, **problems(400, 401, 503)},
@@ -142,7 +142,7 @@ class MeView(APIView):
         return Response(UserSerializer(user).data)
 
 
-class PasswordView(APIView):
+class PasswordView(Strict):
     @extend_schema(
         operation_id="auth_password_change",
         summary="Change the password",
@@ -175,7 +175,7 @@ class PasswordView(APIView):
         examples=[examples.SESSION_LISTED, examples.INVALID_TOKEN],
     )
 )
-class SessionsView(ListAPIView[Session]):
+class SessionsView(Strict, ListAPIView[Session]):
     serializer_class = SessionSerializer
     queryset = Session.objects.none()
 
@@ -185,7 +185,7 @@ class SessionsView(ListAPIView[Session]):
         return sessions.live_of(user=_user(self.request), now=timezone.now())
 
 
-class SessionView(APIView):
+class SessionView(Strict):
     @extend_schema(
         operation_id="auth_session_end",
         summary="End one session",

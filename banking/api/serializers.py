@@ -19,6 +19,7 @@ from banking.models import (
     TransactionType,
 )
 from be.api import fields, formats, identifiers
+from be.api.strict import Body
 
 DECIMAL_SCHEMA = {"type": "string", "format": "decimal", "example": "250.00"}
 
@@ -60,7 +61,7 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
         read_only_fields = fields
 
 
-class LinkBankAccountSerializer(serializers.Serializer[Any]):
+class LinkBankAccountSerializer(Body):
     account_holder = serializers.CharField(max_length=150)
     bank_name = serializers.CharField(max_length=150)
     account_type = serializers.ChoiceField(choices=AccountType.choices)
@@ -70,7 +71,7 @@ class LinkBankAccountSerializer(serializers.Serializer[Any]):
     )
 
 
-class VerifyBankAccountSerializer(serializers.Serializer[Any]):
+class VerifyBankAccountSerializer(Body):
     amounts = serializers.ListField(
         child=fields.PositiveDecimalField(),
         max_length=2,
@@ -111,7 +112,7 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
         return row.failure_reason or None
 
 
-class NewBankTransactionSerializer(serializers.Serializer[Any]):
+class NewBankTransactionSerializer(Body):
     account = IdField(help_text="A verified bank account.")
     type = serializers.ChoiceField(choices=TransactionType.choices)
     amount = fields.PositiveDecimalField(

@@ -32,7 +32,9 @@ from banking.api.statement_pages import StatementPages
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
 from be.api import identifiers
 from be.api.idempotency import idempotent
+from be.api.negotiation import format_parameter
 from be.api.schema import IDEMPOTENCY_KEY, problems
+from be.api.strict import Strict
 
 TAGS = ["banking"]
 ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -103,7 +105,7 @@ def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     return cast(dict[str, Any], serializer.validated_data)
 
 
-class BankAccountViewSet(GenericViewSet[BankAccount]):
+class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
     queryset = BankAccount.objects.none()
     serializer_class = BankAccountSerializer
 
@@ -191,7 +193,7 @@ class BankAccountViewSet(GenericViewSet[BankAccount]):
         return Response(BankAccountSerializer(account).data)
 
 
-class BankTransactionViewSet(GenericViewSet[BankTransaction]):
+class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
     queryset = BankTransaction.objects.none()
     serializer_class = BankTransactionSerializer
 
@@ -275,7 +277,7 @@ class BankTransactionViewSet(GenericViewSet[BankTransaction]):
 BALANCES: Any = forced_singular_serializer(BalancesSerializer)  # type: ignore[no-untyped-call]
 
 
-class BalanceViewSet(GenericViewSet[LedgerAccount]):
+class BalanceViewSet(Strict, GenericViewSet[LedgerAccount]):
     queryset = LedgerAccount.objects.none()
     serializer_class = BalancesSerializer
     pagination_class = None
@@ -293,7 +295,7 @@ class BalanceViewSet(GenericViewSet[LedgerAccount]):
         return Response(BalancesSerializer({"results": owned}).data)
 
 
-class StatementViewSet(GenericViewSet[Posting]):
+class StatementViewSet(Strict, GenericViewSet[Posting]):
     queryset = Posting.objects.none()
     serializer_class = StatementLineSerializer
     renderer_classes = [JSONRenderer, statement_csv.CSVRenderer]
@@ -306,7 +308,7 @@ class StatementViewSet(GenericViewSet[Posting]):
             "A hold and its release are two lines each: out of one bucket, into the other."
         ),
         tags=TAGS,
-        parameters=[StatementFilterSerializer],
+        parameters=[StatementFilterSerializer, format_parameter("json", "csv")],
         responses={
             (200, "application/json"): StatementLineSerializer(many=True),
             (200, "text/csv"): OpenApiTypes.STR,

@@ -70,9 +70,10 @@ def test_fields_that_nobody_asked_for_change_nothing(api, bob):
         URL, {**LINK, "status": "unlinked", "owner": str(bob.pk), "account_number_last4": "0000"}
     )
 
-    assert answer.json()["status"] == "verified"
-    assert answer.json()["account_number_last4"] == "6789"
-    assert BankAccount.objects.get().owner != bob
+    assert answer.status_code == 400
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert named == {"status", "owner", "account_number_last4"}
+    assert not BankAccount.objects.exists()
 
 
 # The worked example of the check digit formula at

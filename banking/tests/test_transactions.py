@@ -218,9 +218,10 @@ def test_fields_that_nobody_asked_for_change_nothing(api, alice, bob, account):
         },
     )
 
-    assert answer.json()["status"] == "completed"
-    assert answer.json()["currency"] == "USD"
-    assert dollars(alice) == ("5.00", "0.00")
+    assert answer.status_code == 400
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert named == {"cents", "owner", "status", "currency"}
+    assert dollars(alice) == ("0.00", "0.00")
     assert dollars(bob) == ("0.00", "0.00")
 
 

@@ -3,13 +3,30 @@
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import NotAcceptable, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 
+def format_parameter(*formats: str) -> OpenApiParameter:
+    """For the schema of a call that answers in several formats, the usual one first."""
+    return OpenApiParameter(
+        "format",
+        str,
+        OpenApiParameter.QUERY,
+        enum=formats,
+        description=f"Instead of `Accept`; {formats[0]} when neither is sent.",
+    )
+
+
 class Negotiation(DefaultContentNegotiation):
-    """DRF's, which is not asked where a client takes whatever it gets: as good as always."""
+    """DRF's, which is not asked where a client takes whatever it gets: as good as always.
+
+    Where there are several formats, `?format=` names one. Where there is one, it is a parameter
+    like any other that is not known.
+    """
 
     def select_renderer(
         self,
@@ -17,9 +34,24 @@ class Negotiation(DefaultContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> Any:
+        renderers = list(renderers)
         http = request._request
-        chosen = format_suffix or "format" in http.GET
-        if not chosen and http.META.get("HTTP_ACCEPT", "*/*") == "*/*":
-            first = next(iter(renderers))
-            return first, first.media_type
-        return super().select_renderer(request, renderers, format_suffix)
+        wanted = http.GET.get("format") if len(renderers) > 1 else None
+        if wanted is not None:
+            renderers = _of_format(wanted, renderers)
+        if not format_suffix and http.META.get("HTTP_ACCEPT", "*/*") == "*/*":
+            return renderers[0], renderers[0].media_type
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            if wanted is None:
+                raise
+            return renderers[0], renderers[0].media_type
+
+
+def _of_format(wanted: str, renderers: list[BaseRenderer]) -> list[BaseRenderer]:
+    found = [renderer for renderer in renderers if renderer.format == wanted]
+    if not found:
+        there_are = " or ".join(dict.fromkeys(renderer.format for renderer in renderers))
+        raise ValidationError({"format": [f"There is no such format; send {there_are}."]})
+    return found

@@ -134,8 +134,10 @@ def from_exception(error: Exception) -> Problem:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER."""
+    """DRF's EXCEPTION_HANDLER. A problem is JSON, in whatever format the answer was wanted."""
     set_rollback()
+    if (request := context.get("request")) is not None:
+        request.accepted_renderer, request.accepted_media_type = ProblemRenderer(), CONTENT_TYPE
     document = from_exception(error)
     response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
     if auth_header := getattr(error, "auth_header", None):
@@ -148,7 +150,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
 
 
 class ProblemRenderer(JSONRenderer):
-    """Documents the media type of errors in the schema."""
+    """A problem document."""
 
     media_type = CONTENT_TYPE
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import force_instance
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+
+from be.api.strict import Body
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):
@@ -42,7 +45,30 @@ def problems(*statuses: int) -> dict[tuple[int, str], Any]:
 
 
 class ProblemAutoSchema(AutoSchema):
-    """Adds to every operation the problems that any operation can answer with."""
+    """Adds to every operation the problems that any operation can answer with.
+
+    Views ask it what a call reads (be/api/strict.py), so what it does not list is refused.
+    """
+
+    def query_names(self) -> frozenset[str]:
+        """The names of the parameters that this call takes in its query."""
+        names = {each["name"] for each in self._get_pagination_parameters()}  # type: ignore[no-untyped-call]
+        for each in self.get_override_parameters():
+            if not isinstance(each, OpenApiParameter):
+                names |= set(force_instance(each).fields)  # type: ignore[no-untyped-call]
+            elif each.location == OpenApiParameter.QUERY:
+                names.add(each.name)
+        return frozenset(names)
+
+    def reads_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH") and self.get_request_serializer() is not None
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Says of a body that it has no other fields than those named."""
+        shape: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if isinstance(force_instance(serializer), Body):  # type: ignore[no-untyped-call]
+            shape["additionalProperties"] = False
+        return shape
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

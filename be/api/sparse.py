@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from be.api.strict import Body, refuse_unknown_fields
 
-class SparseSerializer(serializers.Serializer[Any]):
+
+class SparseBody(Body):
     """Looks at the fields that a JSON body has or must have, as DRF looks at all of them.
 
     For bodies of JSON only. Its fields have no defaults, no other source than their name, and no
@@ -19,13 +20,18 @@ class SparseSerializer(serializers.Serializer[Any]):
             return super().to_internal_value(data)  # which refuses it
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {}
+        left = len(data)
         for name, field in self.fields.items():
-            if name not in data and not field.required:
+            if name in data:
+                left -= 1
+            elif not field.required:
                 continue
             try:
                 values[name] = field.run_validation(field.get_value(data))
             except ValidationError as error:
                 errors[name] = error.detail
+        if left:
+            refuse_unknown_fields(data, self.fields)
         if errors:
             raise ValidationError(errors)
         return values

@@ -16,6 +16,7 @@ from be.api.formats import plain, price_text, time_text
 from be.api.pagination import NewestFirst
 from be.api.refusals import Invalid, NotFound
 from be.api.schema import problems
+from be.api.strict import Strict
 from exchange.api import examples, queries, serializers
 from exchange.market import book, candles, quotes, statistics
 from exchange.models import Instrument, Interval
@@ -55,7 +56,7 @@ def with_quote(instrument: Instrument) -> dict[str, Any]:
 
 
 @extend_schema(tags=["Market data"])
-class MarketDataViewSet(GenericViewSet[Instrument]):
+class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
     queryset = Instrument.objects.none()
     serializer_class = serializers.InstrumentWithQuoteSerializer
     pagination_class = BySymbol

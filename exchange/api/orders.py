@@ -15,6 +15,7 @@ from be.api import identifiers
 from be.api.idempotency import idempotent
 from be.api.refusals import NotFound
 from be.api.schema import IDEMPOTENCY_KEY, problems
+from be.api.strict import Strict
 from exchange.api import examples, queries, serializers
 from exchange.models import (
     OPEN_STATUSES,
@@ -49,7 +50,7 @@ def with_fills() -> QuerySet[Order]:
 
 
 @extend_schema(tags=["Orders"])
-class OrderViewSet(GenericViewSet[Order]):
+class OrderViewSet(Strict, GenericViewSet[Order]):
     queryset = Order.objects.none()
     serializer_class = serializers.OrderSerializer
 
@@ -162,9 +163,14 @@ def _order_request(data: dict[str, Any]) -> OrderRequest:
         time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
         client_order_id=data.get("client_order_id"),
         order_class=OrderClass(data.get("order_class", OrderClass.SIMPLE)),
-        take_profit=None if profit is None else TakeProfit(**profit),
-        stop_loss=None if loss is None else StopLoss(**loss),
+        take_profit=None if profit is None else TakeProfit(**_exit(profit)),
+        stop_loss=None if loss is None else StopLoss(**_exit(loss)),
     )
+
+
+def _exit(data: dict[str, Any]) -> dict[str, Any]:
+    wanted = data.get("time_in_force")
+    return {**data, "time_in_force": None if wanted is None else TimeInForce(wanted)}
 
 
 def _filters(query: dict[str, Any]) -> Q:
@@ -180,13 +186,15 @@ def _filters(query: dict[str, Any]) -> Q:
         filters &= Q(instrument=requests.find_instrument(query["symbol"]))
     if "side" in query:
         filters &= Q(side=query["side"])
+    if "client_order_id" in query:
+        filters &= Q(client_order_id=query["client_order_id"])
     if "updated_since" in query:
         filters &= Q(updated_at__gte=query["updated_since"])
     return filters
 
 
 @extend_schema(tags=["Orders"])
-class ExecutionViewSet(GenericViewSet[Execution]):
+class ExecutionViewSet(Strict, GenericViewSet[Execution]):
     queryset = Execution.objects.none()
     serializer_class = serializers.OrderExecutionSerializer
 

@@ -5,7 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from be.api.fields import PlainDecimalField, PositiveDecimalField
-from be.api.sparse import SparseSerializer
+from be.api.sparse import SparseBody
+from be.api.strict import Body
 from exchange.market.statistics import Period
 from exchange.models import (
     AssetClass,
@@ -22,7 +23,9 @@ from exchange.models import (
 
 MAX_CANDLES = 1000
 MAX_DEPTH = 50
+MAX_CLIENT_ORDER_ID = 128
 
+EXIT_TIMES_IN_FORCE = [TimeInForce.DAY.value, TimeInForce.GTC.value]
 ORDER_FILTERS = ["open", "closed", *OrderStatus.values]
 SERVER_STATUSES = ["ok", "degraded", "down"]
 CHECKS = ["ok", "down"]
@@ -181,24 +184,49 @@ class OrderQuery(serializers.Serializer[Any]):
     )
     symbol = serializers.CharField(required=False, max_length=40)
     side = serializers.ChoiceField(Side.choices, required=False)
+    client_order_id = serializers.CharField(
+        required=False,
+        max_length=MAX_CLIENT_ORDER_ID,
+        help_text="The order that you gave this name, and those that replaced it.",
+    )
     updated_since = serializers.DateTimeField(required=False)
 
 
 # Orders ---------------------------------------------------------------------------------------
 
 
-class TakeProfitSerializer(serializers.Serializer[Any]):
+def client_order_id_field(help_text: str) -> serializers.RegexField:
+    return serializers.RegexField(
+        r"^[\x21-\x7e]+\Z",
+        max_length=MAX_CLIENT_ORDER_ID,
+        required=False,
+        allow_null=True,
+        help_text=help_text,
+    )
+
+
+class ExitSerializer(Body):
+    time_in_force = serializers.ChoiceField(
+        EXIT_TIMES_IN_FORCE,
+        required=False,
+        allow_null=True,
+        help_text="How long the exit works, from when its entry has been filled; when left out, "
+        "as the order's. Two exits cancel each other and so have the same.",
+    )
+
+
+class TakeProfitSerializer(ExitSerializer):
     limit_price = PositiveDecimalField()
 
 
-class StopLossSerializer(serializers.Serializer[Any]):
+class StopLossSerializer(ExitSerializer):
     stop_price = PositiveDecimalField()
     limit_price = PositiveDecimalField(
         required=False, allow_null=True, help_text="With it, the exit is a stop_limit order."
     )
 
 
-class OrderRequestSerializer(SparseSerializer):
+class OrderRequestSerializer(SparseBody):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
     side = serializers.ChoiceField(Side.choices)
     order_type = serializers.ChoiceField(OrderType.choices)
@@ -231,16 +259,10 @@ class OrderRequestSerializer(SparseSerializer):
     )
     take_profit = TakeProfitSerializer(required=False, allow_null=True)
     stop_loss = StopLossSerializer(required=False, allow_null=True)
-    client_order_id = serializers.RegexField(
-        r"^[\x21-\x7e]+\Z",
-        max_length=128,
-        required=False,
-        allow_null=True,
-        help_text="Your own name for it, unique among your orders.",
-    )
+    client_order_id = client_order_id_field("Your own name for it, unique among your orders.")
 
 
-class ReplaceRequestSerializer(serializers.Serializer[Any]):
+class ReplaceRequestSerializer(Body):
     """What is to be different; what is left out stays."""
 
     quantity = PositiveDecimalField(
@@ -252,12 +274,8 @@ class ReplaceRequestSerializer(serializers.Serializer[Any]):
     stop_price = PositiveDecimalField(required=False, allow_null=True)
     trail_amount = PositiveDecimalField(required=False, allow_null=True)
     trail_percent = PositiveDecimalField(required=False, allow_null=True)
-    client_order_id = serializers.RegexField(
-        r"^[\x21-\x7e]+\Z",
-        max_length=128,
-        required=False,
-        allow_null=True,
-        help_text="Your own name for the new order.",
+    client_order_id = client_order_id_field(
+        "Your own name for the new order; when left out, it keeps that of the old one."
     )
 
 

@@ -5,14 +5,14 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from be.api.strict import Strict
 from exchange.api import serializers
 from exchange.market import status
 
 
 @extend_schema(tags=["Status"])
-class StatusView(APIView):
+class StatusView(Strict):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 

@@ -72,6 +72,9 @@ class Order(models.Model):
     of a quantity given by the customer, for market orders sized at the quote. `collar_price` is
     the worst price that a market order may trade at. Fee rates are frozen when it is placed.
 
+    Nobody gives two orders the same `client_order_id`: an order has version 0 of its name, and one
+    that replaces it the same name in the next version.
+
     An `armed` order waits for its stop price and is not in the book. A trailing stop's
     `stop_price` follows `peak_price`, the best price for its owner since it was placed.
 
@@ -87,6 +90,9 @@ class Order(models.Model):
         Instrument, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     client_order_id = models.CharField(max_length=128, null=True)  # noqa: DJ001 - unique if given
+    client_order_version = models.PositiveIntegerField(
+        default=0, help_text="Counts the orders that took this client_order_id over."
+    )
     side = models.CharField(max_length=4, choices=Side)
     order_type = models.CharField(max_length=16, choices=OrderType)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce)
@@ -124,7 +130,8 @@ class Order(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["owner", "client_order_id"], name="client_order_id_once"
+                fields=["owner", "client_order_id", "client_order_version"],
+                name="client_order_id_once",
             ),
             models.CheckConstraint(
                 condition=Q(quantity__isnull=True) | Q(quantity__gt=0), name="order_positive"

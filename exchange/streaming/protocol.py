@@ -1,7 +1,7 @@
 """Every message of the WebSocket, typed: what clients may send, what they get, and every refusal.
 
 One JSON object per text frame; `type` says which. Decimals are strings, times RFC 3339 in UTC.
-Unknown fields of a client's message are ignored; a known field of the wrong type refuses it.
+A client's message with a field that is not known, or of the wrong type, is refused.
 Pure: no Django, no sockets.
 """
 
@@ -62,27 +62,31 @@ class _Message(Struct, tag_field="type", kw_only=True):
 # From the client ---------------------------------------------------------------------------------
 
 
-class Auth(_Message, tag="auth"):
+class _FromClient(_Message, forbid_unknown_fields=True):
+    """What is said and not read would be silence: a field that is not known refuses the message."""
+
+
+class Auth(_FromClient, tag="auth"):
     """Comes first; again later to renew in place with a newer token of the same user."""
 
     token: Annotated[str, Meta(max_length=4096, description="An access token.")]
 
 
-class Subscribe(_Message, tag="subscribe"):
+class Subscribe(_FromClient, tag="subscribe"):
     """Add symbols and channels to what the socket gets."""
 
     symbols: Symbols = []
     channels: Channels = []
 
 
-class Unsubscribe(_Message, tag="unsubscribe"):
+class Unsubscribe(_FromClient, tag="unsubscribe"):
     """Take symbols and channels away; those that are not subscribed are no error."""
 
     symbols: Symbols = []
     channels: Channels = []
 
 
-class Ping(_Message, tag="ping"):
+class Ping(_FromClient, tag="ping"):
     """Answered with a pong of the same `id`."""
 
     id: PingId = None

@@ -64,6 +64,20 @@ def test_filters(client: APIClient, alice: User, aapl: Instrument):
     assert ids(client.get(URL, {"updated_since": since})) == [resting]
 
 
+def test_an_order_is_found_by_the_name_its_owner_gave_it(
+    client: APIClient, alice: User, bob: User, aapl: Instrument
+):
+    mine = place(alice, "buy", "1", limit="150.00", client_order_id="mine")
+    place(alice, "buy", "1", client_order_id="other")
+    place(bob, "buy", "1", client_order_id="mine")
+    assert ids(client.get(URL, {"client_order_id": "mine"})) == [str(mine.pk)]
+    assert ids(client.get(URL, {"client_order_id": "nobody's"})) == []
+    assert client.get(URL, {"client_order_id": "\0"}).status_code == 400
+    new = client.patch(f"{URL}{mine.pk}/", {"limit_price": "151.00"}).json()
+    assert ids(client.get(URL, {"client_order_id": "mine"})) == [new["id"], str(mine.pk)]
+    assert ids(client.get(URL, {"client_order_id": "mine", "status": "open"})) == [new["id"]]
+
+
 @pytest.mark.parametrize("name", ["status", "side", "updated_since"])
 def test_a_filter_that_makes_no_sense_is_a_400(client: APIClient, name: str):
     answer = client.get(URL, {name: "nonsense"})

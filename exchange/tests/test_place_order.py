@@ -418,12 +418,16 @@ def test_a_client_order_id_works_once_per_customer(
     assert (JournalEntry.objects.count(), balance(alice)) == (entries, before)
 
 
-def test_extra_fields_change_nothing(client: APIClient, alice: User, bob: User, aapl: Instrument):
+def test_fields_that_nobody_asked_for_are_refused(
+    client: APIClient, alice: User, bob: User, aapl: Instrument
+):
     body = {**BUY, "status": "filled", "owner": str(bob.pk), "fees": "-5", "id": "x"}
-    order = client.post(URL, body).json()
-    assert order["fees"] == "0.00"
-    assert Order.objects.get().owner == alice
-    assert balance(bob, USD) == (Decimal("10000.00"), 0)
+    answer = client.post(URL, body)
+    assert answer.status_code == 400
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert named == {"status", "owner", "fees", "id"}
+    assert not Order.objects.exists()
+    assert balance(alice, USD) == balance(bob, USD) == (Decimal("10000.00"), 0)
 
 
 def test_without_a_token_nothing_is_placed(aapl: Instrument):

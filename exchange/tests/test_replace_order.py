@@ -207,3 +207,33 @@ def test_replacing_against_its_own_fill_has_one_winner_and_never_both():
             assert not old.executions.exists()
             assert balance(user) == (9850, 150)
     assert_books_agree()
+
+
+def test_the_new_order_keeps_the_name_of_the_old_one(
+    client: APIClient, alice: User, aapl: Instrument
+):
+    old = place(alice, "buy", "2", limit="180.00", client_order_id="dip")
+    for price in ("181.00", "182.00"):
+        new = client.patch(f"{URL}{old.pk}/", {"limit_price": price}).json()
+        assert (new["client_order_id"], new["replaces"]) == ("dip", str(old.pk))
+        old = Order.objects.get(pk=new["id"])
+    assert list(Order.objects.values_list("client_order_id", flat=True)) == ["dip"] * 3
+
+
+def test_its_own_name_is_as_good_as_none(client: APIClient, alice: User, aapl: Instrument):
+    old = place(alice, "buy", "2", limit="180.00", client_order_id="dip")
+    body = {"limit_price": "181.00", "client_order_id": "dip"}
+    assert client.patch(f"{URL}{old.pk}/", body).json()["client_order_id"] == "dip"
+
+
+def test_a_name_stays_taken_whatever_replaced_it(client: APIClient, alice: User, aapl: Instrument):
+    old = place(alice, "buy", "2", limit="180.00", client_order_id="first")
+    new = client.patch(f"{URL}{old.pk}/", {"client_order_id": "second"}).json()
+    assert new["client_order_id"] == "second"
+    body = {"symbol": "AAPL", "side": "buy", "order_type": "market", "quantity": "1"}
+    for name in ("first", "second"):
+        answer = client.post(URL, {**body, "client_order_id": name})
+        assert (answer.status_code, answer.json()["code"]) == (409, "client_order_id_exists")
+    back = client.patch(f"{URL}{new['id']}/", {"client_order_id": "first"})
+    assert (back.status_code, back.json()["code"]) == (409, "client_order_id_exists")
+    assert Order.objects.get(pk=new["id"]).status == "new"

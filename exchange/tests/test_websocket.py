@@ -180,12 +180,18 @@ async def test_a_subscription_gives_a_snapshot_and_then_only_what_was_subscribed
 async def test_a_second_subscription_adds_and_gives_quotes_of_new_symbols_only(server):
     async with signed_in(server) as client:
         await client.ask(type="subscribe", symbols=["AAPL"])
-        answer = await client.ask(
-            type="subscribe", symbols=["AAPL", "MSFT"], channels=["orders"], more="ignored"
-        )
+        answer = await client.ask(type="subscribe", symbols=["AAPL", "MSFT"], channels=["orders"])
         assert answer["symbols"] == ["AAPL", "MSFT"]
         assert answer["channels"] == ["orders"]
         assert [quote["symbol"] for quote in answer["quotes"]] == ["MSFT"]
+
+
+async def test_a_field_that_is_not_known_is_named_and_nothing_is_subscribed(server):
+    async with signed_in(server) as client:
+        answer = await client.ask(type="subscribe", symbols=["AAPL"], chanels=["orders"])
+        assert (answer["type"], answer["code"]) == ("error", "invalid_message")
+        assert "chanels" in answer["message"]
+        assert (await client.ask(type="unsubscribe"))["symbols"] == []
 
 
 async def test_an_unknown_symbol_is_named_and_the_rest_is_subscribed(server):

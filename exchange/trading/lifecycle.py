@@ -9,7 +9,8 @@ other.
 from datetime import datetime
 
 from banking import holds
-from exchange.models import Order, OrderStatus
+from exchange.market import hours
+from exchange.models import Order, OrderStatus, TimeInForce
 from exchange.trading import reservations, states
 from exchange.trading.blotter import Blotter, Working
 
@@ -98,6 +99,8 @@ def _put_to_work(blotter: Blotter, leg: Working, bought: int) -> None:
         _stop(blotter, leg, OrderStatus.CANCELED, POSITION_GONE)
         return
     leg.order.quantity = units
+    if leg.order.time_in_force == TimeInForce.DAY and leg.order.expires_at is None:
+        leg.order.expires_at = hours.end_of_day(leg.order.instrument.asset_class, blotter.now)
     move(leg.order, OrderStatus.ACCEPTED, blotter.now)
     reservations.reserve(blotter, leg)
     blotter.touch(leg)

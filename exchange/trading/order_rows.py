@@ -57,6 +57,7 @@ CHANGING_COLUMNS = (
     "updated_at",
     "filled_at",
     "canceled_at",
+    "expires_at",
 )
 EXECUTION_COLUMNS = tuple(field.column for field in Execution._meta.concrete_fields)
 

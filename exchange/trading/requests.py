@@ -43,6 +43,7 @@ class TakeProfit:
     """An exit at a better price: a limit order."""
 
     limit_price: Decimal
+    time_in_force: TimeInForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ class StopLoss:
 
     stop_price: Decimal
     limit_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a customer asks for, in the terms of the public contract (decimals, not units)."""
+    """What a customer asks for, in the terms of the public contract (decimals, not units).
+
+    An exit without a `time_in_force` of its own has the order's.
+    """
 
     symbol: str
     side: Side
@@ -190,6 +195,34 @@ def _check_time_in_force(request: OrderRequest, instrument: Instrument) -> None:
         raise Invalid("Orders that wait take day or gtc.", field="time_in_force")
 
 
+def time_in_force(request: OrderRequest, instrument: Instrument) -> TimeInForce:
+    """How long the order works: what was asked for, or what is usual for the instrument."""
+    crypto = instrument.asset_class == AssetClass.CRYPTO
+    return request.time_in_force or (TimeInForce.GTC if crypto else TimeInForce.DAY)
+
+
+def _check_exit_times(request: OrderRequest, instrument: Instrument) -> None:
+    """Two exits share what they sell, and the end of one is the end of the other: also in time."""
+    own = time_in_force(request, instrument)
+    wanted = {
+        name: exit_.time_in_force or own
+        for name, exit_ in (("take_profit", request.take_profit), ("stop_loss", request.stop_loss))
+        if exit_ is not None
+    }
+    if request.order_class == OrderClass.OCO:
+        wanted["time_in_force"] = own
+    for name, given in wanted.items():
+        if instrument.asset_class == AssetClass.CRYPTO and given == TimeInForce.DAY:
+            raise Invalid("Crypto has no trading day; use gtc.", field=f"{name}.time_in_force")
+    if len({*wanted.values()}) > 1:
+        said = ", ".join(f"{name} {given}" for name, given in wanted.items())
+        raise Invalid(
+            "Two exits cancel each other, so they work equally long: send the same time_in_force "
+            f"for both (an exit without one has the order's). Here: {said}.",
+            field="stop_loss.time_in_force",
+        )
+
+
 def _check_class(request: OrderRequest, instrument: Instrument) -> None:
     exits = (request.take_profit is not None) + (request.stop_loss is not None)
     match request.order_class:
@@ -203,6 +236,7 @@ def _check_class(request: OrderRequest, instrument: Instrument) -> None:
             _check_entry(request, exits == 1, "An oto order has take_profit or stop_loss.")
         case OrderClass.OCO:
             _check_oco(request)
+    _check_exit_times(request, instrument)
     if request.take_profit is not None:
         _check_price("take_profit.limit_price", request.take_profit.limit_price, instrument)
     if request.stop_loss is not None:

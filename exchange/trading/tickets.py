@@ -14,7 +14,6 @@ from be.api.rows import Factory
 from exchange.market import hours, quotes, ticks
 from exchange.models import (
     STOP_TYPES,
-    AssetClass,
     Instrument,
     Order,
     OrderClass,
@@ -48,8 +47,7 @@ def write(
 
 def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime) -> Order:
     instrument, quote = market.instrument, market.quote
-    default = TimeInForce.GTC if instrument.asset_class == AssetClass.CRYPTO else TimeInForce.DAY
-    time_in_force = request.time_in_force or default
+    time_in_force = requests.time_in_force(request, instrument)
     trails = request.order_type == OrderType.TRAILING_STOP
     order = _orders.new(
         id=uuid7(now),
@@ -87,14 +85,23 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
 
 def _exits(request: OrderRequest) -> list[dict[str, Any]]:
     exits: list[dict[str, Any]] = []
-    if request.take_profit is not None:
+    if (profit := request.take_profit) is not None:
         exits.append(
-            {"order_type": OrderType.LIMIT, "limit_price": request.take_profit.limit_price}
+            {
+                "order_type": OrderType.LIMIT,
+                "limit_price": profit.limit_price,
+                "time_in_force": profit.time_in_force,
+            }
         )
     if (loss := request.stop_loss) is not None:
         type_ = OrderType.STOP if loss.limit_price is None else OrderType.STOP_LIMIT
         exits.append(
-            {"order_type": type_, "stop_price": loss.stop_price, "limit_price": loss.limit_price}
+            {
+                "order_type": type_,
+                "stop_price": loss.stop_price,
+                "limit_price": loss.limit_price,
+                "time_in_force": loss.time_in_force,
+            }
         )
     return exits
 
@@ -102,14 +109,18 @@ def _exits(request: OrderRequest) -> list[dict[str, Any]]:
 def _leg(
     order: Order, exit_: dict[str, Any], pair_id: UUID | None, market: Market, now: datetime
 ) -> Order:
-    """An exit sells what the order buys; that of an oco order works beside it from the start."""
+    """An exit sells what the order buys; that of an oco order works beside it from the start.
+
+    It expires with the order, or its own day begins when it goes to work.
+    """
     beside = order.order_class == OrderClass.OCO
+    time_in_force = str(exit_.pop("time_in_force") or order.time_in_force)
     leg = _orders.new(
         id=uuid7(now),
         owner_id=order.owner_id,
         instrument=order.instrument,
         side=Side.SELL.value,
-        time_in_force=order.time_in_force,
+        time_in_force=time_in_force,
         quantity=order.quantity,
         armed=exit_["order_type"] in STOP_TYPES,
         order_class=order.order_class,
@@ -120,7 +131,7 @@ def _leg(
         status=OrderStatus.NEW if beside else OrderStatus.HELD,
         created_at=now,
         updated_at=now,
-        expires_at=order.expires_at,
+        expires_at=order.expires_at if time_in_force == order.time_in_force else None,
         **exit_,
     )
     if leg.limit_price is None and leg.stop_price is not None:
@@ -145,12 +156,14 @@ def rewrite(old: Order, request: requests.ReplaceRequest, market: Market, now: d
         trail_amount=request.trail_amount if trail_changes else old.trail_amount,
         trail_percent=request.trail_percent if trail_changes else old.trail_percent,
         time_in_force=TimeInForce(old.time_in_force),
-        client_order_id=request.client_order_id,
+        client_order_id=request.client_order_id or old.client_order_id,
     )
     requests.check_shape(as_request, instrument)
     if old.armed:
         requests.check_against_market(as_request, market.quote)
     order = _order(old.owner_id, as_request, market, now)
+    if old.client_order_id is not None and order.client_order_id == old.client_order_id:
+        order.client_order_version = old.client_order_version + 1
     order.armed = old.armed
     order.expires_at = old.expires_at
     order.maker_fee_bps, order.taker_fee_bps = old.maker_fee_bps, old.taker_fee_bps

@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from be.api.pagination import ComputedNewestFirst
 from be.api.schema import problems
+from be.api.strict import Strict
 from exchange.models import Execution
 from portfolio import allocation, holdings, performance, tax_lots
 from portfolio.api import examples, serializers
@@ -22,7 +22,7 @@ from portfolio.spans import Period
 TAGS = ["Portfolio"]
 
 
-class HoldingsView(APIView):
+class HoldingsView(Strict):
     @extend_schema(
         operation_id="portfolio_holdings_list",
         summary="What you hold, what it is worth and what it gained",
@@ -46,7 +46,7 @@ class HoldingsView(APIView):
         return Response(serializers.HoldingsSerializer(found).data)
 
 
-class Computed(GenericViewSet[Execution]):
+class Computed(Strict, GenericViewSet[Execution]):
     """Rows that each stem from one execution (or redemption), and have its id: newest first."""
 
     queryset = Execution.objects.none()
@@ -102,7 +102,7 @@ class SaleViewSet(Computed):
         )
 
 
-class AllocationView(APIView):
+class AllocationView(Strict):
     @extend_schema(
         operation_id="portfolio_allocation_retrieve",
         summary="How your equity is spread, cash included",
@@ -116,7 +116,7 @@ class AllocationView(APIView):
         return Response(serializers.AllocationSerializer(found).data)
 
 
-class PerformanceView(APIView):
+class PerformanceView(Strict):
     @extend_schema(
         operation_id="portfolio_performance_retrieve",
         summary="How your account did over a period",

@@ -1,0 +1,96 @@
+"""What a request says and nobody reads is refused: a word dropped in silence can cost money.
+
+A body may have the fields of its serializer, an address the parameters that the schema lists for
+the call, each of them once. Anything else is a 400 that names it and says what there is.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NoReturn
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+# Of the names that are refused, so many are told, and so much of each.
+NAMES_TOLD = 10
+LETTERS_TOLD = 60
+
+_calls: dict[tuple[type, str], "_Call"] = {}
+
+
+class _Call:
+    """What one call reads, as the schema tells it."""
+
+    __slots__ = ("parameters", "reads_body")
+
+    def __init__(self, view: APIView, method: str, handler: Any) -> None:
+        self.parameters: Collection[str] = ()
+        self.reads_body = method in ("POST", "PUT", "PATCH")
+        if kind := getattr(handler, "kwargs", {}).get("schema"):
+            schema = kind()
+            schema.view, schema.method = view, method
+            self.parameters = schema.query_names()
+            self.reads_body = schema.reads_body()
+
+
+class Strict(APIView):
+    """A view that carries out no request of which it does not read all."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = request.method or "GET"
+        name = getattr(self, "action", None) or method.lower()
+        call = _calls.get((type(self), name))
+        if call is None:
+            handler = getattr(self, name, None)
+            if handler is None or method == "OPTIONS":
+                return  # there is no such call, and the answer will say so
+            call = _calls[type(self), name] = _Call(self, method, handler)
+        if request.query_params:
+            _check_parameters(request, call.parameters)
+        if not call.reads_body:
+            _refuse_body(request, call.parameters)
+
+
+def _check_parameters(request: Request, known: Collection[str]) -> None:
+    """Refuse parameters that are not among those known, and one that is given twice."""
+    given = request.query_params
+    _refuse_unknown(given, known, "parameter")
+    if twice := [name for name, values in given.lists() if len(values) > 1]:
+        _refuse(twice, "Given more than once; send it once.", "repeated_parameter")
+
+
+def _refuse_body(request: Request, parameters: Collection[str]) -> None:
+    """Refuse a body where none is read, unless there is nothing in it."""
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0") or not request.data:
+        return
+    where = f" Send {', '.join(sorted(parameters))} in the query." if parameters else ""
+    names = request.data if isinstance(request.data, Mapping) else ["non_field_errors"]
+    _refuse(names, f"This call reads no body.{where}", "unknown_field")
+
+
+class Body(serializers.Serializer[Any]):
+    """A JSON object in a request, of which every field is known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            refuse_unknown_fields(data, self.fields)
+        return super().to_internal_value(data)
+
+
+def refuse_unknown_fields(data: Mapping[str, Any], fields: Collection[str]) -> None:
+    """Raise ValidationError if an object has a field that is not among these."""
+    _refuse_unknown(data, fields, "field")
+
+
+def _refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> None:
+    if unknown := [name for name in given if name not in known]:
+        there_is = f"there are {', '.join(sorted(known))}" if known else "there is none here"
+        _refuse(unknown, f"There is no such {kind}; {there_is}.", f"unknown_{kind}")
+
+
+def _refuse(names: Iterable[str], detail: str, code: str) -> NoReturn:
+    raise ValidationError(
+        {name[:LETTERS_TOLD]: [ErrorDetail(detail, code=code)] for name in [*names][:NAMES_TOLD]}
+    )

@@ -1,0 +1,160 @@
+"""What no call reads is refused by every call, and named."""
+
+import json
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from authentication.models import User
+from authentication.tests.api_client import signed_in_client
+from authentication.tests.problems import assert_problem
+from banking.models import BankAccount, BankTransaction
+from exchange.models import Order
+from exchange.tests import market
+from exchange.tests.market import make_instrument, place, set_quote
+
+pytestmark = pytest.mark.django_db
+
+PATHS = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+CALLS = [
+    pytest.param(method, path, id=operation["operationId"])
+    for path, methods in PATHS.items()
+    for method, operation in methods.items()
+]
+WITH_BODY = [call for call in CALLS if "requestBody" in PATHS[call.values[1]][call.values[0]]]
+WITHOUT_BODY = [call for call in CALLS if call not in WITH_BODY]
+ORDERS = "/api/exchange/api/v1/orders/"
+
+
+@pytest.fixture
+def alice() -> User:
+    return market.make_customer("alice@example.com")
+
+
+@pytest.fixture
+def client(alice: User) -> APIClient:
+    return signed_in_client(alice)
+
+
+def send(client: APIClient, method: str, path: str, body: object = None) -> Any:
+    path = path.replace("{id}", "AAPL").replace("{symbol}", "AAPL")
+    if body is None:
+        return client.generic(method.upper(), path)
+    return client.generic(method.upper(), path, json.dumps(body), "application/json")
+
+
+def everything() -> list[object]:
+    return [*User.objects.values(), *BankAccount.objects.values(), *Order.objects.values()]
+
+
+def test_these_are_all_calls():
+    assert len(CALLS) > 35
+    assert len(WITH_BODY) > 9
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_parameter_that_is_not_known_is_refused(client: APIClient, method: str, path: str):
+    before = everything()
+    answer = send(client, method, f"{path}?simbol=AAPL")
+    assert_problem(answer, status=400, code="invalid", field="simbol")
+    (error,) = answer.json()["errors"]
+    assert error["code"] == "unknown_parameter"
+    for known in PATHS[path][method].get("parameters", ()):
+        assert (known["name"] in error["detail"]) == (known["in"] == "query")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_parameter_that_is_known_is_taken_once(client: APIClient, method: str, path: str):
+    for known in PATHS[path][method].get("parameters", ()):
+        if known["in"] == "query":
+            name = known["name"]
+            answer = send(client, method, f"{path}?{name}=json&{name}=json")
+            assert_problem(answer, status=400, code="invalid", field=name)
+            assert answer.json()["errors"][0]["code"] == "repeated_parameter"
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_a_field_that_is_not_known_is_refused(client: APIClient, method: str, path: str):
+    before = everything()
+    answer = send(client, method, path, {"qty": "5"})
+    assert_problem(answer, status=400, code="invalid", field="qty")
+    assert answer.json()["errors"][0]["code"] == "unknown_field"
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "path"), WITHOUT_BODY)
+@pytest.mark.parametrize("body", [{"symbol": "AAPL"}, ["AAPL"]])
+def test_a_body_that_is_not_read_is_refused(
+    client: APIClient, method: str, path: str, body: object
+):
+    answer = send(client, method, path, body)
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert error["field"] == ("symbol" if isinstance(body, dict) else "")
+    assert "reads no body" in error["detail"]
+
+
+def test_an_empty_body_says_nothing(client: APIClient):
+    assert send(client, "DELETE", ORDERS, {}).status_code == 200
+
+
+def test_cancelling_by_symbol_cancels_nothing_rather_than_everything(
+    client: APIClient, alice: User
+):
+    set_quote(make_instrument("AAPL"))
+    order = place(alice, limit="150.00")
+    for answer in (
+        client.delete(f"{ORDERS}?symbol=MSFT"),
+        client.delete(ORDERS, {"symbol": "MSFT"}),
+    ):
+        assert_problem(answer, status=400, code="invalid", field="symbol")
+    order.refresh_from_db()
+    assert order.status == "new"
+
+
+@pytest.mark.parametrize("exit_", ["take_profit", "stop_loss"])
+def test_a_nested_field_that_is_not_known_is_named(client: APIClient, exit_: str):
+    set_quote(make_instrument("AAPL"))
+    body = {
+        "symbol": "AAPL",
+        "side": "buy",
+        "order_type": "market",
+        "quantity": "1",
+        "order_class": "bracket",
+        "take_profit": {"limit_price": "210"},
+        "stop_loss": {"stop_price": "170"},
+    }
+    body[exit_] = {**body[exit_], "tif": "gtc"}  # type: ignore[dict-item]
+    answer = client.post(ORDERS, body)
+    assert_problem(answer, status=400, code="invalid", field=f"{exit_}.tif")
+    assert "limit_price, " in answer.json()["detail"]
+    assert not Order.objects.exists()
+
+
+def test_many_long_names_make_a_short_answer(client: APIClient):
+    body = {f"{number}{'x' * 5000}": 1 for number in range(100)}
+    answer = client.post(ORDERS, body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 8000
+
+
+def test_a_transaction_with_fields_that_nobody_knows_moves_nothing(client: APIClient):
+    answer = client.post("/api/banking/transactions/", {"currency": "EUR", "owner": "x"})
+    assert {error["field"] for error in answer.json()["errors"]} == {"currency", "owner"}
+    assert not BankTransaction.objects.exists()
+
+
+def test_who_is_not_signed_in_is_told_that_first():
+    assert APIClient().get(f"{ORDERS}?nonsense=1").status_code == 401
+
+
+def test_the_schema_says_that_bodies_have_no_other_fields():
+    schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
+    for call in WITH_BODY:
+        method, path = call.values
+        content = PATHS[path][method]["requestBody"]["content"]["application/json"]
+        name = content["schema"]["$ref"].rpartition("/")[2]
+        assert schemas[name]["additionalProperties"] is False, name
