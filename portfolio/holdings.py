@@ -3,20 +3,22 @@
 A bond's market value includes the interest that has accrued, as its cost includes the interest that
 the buyer paid for, so the difference is what a sale would gain. Prices stay clean.
 
-The day's change follows the quote: the whole quantity, times what the price has moved since the
-previous close, whenever the quantity was bought. So it agrees with the change shown beside the
-price, and is not the gain on what was bought today.
+The day's change is what was gained since the last close: value now, less value then, less what was
+put in since. What was bought today counts from what was paid for it. The change of the price is
+another thing: it follows the quote from its previous close, whenever the quantity was bought.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from banking.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument
-from portfolio import positions, valuation
+from portfolio import day, positions, splits, valuation
+from portfolio.day import Day
 from portfolio.lots import LotMethod
 from portfolio.positions import Account, Position
 
@@ -28,7 +30,10 @@ class Holding:
     """One instrument that is held. Money in dollars, `weight` as a fraction of equity.
 
     `average_cost` is for one share or coin, or for 100 of face value; fees included.
-    `accrued_interest` is a part of `market_value`; `day_change` is that of the (clean) price.
+    `accrued_interest` is a part of `market_value`. `day_change` is what the position gained since
+    the last close, with trades, fees, interest and dividends, and its percent is of the value then
+    and what was bought since. `price_change` is that of the (clean) price since the quote's
+    previous close, and `price_change_value` what it is for the whole quantity.
     None: the cost, when executions do not account for the whole quantity; value and change,
     without a quote; a percentage of nothing.
     """
@@ -45,6 +50,9 @@ class Holding:
     unrealized_pnl_percent: Decimal | None
     day_change: Decimal | None
     day_change_percent: Decimal | None
+    price_change: Decimal | None
+    price_change_percent: Decimal | None
+    price_change_value: Decimal | None
     realized_pnl: Decimal
     weight: Decimal | None
 
@@ -53,8 +61,9 @@ class Holding:
 class Totals:
     """Sums over all holdings, in dollars, and the cash beside them.
 
-    `realized_pnl` also counts what is not held any more. `cash` includes what is held for orders
-    and withdrawals; `equity` is cash and market value together.
+    `realized_pnl` and `day_change` also count what is not held any more. `cash` includes what is
+    held for orders and withdrawals; `equity` is cash and market value together. `day_change` is
+    equity less `last_close_equity` less `day_net_deposits`, which are those since that close.
     """
 
     cash: Decimal
@@ -65,6 +74,8 @@ class Totals:
     unrealized_pnl: Decimal
     realized_pnl: Decimal
     day_change: Decimal
+    last_close_equity: Decimal
+    day_net_deposits: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +88,23 @@ class Holdings:
 
 def holdings(*, owner_id: UUID, lot_method: LotMethod, now: datetime) -> Holdings:
     """What the owner holds, at the newest prices. `now` is when interest has accrued to."""
-    account = positions.read(owner_id=owner_id, lot_method=lot_method)
+    close = day.last_close(now)
+    account = positions.read(owner_id=owner_id, lot_method=lot_method, since=close)
     held = [position for position in account.positions if position.units]
     values = [_market_value(position, now) for position in held]
+    at_close = _values_at_close(account, close)
     equity = account.cash + _total(values)
     rows = tuple(
-        _holding(position, value, equity, now) for position, value in zip(held, values, strict=True)
+        _holding(
+            position,
+            value,
+            _gained_today(position, value, at_close, account.day),
+            equity,
+            now,
+        )
+        for position, value in zip(held, values, strict=True)
     )
-    return Holdings(rows, _totals(account, rows, equity))
+    return Holdings(rows, _totals(account, rows, equity, _total(at_close.values())))
 
 
 def _market_value(position: Position, now: datetime) -> Decimal | None:
@@ -98,7 +118,44 @@ def _market_value(position: Position, now: datetime) -> Decimal | None:
     )
 
 
-def _holding(position: Position, value: Decimal | None, equity: Decimal, now: datetime) -> Holding:
+def _values_at_close(account: Account, close: datetime) -> dict[str, Decimal]:
+    """Dollars that each position was worth at the last close, by symbol."""
+    moved = account.day.moved
+    past_splits = splits.of([symbol for symbol, each in moved.items() if each.was_split])
+    values = {}
+    for position in account.positions:
+        symbol, quote = position.instrument.symbol, position.quote
+        units = position.units - moved[symbol].units
+        if quote is not None and units:
+            (units,) = splits.units_today([close], [units], past_splits.get(symbol, ()))
+            values[symbol] = valuation.market_value(
+                position.instrument,
+                units,
+                price=day.price_at(close, quote),
+                accrued=quotes.accrued_interest(position.instrument, close),
+            )
+    return values
+
+
+def _gained_today(
+    position: Position, value: Decimal | None, at_close: Mapping[str, Decimal], today: Day
+) -> tuple[Decimal | None, Decimal | None]:
+    """Dollars, and that in percent of the value at the close and of what was bought since."""
+    if value is None:
+        return None, None
+    symbol = position.instrument.symbol
+    moved, before = today.moved[symbol], at_close.get(symbol, ZERO)
+    gain = value - before + USD.amount(moved.received - moved.spent)
+    return gain, valuation.percent(gain, before + USD.amount(moved.spent))
+
+
+def _holding(
+    position: Position,
+    value: Decimal | None,
+    today: tuple[Decimal | None, Decimal | None],
+    equity: Decimal,
+    now: datetime,
+) -> Holding:
     instrument, quote, cost = position.instrument, position.quote, position.cost_basis
     gain = None if value is None or cost is None else value - cost
     moved = None if quote is None else quote.price - quote.previous_close
@@ -117,17 +174,25 @@ def _holding(position: Position, value: Decimal | None, equity: Decimal, now: da
         unrealized_pnl_percent=None
         if gain is None or cost is None
         else valuation.percent(gain, cost),
-        day_change=None if moved is None else valuation.dollars(instrument, position.units, moved),
-        day_change_percent=None
+        day_change=today[0],
+        day_change_percent=today[1],
+        price_change=moved,
+        price_change_percent=None
         if moved is None or quote is None
         else valuation.percent(moved, quote.previous_close),
+        price_change_value=None
+        if moved is None
+        else valuation.dollars(instrument, position.units, moved),
         realized_pnl=position.book.realized_pnl,
         weight=value / equity if value is not None and equity else None,
     )
 
 
-def _totals(account: Account, rows: Iterable[Holding], equity: Decimal) -> Totals:
-    rows = tuple(rows)
+def _totals(
+    account: Account, rows: Sequence[Holding], equity: Decimal, value_at_close: Decimal
+) -> Totals:
+    came = USD.amount(account.day.flows)
+    at_close = account.cash - USD.amount(account.day.cents) + value_at_close
     return Totals(
         cash=account.cash,
         available_cash=account.available_cash,
@@ -136,7 +201,9 @@ def _totals(account: Account, rows: Iterable[Holding], equity: Decimal) -> Total
         cost_basis=_total(row.cost_basis for row in rows),
         unrealized_pnl=_total(row.unrealized_pnl for row in rows),
         realized_pnl=_total(position.book.realized_pnl for position in account.positions),
-        day_change=_total(row.day_change for row in rows),
+        day_change=equity - at_close - came,
+        last_close_equity=at_close,
+        day_net_deposits=came,
     )
 
 

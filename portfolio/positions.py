@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from banking import ledger
 from banking.assets import USD
 from banking.models import LedgerAccount
 from exchange.models import Instrument, Quote
-from portfolio import lots, trades
+from portfolio import day, lots, trades
+from portfolio.day import Day
 from portfolio.lots import Event, LotBook, LotMethod
 
 logger = logging.getLogger(__name__)
@@ -56,31 +58,35 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Dollars (`cash` includes what is held) and positions, by symbol."""
+    """Dollars (`cash` includes what is held), positions by symbol, and what moved of late."""
 
     cash: Decimal
     available_cash: Decimal
     positions: tuple[Position, ...]
+    day: Day = field(default_factory=Day)
 
 
-def read(*, owner_id: UUID, lot_method: LotMethod) -> Account:
-    """The owner's account as it is now.
+def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime | None = None) -> Account:
+    """The owner's account as it is now, with what moved in it `since` a moment, if there is one.
 
     Balances are of one moment, but executions are read after them. A fill in between makes the
     two differ, so they are read again before a difference is believed.
     """
-    account = _read(owner_id, lot_method)
+    account = _read(owner_id, lot_method, since)
     for _ in range(READS - 1):
         if not _unaccounted(account):
             return account
-        account = _read(owner_id, lot_method)
+        account = _read(owner_id, lot_method, since)
     if unaccounted := _unaccounted(account):
         logger.error("owner %s: ledger and executions differ in %s", owner_id, unaccounted)
     return account
 
 
-def _read(owner_id: UUID, lot_method: LotMethod) -> Account:
+def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Account:
     balances = {row.asset: row for row in ledger.balances_of(owner_id)}
+    today = Day() if since is None else day.read(owner_id=owner_id, since=since)
+    # Newer, and of the moment of what moved; in all other accounts nothing did.
+    balances |= today.balances
     dollars = balances.pop(USD.code, LedgerAccount(available=0, held=0))
     instruments = (
         Instrument.objects.filter(symbol__in=balances)
@@ -100,6 +106,7 @@ def _read(owner_id: UUID, lot_method: LotMethod) -> Account:
             )
             for instrument in instruments
         ),
+        day=today,
     )
 
 

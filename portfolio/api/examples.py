@@ -35,6 +35,9 @@ HOLDINGS = _answer(
                 "unrealized_pnl_percent": "5.2632",
                 "day_change": "12.00",
                 "day_change_percent": "1.0101",
+                "price_change": "2.00",
+                "price_change_percent": "1.0101",
+                "price_change_value": "12.00",
                 "realized_pnl": "20.00",
                 "weight": "0.119048",
             }
@@ -48,6 +51,8 @@ HOLDINGS = _answer(
             "unrealized_pnl": "60.00",
             "realized_pnl": "20.00",
             "day_change": "12.00",
+            "last_close_equity": "10068.00",
+            "day_net_deposits": "0.00",
         },
     },
 )

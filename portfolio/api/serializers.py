@@ -77,9 +77,24 @@ class HoldingSerializer(InstrumentRowSerializer):
     unrealized_pnl = MoneyField(allow_null=True)
     unrealized_pnl_percent = PercentField(allow_null=True, help_text="Of the cost.")
     day_change = MoneyField(
-        allow_null=True, help_text="The whole quantity times the price's change since the close."
+        allow_null=True,
+        help_text="What it gained since the last close (midnight UTC), trades, fees, interest and "
+        "dividends included: what was bought today counts from what was paid for it.",
     )
-    day_change_percent = PercentField(allow_null=True, help_text="Of the previous close.")
+    day_change_percent = PercentField(
+        allow_null=True,
+        help_text="`day_change` in percent of the value at that close and what was bought since.",
+    )
+    price_change = PriceField(
+        allow_null=True, help_text="The price, less the quote's previous close."
+    )
+    price_change_percent = PercentField(
+        allow_null=True, help_text="`price_change` in percent of the previous close, as in quotes."
+    )
+    price_change_value = MoneyField(
+        allow_null=True,
+        help_text="`price_change` times the whole quantity, whenever it was bought.",
+    )
     realized_pnl = MoneyField(help_text="Of all sales of the instrument so far.")
     weight = RatioField(allow_null=True, help_text="Market value as a fraction of equity.")
 
@@ -92,7 +107,12 @@ class TotalsSerializer(serializers.Serializer[Any]):
     cost_basis = MoneyField()
     unrealized_pnl = MoneyField()
     realized_pnl = MoneyField(help_text="Of all sales so far, also of what is not held any more.")
-    day_change = MoneyField()
+    day_change = MoneyField(
+        help_text="What the account gained today: equity, less `last_close_equity`, less "
+        "`day_net_deposits`. It also counts what is not held any more."
+    )
+    last_close_equity = MoneyField(help_text="Equity at the last close: midnight UTC.")
+    day_net_deposits = MoneyField(help_text="Deposits less withdrawals since the last close.")
 
 
 class HoldingsSerializer(serializers.Serializer[Any]):

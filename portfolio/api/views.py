@@ -27,9 +27,11 @@ class HoldingsView(Strict):
         operation_id="portfolio_holdings_list",
         summary="What you hold, what it is worth and what it gained",
         description=(
-            "The total `realized_pnl` also counts instruments that you do not hold any more; all "
-            "other totals are the sums of the rows. The market value of a bond includes accrued "
-            "interest, as its cost does."
+            "The totals `realized_pnl` and `day_change` also count instruments that you do not "
+            "hold any more; all other totals are the sums of the rows. The market value of a bond "
+            "includes accrued interest, as its cost does. The day begins at midnight UTC, when "
+            "the exchange has closed: `day_change` is what was gained since, and of what was "
+            "bought today, since it was bought. `price_change` is that of the price alone."
         ),
         tags=TAGS,
         parameters=[serializers.LotMethodQuery],

@@ -66,8 +66,11 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
             "market_value": "2000.00",
             "unrealized_pnl": "99.80",
             "unrealized_pnl_percent": "5.2521",  # 99.80 / 1900.20
-            "day_change": "100.00",  # 10 × (200.00 - 190.00)
-            "day_change_percent": "5.2632",  # 10 / 190
+            "day_change": "99.80",  # bought today: as the gain
+            "day_change_percent": "5.2521",
+            "price_change": "10.00",
+            "price_change_percent": "5.2632",  # 10 / 190
+            "price_change_value": "100.00",  # 10 × (200.00 - 190.00)
             "realized_pnl": "0.00",
             "weight": "0.039585",  # 2000.00 / 50524.80
         },
@@ -84,8 +87,11 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
             "market_value": "30500.00",
             "unrealized_pnl": "425.00",
             "unrealized_pnl_percent": "1.4131",  # 425 / 30075
-            "day_change": "505.00",  # 0.5 × (61000 - 59990)
-            "day_change_percent": "1.6836",  # 1010 / 59990
+            "day_change": "425.00",
+            "day_change_percent": "1.4131",  # 425.00 / 30075.00
+            "price_change": "1010.00",
+            "price_change_percent": "1.6836",  # 1010 / 59990
+            "price_change_value": "505.00",  # 0.5 × (61000 - 59990)
             "realized_pnl": "0.00",
             "weight": "0.603664",  # 30500.00 / 50524.80
         },
@@ -98,7 +104,9 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
         "cost_basis": "31975.20",
         "unrealized_pnl": "524.80",
         "realized_pnl": "0.00",
-        "day_change": "605.00",
+        "day_change": "524.80",
+        "last_close_equity": "0.00",
+        "day_net_deposits": "50000.00",
     }
 
 
@@ -232,6 +240,7 @@ def test_an_instrument_without_a_quote_has_no_value(alice, aapl):
 
     [row] = document["results"]
     assert row["price"] is row["market_value"] is row["day_change"] is row["weight"] is None
+    assert row["price_change"] is row["price_change_value"] is row["day_change_percent"] is None
     assert document["totals"]["equity"] == "50000.00"
 
 

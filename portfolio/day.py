@@ -1,0 +1,112 @@
+"""What moved in an account since the last close: its day.
+
+The day is the UTC day, as it is of quotes: its close before is the last midnight. The exchange has
+closed by then and not opened again, and coins, which always trade, have their daily close.
+
+The day is read from the journal, so trades, fees, interest and dividends are all in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
+from uuid import UUID
+
+from banking import flows
+from banking.assets import USD
+from banking.models import EntryKind, LedgerAccount, Posting
+from exchange.market import candles
+from exchange.models import Entitlement, Interval, Quote
+
+# What only moves between `available` and `held`.
+_INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
+
+
+@dataclass(slots=True)
+class Moved:
+    """Of one instrument: units that came less units that went, in shares of their time.
+
+    `spent` are cents paid for it, and `received` the cents that sales, interest, dividends and
+    repayment have brought; fees are in both.
+    """
+
+    units: int = 0
+    spent: int = 0
+    received: int = 0
+    was_split: bool = False
+
+
+@dataclass(slots=True)
+class Day:
+    """All that moved since the last close.
+
+    `balances` has the accounts in which something did, by asset, as they were when the rest was
+    read. `cents` came into the account's dollars altogether (less those that went); of these,
+    `flows` came from banks.
+    """
+
+    balances: dict[str, LedgerAccount] = field(default_factory=dict)
+    moved: dict[str, Moved] = field(default_factory=lambda: defaultdict(Moved))
+    cents: int = 0
+    flows: int = 0
+
+
+def last_close(now: datetime) -> datetime:
+    """The midnight, UTC, with which the day of `now` began."""
+    return candles.start_of(now, Interval.ONE_DAY)
+
+
+def price_at(close: datetime, quote: Quote) -> Decimal:
+    """What an instrument cost at the last close: its price, if it has not traded since."""
+    return quote.previous_close if quote.session_date >= close.date() else quote.price
+
+
+def read(*, owner_id: UUID, since: datetime) -> Day:
+    """What moved after `since`, and the balances to which it led: in one statement."""
+    rows = (
+        Posting.objects.filter(account__owner_id=owner_id, entry__created_at__gt=since)
+        .exclude(entry__kind__in=_INTERNAL)
+        .select_related("account", "entry")
+        .order_by("entry_id")
+    )
+    found = Day()
+    incomes: dict[UUID, int] = defaultdict(int)
+    for entry, group in groupby(rows, key=attrgetter("entry")):
+        postings = list(group)
+        found.balances |= {posting.account.asset: posting.account for posting in postings}
+        cents = sum(_units(postings, of_dollars=True))
+        found.cents += cents
+        symbols = {posting.account.asset for posting in postings} - {USD.code}
+        if entry.kind in flows.KINDS:
+            found.flows += cents
+        elif symbols:
+            _move(found.moved[symbols.pop()], entry.kind, cents, sum(_units(postings)))
+        else:
+            incomes[entry.reference] += cents
+    for symbol, cents in _by_symbol(incomes):
+        _move(found.moved[symbol], EntryKind.DIVIDEND, cents, 0)
+    return found
+
+
+def _units(postings: Iterable[Posting], *, of_dollars: bool = False) -> Iterator[int]:
+    return (
+        posting.units for posting in postings if (posting.account.asset == USD.code) is of_dollars
+    )
+
+
+def _move(moved: Moved, kind: str, cents: int, units: int) -> None:
+    moved.units += units
+    moved.spent += max(-cents, 0)
+    moved.received += max(cents, 0)
+    moved.was_split |= kind == EntryKind.SPLIT
+
+
+def _by_symbol(incomes: dict[UUID, int]) -> Iterator[tuple[str, int]]:
+    """Which instruments paid; what none of them did is in the account's cents alone."""
+    rows = Entitlement.objects.filter(pk__in=incomes).values_list(
+        "pk", "action__instrument__symbol"
+    )
+    return ((symbol, incomes[pk]) for pk, symbol in rows)
