@@ -103,8 +103,9 @@ def document(*, version: str, host: str, is_secure: bool) -> Document:
             "version": version,
             "description": (
                 "Live quotes and order updates over one WebSocket. JSON text frames; decimals are "
-                "strings, times are RFC 3339 in UTC. The client speaks first: `auth`, within ten "
-                "seconds. Unknown fields and message types should be ignored: there may be more."
+                "strings, times are RFC 3339 in UTC with six decimals of a second. The client "
+                "speaks first: `auth`, within ten seconds. Unknown fields and message types should "
+                "be ignored: there may be more."
             ),
         },
         "defaultContentType": "application/json",

@@ -11,6 +11,7 @@ import pandas_market_calendars
 import pytest
 
 from exchange.market import calendar, holidays
+from exchange.tests import test_calendar
 
 # Good Fridays with an employment report, before 2021, on which SIFMA recommended a close at noon.
 OPEN_GOOD_FRIDAYS = (
@@ -136,3 +137,9 @@ def test_days_of_the_bond_market_are_quantlibs_but_for_what_no_rule_foresees():
 @pytest.mark.oracle
 def test_days_of_the_fed_are_quantlibs():
     assert ours(holidays.of_federal_reserve) == quantlib_days("FederalReserve")
+
+
+@pytest.mark.oracle
+def test_days_of_the_stock_exchange_are_quantlibs_but_for_what_no_rule_foresees():
+    closed = set(test_calendar.UNFORESEEN)
+    assert ours(holidays.of_exchange) ^ quantlib_days("NYSE") == closed
