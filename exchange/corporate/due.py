@@ -78,7 +78,7 @@ def announce(*, today: date, now: datetime) -> None:
             known = next((each for each in announced if _is_same(each, promised)), None)
             if known is None:
                 wanted.append(promised)
-            else:
+            elif known.carried_out_at is None:
                 _follow(known, promised, today)
         CorporateAction.objects.bulk_create(wanted, ignore_conflicts=True)
 
