@@ -24,6 +24,7 @@ APPEND_ONLY = (
     "exchange_execution",
     "exchange_entitlement",
     "portfolio_flowvalue",
+    "exchange_clawback",
 )
 
 FLUSH: dict[type[BaseDatabaseOperations], Any] = {

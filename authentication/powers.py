@@ -52,3 +52,12 @@ def groups_to_give(actor: User) -> QuerySet[Group]:
         return Group.objects.all()
     foreign = Permission.objects.exclude(pk__in=rights(actor))
     return Group.objects.exclude(permissions__in=foreign)
+
+
+def who_may(permission: str) -> QuerySet[User]:
+    """The active staff who have a permission, named as "app.codename"."""
+    app, codename = permission.split(".")
+    chosen = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    having = Q(is_superuser=True) | Q(user_permissions__in=chosen)
+    having |= Q(groups__permissions__in=chosen)
+    return User.objects.filter(having, is_active=True, is_staff=True).distinct()

@@ -159,7 +159,7 @@ class LedgerAccountAdmin(LookOnlyAdmin):
     list_display = (
         "id",
         "owner",
-        "house",
+        "role",
         "asset",
         account_balance,
         "available_amount",
@@ -192,6 +192,11 @@ class LedgerAccountAdmin(LookOnlyAdmin):
         )
         found: QuerySet[LedgerAccount] = super().get_queryset(request)
         return found.annotate(balance=balance)
+
+    @admin.display(description="house", ordering="house")
+    def role(self, account: LedgerAccount) -> str:
+        """In a word; what it means is said beside the list."""
+        return account.house or "-"
 
     @admin.display(description="available", ordering="available")
     def available_amount(self, account: LedgerAccount) -> str:

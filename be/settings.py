@@ -370,6 +370,8 @@ SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
 EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 # A quote older than this is not traded on: orders wait as `accepted` for the next one.
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
+# From so many dollars on, a dividend, split or reversal awaits a second administrator.
+SECOND_LOOK_DOLLARS = env.int("SECOND_LOOK_DOLLARS", default=10_000)
 # How far from the quote a market order may trade; what it can't get within that is canceled.
 MARKET_ORDER_COLLAR_PERCENT = env.int(
     "MARKET_ORDER_COLLAR_PERCENT", default=5, at_least=1, at_most=99

@@ -12,6 +12,7 @@ class HouseAccount(models.TextChoices):
     MARKET = "market", "the market outside: who sold to and bought from our customers"
     FEES = "fees", "trading fees earned"
     ROUNDING = "rounding", "fractions of a cent between buyer and seller"
+    ERRORS = "errors", "what mistakes cost the house until customers have paid it back"
 
 
 class Bucket(models.TextChoices):
@@ -72,6 +73,7 @@ class EntryKind(models.TextChoices):
     REDEMPTION = "redemption"
     DIVIDEND = "dividend"
     SPLIT = "split"
+    REVERSAL = "reversal"
 
 
 class JournalEntry(models.Model):

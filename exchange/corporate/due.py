@@ -12,10 +12,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
 
 from be.api import transactions
 from be.api.identifiers import uuid7
-from exchange.corporate import payments, splits, terms
+from be.api.refusals import Refusal
+from exchange.corporate import payments, second_look, splits, terms
 from exchange.market import bonds, calendar, quotes
 from exchange.models import ActionKind, Bond, CorporateAction
 
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Orders that were sent before midnight may still be under way shortly after it.
 AFTER_MIDNIGHT = timedelta(minutes=1)
+LONGEST_REASON = 300
 BY_TERMS = (ActionKind.COUPON, ActionKind.REDEMPTION)
 # By so much calendars may differ about one payment; payments of a kind are months apart.
 MOST_MOVED = timedelta(days=14)
@@ -40,29 +43,69 @@ def run(*, now: datetime, without: Collection[ActionKind] = ()) -> list[Done]:
     """Announce and carry out all that is due by now, in the order of ex-dates.
 
     What is `without` is left for somebody else. An action that fails for a reason of its own is
-    logged and left for the next time, with all that come after it in its instrument; others go on.
+    marked with it, and left alone until an administrator decides; so is one that wants a second
+    look. What comes after such a split in its instrument, which is counted in the new shares,
+    waits for it. All else goes on.
     """
     today = (now - AFTER_MIDNIGHT).astimezone(calendar.NEW_YORK).date()
     announce(today=today, now=now)
-    due = (
-        CorporateAction.objects.filter(carried_out_at__isnull=True, payable_date__lte=today)
-        .exclude(kind__in=without)
-        .select_related("instrument")
-    )
+    due = CorporateAction.objects.filter(
+        carried_out_at__isnull=True, payable_date__lte=today
+    ).select_related("instrument")
     done, stuck = [], set[UUID]()
     for action in due.order_by("ex_date", "pk"):
         if action.instrument_id in stuck:
             continue
-        try:
-            carried_out = _carry_out(action, now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:
-            logger.exception("%s %s cannot be carried out: %s", action.pk, action, error)
-            stuck.add(action.instrument_id)
-        else:
+        if not _is_left_alone(action) and action.kind not in without:
+            carried_out = _attempt(action, now)
             done += [carried_out] if carried_out else []
+        if _is_left_alone(action) and action.kind == ActionKind.SPLIT:
+            stuck.add(action.instrument_id)
     return done
+
+
+def _is_left_alone(action: CorporateAction) -> bool:
+    return action.awaits_approval or action.failed_at is not None
+
+
+def waits_for(action: CorporateAction) -> CorporateAction | None:
+    """The split, failed or waiting for a second look, that keeps this action from its turn."""
+    if action.carried_out_at is not None:
+        return None
+    earlier = CorporateAction.objects.filter(
+        Q(failed_at__isnull=False) | Q(awaits_approval=True),
+        Q(ex_date__lt=action.ex_date) | Q(ex_date=action.ex_date, pk__lt=action.pk),
+        instrument=action.instrument_id,
+        kind=ActionKind.SPLIT,
+        carried_out_at__isnull=True,
+    )
+    return earlier.first()
+
+
+def _attempt(action: CorporateAction, now: datetime) -> Done | None:
+    """Carry it out, or mark it with what is in the way, on the row and on `action`."""
+    try:
+        return _carry_out(action, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except second_look.Wanted as wanted:
+        logger.warning("%s %s is put off: %s", action.pk, action, wanted.detail)
+        action.awaits_approval = True
+        _mark(action, awaits_approval=True)
+    except Exception as error:
+        logger.exception("%s %s cannot be carried out: %s", action.pk, action, error)
+        action.failed_at = now
+        _mark(action, failed_at=now, failure=_reason(error))
+    return None
+
+
+def _mark(action: CorporateAction, **values: object) -> None:
+    CorporateAction.objects.filter(pk=action.pk, carried_out_at__isnull=True).update(**values)
+
+
+def _reason(error: Exception) -> str:
+    told = error.detail if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    return told[:LONGEST_REASON]
 
 
 def announce(*, today: date, now: datetime) -> None:
@@ -143,11 +186,12 @@ def _settle(pk: UUID, now: datetime) -> Done | None:
     action = (
         CorporateAction.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("instrument")
-        .filter(pk=pk, carried_out_at__isnull=True)
+        .filter(pk=pk, carried_out_at__isnull=True, awaits_approval=False, failed_at__isnull=True)
         .first()
     )
     if action is None:
         return None
+    second_look.require_if_wanted(action)
     concerned = _HOW[ActionKind(action.kind)](action, now=now)
     action.carried_out_at = now
     action.save(update_fields=["carried_out_at"])

@@ -27,14 +27,25 @@ def pay(action: CorporateAction, *, now: datetime) -> int:
 
     Inside a transaction. Returns how many were paid.
     """
+    return _pay_all(action, entitled(action), now)
+
+
+def entitled(action: CorporateAction) -> list[tuple[UUID, int]]:
+    """Owners and the units that they are paid for: before the ex-date, as far as that is known."""
     cutoff = calendar.start_of_day(action.ex_date)
     ratio = _late_splits(action, cutoff)
-    held = [
+    return [
         (owner_id, units)
         for owner_id, before in holders.before(action.instrument.symbol, cutoff)
         if (units := terms.units_after_split(before, ratio))
     ]
-    return _pay_all(action, held, now)
+
+
+def paid_cents(action: CorporateAction, units: int) -> int:
+    """What the holder of so many units is paid."""
+    instrument = action.instrument
+    amount = action.amount or Decimal(0)
+    return terms.paid_cents(instrument.asset, units, amount, instrument.price_divisor)
 
 
 def _late_splits(action: CorporateAction, cutoff: datetime) -> Fraction:
@@ -104,15 +115,12 @@ def _pay_some(
 def _entitlement(
     action: CorporateAction, owner_id: UUID, units: int, repaid: bool, now: datetime
 ) -> Entitlement:
-    instrument = action.instrument
     return Entitlement(
         id=uuid7(now),
         action=action,
         owner_id=owner_id,
         units=units,
         units_after=0 if repaid else units,
-        cents=terms.paid_cents(
-            instrument.asset, units, action.amount or Decimal(0), instrument.price_divisor
-        ),
+        cents=paid_cents(action, units),
         carried_out_at=now,
     )

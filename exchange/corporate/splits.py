@@ -43,6 +43,8 @@ REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
 FREE_PRICES = ("trail_amount", "peak_price")
 RESTATED = ("quantity", *GRID_PRICES, *FREE_PRICES)
+# Those of RESTATED, as they are after a split.
+Values = dict[str, Decimal | int | None]
 
 
 def split(action: CorporateAction, *, now: datetime) -> int:
@@ -95,8 +97,8 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
     """The rest of each order in new shares; one that can't be is canceled."""
     kept, vanished = [], []
     for order in open_orders:
-        values = _restated(order, ratio)
-        if _is_possible(order, values):
+        values = restated(order, ratio)
+        if is_possible(order, values):
             for name, value in values.items():
                 setattr(order, name, value)
             order.updated_at = now
@@ -111,7 +113,7 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
     orders.end(vanished, OrderStatus.CANCELED, reason=REASON, now=now)
 
 
-def _is_possible(order: Order, values: Mapping[str, Decimal | int | None]) -> bool:
+def is_possible(order: Order, values: Values) -> bool:
     """Whether something of it is left, at prices that an order may have."""
     left = order.quantity is None or (_storable(values["quantity"]) or 0) > order.filled_quantity
     prices = [values[name] for name in (*GRID_PRICES, *FREE_PRICES)]
@@ -128,9 +130,9 @@ def _lock_counters(changed: Sequence[Order]) -> None:
     list(feeds.select_for_update().order_by("owner_id").values_list("pk"))
 
 
-def _restated(order: Order, ratio: Fraction) -> dict[str, Decimal | int | None]:
+def restated(order: Order, ratio: Fraction) -> Values:
     """What of an order is counted in shares or dollars a share, as it is after the split."""
-    values: dict[str, Decimal | int | None] = {name: getattr(order, name) for name in RESTATED}
+    values: Values = {name: getattr(order, name) for name in RESTATED}
     if order.quantity is not None:
         left = terms.units_after_split(order.remaining_quantity, ratio)
         values["quantity"] = order.filled_quantity + left

@@ -1,5 +1,5 @@
 from exchange.models.closures import MarketClosure
-from exchange.models.corporate_actions import ActionKind, CorporateAction, Entitlement
+from exchange.models.corporate_actions import ActionKind, Clawback, CorporateAction, Entitlement
 from exchange.models.fees import FeeSchedule
 from exchange.models.instruments import AssetClass, Bond, DayCount, Instrument, InstrumentStatus
 from exchange.models.orders import (
@@ -29,6 +29,7 @@ __all__ = [
     "AssetClass",
     "Bond",
     "Candle",
+    "Clawback",
     "CorporateAction",
     "DayCount",
     "Entitlement",

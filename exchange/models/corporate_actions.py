@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -14,12 +14,25 @@ class ActionKind(models.TextChoices):
     SPLIT = "split", "new shares for old"
 
 
+def _administrator() -> "models.ForeignKey[Any, Any]":
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+
+
 class CorporateAction(models.Model):
     """What an issuer does for its holders, once for each instrument, kind and date.
 
     Whoever buys on or after `ex_date` has no part in it. `amount` is in dollars: of a dividend for
     each share, of a coupon or redemption for each 100 of face value. A split gives `new_shares` for
     `old_shares`. It is carried out on `payable_date` (New York), and `carried_out_at` is set then.
+
+    What an administrator entered has `entered_by`; while it `awaits_approval`, and once it has
+    failed, it is left alone until somebody decides. What was paid can be reversed, once.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -40,11 +53,27 @@ class CorporateAction(models.Model):
     old_shares = models.PositiveIntegerField(null=True, blank=True, help_text="Of a split.")
     announced_at = models.DateTimeField()
     carried_out_at = models.DateTimeField(null=True, editable=False)
+    entered_by = _administrator()
+    awaits_approval = models.BooleanField("awaits a second look", default=False, editable=False)
+    approved_by = _administrator()
+    approved_at = models.DateTimeField(null=True, editable=False)
+    failed_at = models.DateTimeField(null=True, editable=False)
+    failure = models.CharField("reason of the failure", max_length=300, blank=True, editable=False)
+    reversal_asked_by = _administrator()
+    reversed_by = _administrator()
+    reversed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        permissions = [
+            ("approve_corporateaction", "Can take the second look at a corporate action"),
+            ("reverse_corporateaction", "Can reverse what a corporate action paid"),
+        ]
         constraints = [
+            # Once it has been reversed, the right one may be entered in its place.
             models.UniqueConstraint(
-                fields=["instrument", "kind", "ex_date"], name="corporate_action_once"
+                fields=["instrument", "kind", "ex_date"],
+                condition=Q(reversed_at__isnull=True),
+                name="corporate_action_once",
             ),
             models.CheckConstraint(
                 condition=Q(payable_date__gte=models.F("ex_date")),
@@ -80,7 +109,19 @@ class CorporateAction(models.Model):
         ordering = ["-ex_date", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.instrument_id} on {self.ex_date}"
+        return f"{self.kind} of {self.instrument} on {self.ex_date}"
+
+    @property
+    def state(self) -> str:
+        """Where it stands, in words."""
+        told = {
+            "reversed": self.reversed_at,
+            "reversal awaits a second look": self.reversal_asked_by_id,
+            "carried out": self.carried_out_at,
+            "failed": self.failed_at,
+            "awaits a second look": self.awaits_approval,
+        }
+        return next((name for name, given in told.items() if given), "to come")
 
 
 class Entitlement(models.Model):
@@ -111,3 +152,26 @@ class Entitlement(models.Model):
 
     def __str__(self) -> str:
         return f"entitlement of {self.owner_id}"
+
+
+class Clawback(models.Model):
+    """What was taken back of an entitlement that was reversed. Never changed.
+
+    `cents` came from the holder, `charged_cents` from the house, which is what the holder then
+    owes. What is collected later is another clawback, whose `charged_cents` are negative: together
+    they are always what the entitlement paid. Its id is the reference of its journal entry.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="clawbacks")
+    cents = models.BigIntegerField()
+    charged_cents = models.BigIntegerField()
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(cents__gte=0), name="clawback_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"clawback of {self.entitlement_id}"

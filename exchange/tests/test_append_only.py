@@ -8,12 +8,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from be.api import immutability
-from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
+from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement, Instrument
 from exchange.tests import market
 
 TABLES = (
     "exchange_execution",
     "exchange_entitlement",
+    "exchange_clawback",
     "banking_journalentry",
     "banking_posting",
     "portfolio_flowvalue",
@@ -44,7 +45,7 @@ def traded(aapl: Instrument) -> None:
         amount=1,
         announced_at=market.NOW,
     )
-    Entitlement.objects.create(
+    entitlement = Entitlement.objects.create(
         id=uuid4(),
         action=dividend,
         owner=alice,
@@ -52,6 +53,9 @@ def traded(aapl: Instrument) -> None:
         units_after=1,
         cents=1,
         carried_out_at=market.NOW,
+    )
+    Clawback.objects.create(
+        id=uuid4(), entitlement=entitlement, cents=1, charged_cents=0, taken_at=market.NOW
     )
 
 

@@ -29,7 +29,6 @@ from exchange.models import (
     Entitlement,
     Execution,
     Instrument,
-    Order,
     Quote,
     TimeInForce,
 )
@@ -542,38 +541,6 @@ def administrator() -> Client:
     return client
 
 
-def test_an_administrator_enters_a_dividend_and_may_not_change_it_afterwards():
-    aapl, alice = make_instrument(), make_customer()
-    requote(aapl, "99.98", "100.00", BOUGHT_AT)
-    place(alice, "buy", "2", now=BOUGHT_AT)
-    admin = administrator()
-    inline = {
-        f"entitlements-{name}_FORMS": value
-        for name, value in (("TOTAL", "0"), ("INITIAL", "0"), ("MIN_NUM", "0"), ("MAX_NUM", "0"))
-    }
-    form = {
-        "instrument": str(aapl.pk),
-        "kind": "dividend",
-        "ex_date": "2026-03-04",
-        "payable_date": "2026-03-04",
-        "amount": "0.25",
-        **inline,
-    }
-
-    answer = admin.post("/admin/exchange/corporateaction/add/", form)
-
-    assert answer.status_code == 302, answer.content
-    due.run(now=noon(date(2026, 3, 4)))
-    assert balance(alice)[0] == Decimal("9800.50")
-    page = f"/admin/exchange/corporateaction/{CorporateAction.objects.get().pk}/change/"
-    assert admin.post(page, {**form, "amount": "9.99"}).status_code == 403
-    shown = admin.get(page).content.decode()
-    assert f"entitlement of {alice.pk}" in shown
-    assert "2.000000" in shown
-    assert Order.objects.count() == 1
-    assert USD.amount(Entitlement.objects.get().cents) == Decimal("0.50")
-
-
 ACTIONS = "/admin/exchange/corporateaction/"
 
 
@@ -589,88 +556,6 @@ def filled_in(instrument: Instrument, **changes: str) -> dict[str, str]:
         "entitlements-INITIAL_FORMS": "0",
         **changes,
     }
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"amount": ""}, "corporate_action_amount_or_ratio"),
-        ({"amount": "-1"}, "corporate_action_amount_or_ratio"),
-        ({"kind": "split", "new_shares": "2"}, "corporate_action_amount_or_ratio"),
-        ({"kind": "coupon"}, "Select a valid choice"),
-        ({"payable_date": "2026-03-03"}, "corporate_action_pays_after_ex_date"),
-        (
-            {"kind": "split", "amount": "", "new_shares": "3", "old_shares": "3"},
-            "That changes nothing.",
-        ),
-        (
-            {
-                "kind": "split",
-                "amount": "",
-                "new_shares": "2",
-                "old_shares": "1",
-                "payable_date": "2026-03-05",
-            },
-            "A split is carried out on its ex-date.",
-        ),
-        (
-            {"kind": "split", "amount": "", "new_shares": "0", "old_shares": "1"},
-            "corporate_action_amount_or_ratio",
-        ),
-    ],
-)
-def test_an_administrator_cannot_enter_nonsense(changes, message):
-    form = filled_in(make_instrument(), **changes)
-
-    answer = administrator().post(f"{ACTIONS}add/", form)
-
-    assert answer.status_code == 200
-    assert message in answer.content.decode()
-    assert not CorporateAction.objects.exists()
-
-
-def test_what_a_bond_pays_is_not_for_an_administrator_to_enter():
-    answer = administrator().post(f"{ACTIONS}add/", filled_in(make_bond()))
-
-    assert "announced by itself" in answer.content.decode()
-    assert not CorporateAction.objects.exists()
-
-
-def test_one_of_a_kind_and_date_is_enough():
-    admin, form = administrator(), filled_in(make_instrument())
-    assert admin.post(f"{ACTIONS}add/", form).status_code == 302
-
-    answer = admin.post(f"{ACTIONS}add/", {**form, "amount": "0.50"})
-
-    assert answer.status_code == 200
-    assert CorporateAction.objects.get().amount == Decimal("0.25")
-
-
-def test_an_action_may_be_changed_or_deleted_until_it_is_carried_out():
-    aapl, admin = make_instrument(), administrator()
-    form = filled_in(
-        aapl, kind="split", amount="", new_shares="2", old_shares="1", ex_date="2026-03-04"
-    )
-    admin.post(f"{ACTIONS}add/", form)
-    action = CorporateAction.objects.get()
-    page = f"{ACTIONS}{action.pk}/"
-
-    assert admin.post(f"{page}change/", {**form, "new_shares": "3"}).status_code == 302
-    action.refresh_from_db()
-    assert action.new_shares == 3
-    assert admin.get(f"{page}change/").status_code == 200
-    assert admin.get(f"{ACTIONS}{uuid7(BOUGHT_AT)}/change/").status_code == 302
-
-    assert len(due.run(now=noon(date(2026, 3, 4)))) == 1  # nobody holds any
-    assert admin.post(f"{page}change/", form).status_code == 403
-    assert admin.post(f"{page}delete/", {"post": "yes"}).status_code == 403
-    selected = {"action": "delete_selected", "_selected_action": [str(action.pk)], "post": "yes"}
-    assert admin.post(ACTIONS, selected).status_code == 403
-    assert CorporateAction.objects.filter(new_shares=3).exists()
-
-    late = announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 5))
-    assert admin.post(f"{ACTIONS}{late.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert CorporateAction.objects.get() == action
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,6 +9,7 @@ from banking.models import BankTransaction, EntryKind, Hold, Posting
 from exchange.models import (
     OPEN_STATUSES,
     ActionKind,
+    Clawback,
     Entitlement,
     Execution,
     Order,
@@ -22,6 +23,7 @@ def check() -> Iterator[str]:
     yield from _fills_add_up()
     yield from _executions_equal_postings()
     yield from _entitlements_equal_postings()
+    yield from _clawbacks_equal_postings()
     yield from _holds_belong_to_open_orders()
 
 
@@ -79,6 +81,29 @@ def _entitlements_equal_postings() -> Iterator[str]:
             )
     for reference in posted:
         yield f"An entry for {reference} is of a corporate action, and there is no entitlement."
+
+
+def _clawbacks_equal_postings() -> Iterator[str]:
+    """What was taken back is what was posted, and with what is owed all that had been paid."""
+    postings = Posting.objects.filter(
+        entry__kind=EntryKind.REVERSAL, account__owner__isnull=False, account__asset="USD"
+    )
+    posted = dict(postings.values_list("entry__reference").annotate(units=Sum("units")))
+    charged = Counter[object]()
+    for each in Clawback.objects.select_related("entitlement"):
+        charged[each.entitlement] += each.cents + each.charged_cents
+        if posted.get(each.pk, 0) != -each.cents:
+            yield (
+                f"Clawback {each.pk} is of {each.cents} cents; the ledger posted "
+                f"{posted.get(each.pk, 0)}."
+            )
+    reversed_ = Entitlement.objects.filter(action__reversed_at__isnull=False)
+    for entitlement in reversed_:
+        if charged[entitlement] != entitlement.cents:
+            yield (
+                f"Entitlement {entitlement.pk} paid {entitlement.cents} cents, and is reversed; "
+                f"{charged[entitlement]} were taken back or charged."
+            )
 
 
 def _holds_belong_to_open_orders() -> Iterator[str]:

@@ -1,0 +1,88 @@
+"""What administrators enter: dividends and splits, approved where they are large.
+
+Each step is one transaction on the action's own row, which `due` takes only once it is approved.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from authentication.models import User
+from be.api import transactions
+from be.api.identifiers import uuid7
+from be.api.refusals import NotFound, Refusal
+from exchange.corporate import limits, preview, second_look
+from exchange.market import calendar
+from exchange.models import ActionKind, CorporateAction
+
+
+class NotAwaited(Refusal):
+    """Nothing is left to decide: somebody has, or it has been carried out."""
+
+    code = "nothing_to_decide"
+    status = 409
+    title = "There is nothing to decide"
+
+
+def check(action: CorporateAction, *, now: datetime) -> None:
+    """Refuse a slip: see `limits.check`."""
+    limits.check(action, today=now.astimezone(calendar.NEW_YORK).date())
+
+
+@transactions.atomic
+def enter(action: CorporateAction, *, by: User, now: datetime) -> preview.Preview:
+    """Write a new action, or a changed one whose row the caller has locked.
+
+    A large one awaits approval; what was approved before has to be approved again. Refuses as
+    `limits.check` does.
+    """
+    check(action, now=now)
+    seen = preview.of(action)
+    if action._state.adding:
+        action.pk, action.announced_at = uuid7(now), now
+    action.entered_by = by
+    action.awaits_approval = second_look.wants(action, seen)
+    action.approved_by = action.approved_at = action.failed_at = None
+    action.failure = ""
+    action.save()
+    return seen
+
+
+@transactions.atomic
+def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
+    """Take the second look: from then on it is carried out when it falls due.
+
+    Raises NotFound, NotAwaited, NotForYou, and what `limits` refuses by now; a split whose day has
+    passed is to be given another.
+    """
+    action = locked(pk)
+    if not action.awaits_approval or action.carried_out_at is not None:
+        raise NotAwaited("This awaits no second look.")
+    second_look.require_approver(by, action.entered_by)
+    if action.kind == ActionKind.SPLIT:
+        check(action, now=now)
+    else:
+        limits.check_size(action)
+    action.awaits_approval = False
+    action.approved_by, action.approved_at = by, now
+    action.save(update_fields=["awaits_approval", "approved_by", "approved_at"])
+    return action
+
+
+@transactions.atomic
+def try_again(pk: UUID) -> CorporateAction:
+    """Let `due` carry out once more what has failed. Raises NotFound or NotAwaited."""
+    action = locked(pk)
+    if action.failed_at is None or action.carried_out_at is not None:
+        raise NotAwaited("This has not failed.")
+    action.failed_at, action.failure = None, ""
+    action.save(update_fields=["failed_at", "failure"])
+    return action
+
+
+def locked(pk: UUID) -> CorporateAction:
+    """The action, its row locked until the transaction ends. Raises NotFound."""
+    rows = CorporateAction.objects.select_for_update(of=("self",)).select_related("instrument")
+    action = rows.filter(pk=pk).first()
+    if action is None:
+        raise NotFound("There is no such corporate action any more.")
+    return action
