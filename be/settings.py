@@ -322,7 +322,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Security headers, strict when not in development ------------------------------------------------
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+# Where no other host is named than this machine, nobody before the broker speaks TLS either.
+EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOSTS)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
 # Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/proxies.py. It tells
 # what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
 TRUSTED_PROXIES = usable(
@@ -335,8 +337,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
 # Load balancers probe the status over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^api/exchange/api/v1/status/$"]
-SESSION_COOKIE_SECURE = not DEBUG
-CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_SECURE = EXPECTS_TLS
+CSRF_COOKIE_SECURE = EXPECTS_TLS
 
 # Static files -----------------------------------------------------------------------------------
 STATIC_URL = "/static/"

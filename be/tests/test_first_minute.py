@@ -79,7 +79,7 @@ def test_an_env_file_that_is_named_must_be_there(tmp_path: Path):
     server = LiveServer(tmp_path, env={"ENV_FILE": str(tmp_path / "mistyped.env")})
     status, output = finished(server, "manage.py", "check")
     assert status != 0
-    assert "mistyped.env, which does not exist" in output
+    assert "mistyped.env does not exist" in output
 
 
 def test_running_the_broker_installs_no_tools_of_its_tests():
