@@ -2,11 +2,12 @@
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from be.api import units
 from be.api.formats import plain
 
 MAX_DECIMALS = 18
@@ -54,3 +55,40 @@ class PlainDecimalField(serializers.ReadOnlyField):
 
     def to_representation(self, value: Decimal | None) -> str | None:
         return None if value is None else plain(value)
+
+
+class InUnit(serializers.Field[Any, Any, Any, Any]):
+    """A ratio, whose description in the schema ends with what it is counted in."""
+
+    unit: ClassVar[str]
+
+    def __init__(self, *, help_text: str = "", **kwargs: Any) -> None:
+        super().__init__(help_text=units.described(help_text, self.unit), **kwargs)
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "2.0412"})
+class PercentField(InUnit, PlainDecimalField):
+    """A percentage."""
+
+    unit = units.PERCENT
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "0.045"})
+class FractionField(InUnit, PlainDecimalField):
+    """A fraction."""
+
+    unit = units.FRACTION
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "2.5"})
+class PositivePercentField(InUnit, PositiveDecimalField):
+    """A percentage that is sent."""
+
+    unit = units.PERCENT
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "0.0425"})
+class OptionalFractionField(InUnit, PositiveDecimalField):
+    """A fraction that some answers don't have."""
+
+    unit = units.FRACTION

@@ -2,9 +2,17 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from be.api.fields import PlainDecimalField, PositiveDecimalField
+from be.api.fields import (
+    FractionField,
+    OptionalFractionField,
+    PercentField,
+    PlainDecimalField,
+    PositiveDecimalField,
+    PositivePercentField,
+)
 from be.api.sparse import SparseBody
 from be.api.strict import Body
 from exchange.market.statistics import Period
@@ -36,7 +44,7 @@ FRESHNESS = ["ok", "stale"]
 
 
 class BondSerializer(serializers.Serializer[Any]):
-    coupon_rate = PlainDecimalField(help_text="A year, as a fraction of face value.")
+    coupon_rate = FractionField(help_text="A year, of face value.")
     maturity_date = serializers.DateField()
     frequency = serializers.IntegerField(help_text="Coupons a year; 0 for a bill.")
     day_count = serializers.ChoiceField(DayCount.choices)
@@ -65,8 +73,8 @@ class QuoteSerializer(serializers.Serializer[Any]):
     bid_size = PlainDecimalField(help_text="What is left at the best bid.")
     ask_size = PlainDecimalField(help_text="What is left at the best ask.")
     previous_close = PlainDecimalField()
-    change = PlainDecimalField()
-    change_percent = PlainDecimalField()
+    change = PlainDecimalField(help_text="The price, less the previous close.")
+    change_percent = PercentField(help_text="`change`, of the previous close.")
     open = PlainDecimalField()
     high = PlainDecimalField()
     low = PlainDecimalField()
@@ -74,8 +82,8 @@ class QuoteSerializer(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField()
     sequence = serializers.IntegerField(help_text="Counts the quotes of this instrument.")
     # Not read-only, or the schema would say that every quote has them.
-    yield_to_maturity = PositiveDecimalField(
-        required=False, allow_null=True, help_text="Bonds only, as a fraction."
+    yield_to_maturity = OptionalFractionField(
+        required=False, allow_null=True, help_text="Bonds only, a year."
     )
     accrued_interest = PositiveDecimalField(
         required=False, help_text="Bonds only, per 100 of face value."
@@ -110,6 +118,8 @@ class CandlesSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True, help_text="The candles after these, if any.")
 
 
+# Beside the fraction `volatility`, the old name did not tell that it is percent.
+@extend_schema_serializer(deprecate_fields=["max_drawdown"])
 class StatisticsSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField()
     period = serializers.ChoiceField([period.value for period in Period])
@@ -119,13 +129,16 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     high = PlainDecimalField(allow_null=True)
     low = PlainDecimalField(allow_null=True)
     close = PlainDecimalField(allow_null=True)
-    change = PlainDecimalField(allow_null=True)
-    change_percent = PlainDecimalField(allow_null=True)
+    change = PlainDecimalField(allow_null=True, help_text="`close`, less `open`.")
+    change_percent = PercentField(allow_null=True, help_text="`change`, of `open`.")
     volume = PlainDecimalField(allow_null=True)
     average_volume = PlainDecimalField(allow_null=True, help_text="Of a trading day.")
     vwap = PlainDecimalField(allow_null=True)
-    volatility = PlainDecimalField(allow_null=True, help_text="A year, as a fraction.")
-    max_drawdown = PlainDecimalField(allow_null=True, help_text="In percent.")
+    volatility = FractionField(allow_null=True, help_text="A year.")
+    max_drawdown_percent = PercentField(allow_null=True, help_text="Of the high that it fell from.")
+    max_drawdown = PercentField(
+        allow_null=True, help_text="`max_drawdown_percent` under the name that it had before."
+    )
     high_52w = PlainDecimalField(allow_null=True)
     low_52w = PlainDecimalField(allow_null=True)
 
@@ -243,8 +256,8 @@ class OrderRequestSerializer(SparseBody):
     trail_amount = PositiveDecimalField(
         required=False, allow_null=True, help_text="Dollars behind the best price (trailing_stop)."
     )
-    trail_percent = PositiveDecimalField(
-        required=False, allow_null=True, help_text="Or percent of the best price."
+    trail_percent = PositivePercentField(
+        required=False, allow_null=True, help_text="Or so much of the best price."
     )
     time_in_force = serializers.ChoiceField(
         TimeInForce.choices,
@@ -273,7 +286,7 @@ class ReplaceRequestSerializer(Body):
     limit_price = PositiveDecimalField(required=False, allow_null=True)
     stop_price = PositiveDecimalField(required=False, allow_null=True)
     trail_amount = PositiveDecimalField(required=False, allow_null=True)
-    trail_percent = PositiveDecimalField(required=False, allow_null=True)
+    trail_percent = PositivePercentField(required=False, allow_null=True)
     client_order_id = client_order_id_field(
         "Your own name for the new order; when left out, it keeps that of the old one."
     )
@@ -312,7 +325,7 @@ class LegSerializer(serializers.Serializer[Any]):
     limit_price = PlainDecimalField(allow_null=True)
     stop_price = PlainDecimalField(allow_null=True)
     trail_amount = PlainDecimalField(allow_null=True)
-    trail_percent = PlainDecimalField(allow_null=True)
+    trail_percent = PercentField(allow_null=True)
     status = serializers.ChoiceField(OrderStatus.choices)
     filled_quantity = PlainDecimalField()
     remaining_quantity = PlainDecimalField()

@@ -48,6 +48,7 @@ FIGURES = (
     "average_volume",
     "vwap",
     "volatility",
+    "max_drawdown_percent",
     "max_drawdown",
 )
 
@@ -89,6 +90,7 @@ def _figures(
     counted = [bar for bar in bars if usual.counts(bar.time)]
     average = volume_a_day(counted, usual.candles_a_day)
     deviation = volatility([bar.close for bar in counted], usual.candles_a_year)
+    fall = f"{max_drawdown(bars) * 100:.4f}"
     return {
         "open": price_text(first, increment),
         "high": price_text(max(bar.high for bar in bars), increment),
@@ -100,7 +102,8 @@ def _figures(
         "average_volume": None if average is None else plain(asset.amount(average)),
         "vwap": None if average_price is None else f"{average_price:.6f}",
         "volatility": None if deviation is None else f"{deviation:.6f}",
-        "max_drawdown": f"{max_drawdown(bars) * 100:.4f}",
+        "max_drawdown_percent": fall,
+        "max_drawdown": fall,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from be.api import units
 from be.api.refusals import Refusal
 
 GOING_AWAY = 1001
@@ -113,14 +114,16 @@ class Quote(Struct, kw_only=True):
     ask_size: Decimal
     previous_close: Decimal
     change: Decimal
-    change_percent: Decimal
+    change_percent: Annotated[Decimal, Meta(description=units.PERCENT)]
     open: Decimal
     high: Decimal
     low: Decimal
     volume: Decimal
     timestamp: Time
     sequence: int
-    yield_to_maturity: Decimal | UnsetType | None = UNSET
+    yield_to_maturity: Annotated[Decimal | None, Meta(description=units.FRACTION)] | UnsetType = (
+        UNSET
+    )
     accrued_interest: Decimal | UnsetType = UNSET
 
 

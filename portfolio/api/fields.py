@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from be.api import units
+from be.api.fields import InUnit
 from be.api.formats import plain, price_text, time_text
 
 
@@ -29,16 +31,34 @@ class MoneyField(_FixedDecimalField):
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "2.0412"})
-class PercentField(_FixedDecimalField):
+class PercentField(InUnit, _FixedDecimalField):
     """A percentage: "2.0412" is 2.0412 %."""
 
+    unit = units.PERCENT
     places = 4
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "0.082113"})
-class RatioField(_FixedDecimalField):
-    """A fraction, "0.082113" for 8.2113 %, or another ratio of two figures."""
+@extend_schema_field({"type": "string", "format": "decimal", "example": "88.10"})
+class SharePercentField(InUnit, _FixedDecimalField):
+    """A percentage of a whole whose parts sum to 100.00."""
 
+    unit = units.PERCENT
+    places = 2
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "0.082113"})
+class FractionField(InUnit, _FixedDecimalField):
+    """A fraction: "0.082113" is 8.2113 %."""
+
+    unit = units.FRACTION
+    places = 6
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "1.082113"})
+class RatioField(InUnit, _FixedDecimalField):
+    """One figure over another, which is read as it is."""
+
+    unit = units.NUMBER
     places = 6
 
 

@@ -6,11 +6,13 @@ from rest_framework import serializers
 
 from exchange.models import AssetClass
 from portfolio.api.fields import (
+    FractionField,
     MoneyField,
     PercentField,
     PriceField,
     QuantityField,
     RatioField,
+    SharePercentField,
     TimeField,
 )
 from portfolio.lots import LotMethod
@@ -83,20 +85,20 @@ class HoldingSerializer(InstrumentRowSerializer):
     )
     day_change_percent = PercentField(
         allow_null=True,
-        help_text="`day_change` in percent of the value at that close and what was bought since.",
+        help_text="`day_change`, of the value at that close and what was bought since.",
     )
     price_change = PriceField(
         allow_null=True, help_text="The price, less the quote's previous close."
     )
     price_change_percent = PercentField(
-        allow_null=True, help_text="`price_change` in percent of the previous close, as in quotes."
+        allow_null=True, help_text="`price_change`, of the previous close, as in quotes."
     )
     price_change_value = MoneyField(
         allow_null=True,
         help_text="`price_change` times the whole quantity, whenever it was bought.",
     )
     realized_pnl = MoneyField(help_text="Of all sales of the instrument so far.")
-    weight = RatioField(allow_null=True, help_text="Market value as a fraction of equity.")
+    weight = FractionField(allow_null=True, help_text="Market value over equity.")
 
 
 class TotalsSerializer(serializers.Serializer[Any]):
@@ -133,7 +135,7 @@ class LotSerializer(InstrumentRowSerializer):
     price = PriceField(allow_null=True)
     market_value = MoneyField(allow_null=True)
     unrealized_pnl = MoneyField(allow_null=True)
-    unrealized_pnl_percent = PercentField(allow_null=True)
+    unrealized_pnl_percent = PercentField(allow_null=True, help_text="Of the cost.")
     term = serializers.ChoiceField(TERMS, help_text="Of a sale now: long after more than a year.")
     acquired_at = TimeField()
 
@@ -171,7 +173,7 @@ ALLOCATED_CLASSES = f"{', '.join(AssetClass.values)} or cash."
 class AssetClassPartSerializer(serializers.Serializer[Any]):
     asset_class = serializers.CharField(help_text=ALLOCATED_CLASSES)
     market_value = MoneyField()
-    percent = MoneyField(help_text="Of equity; all of them sum to 100.00.")
+    percent = SharePercentField(help_text="Of equity; all of them sum to 100.00.")
 
 
 class InstrumentPartSerializer(serializers.Serializer[Any]):
@@ -179,7 +181,7 @@ class InstrumentPartSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     asset_class = serializers.CharField(help_text=ALLOCATED_CLASSES)
     market_value = MoneyField()
-    percent = MoneyField(help_text="Of equity; all of them sum to 100.00.")
+    percent = SharePercentField(help_text="Of equity; all of them sum to 100.00.")
 
 
 class AllocationSerializer(serializers.Serializer[Any]):
@@ -202,8 +204,8 @@ class SeriesPointSerializer(serializers.Serializer[Any]):
     time = TimeField()
     equity = MoneyField()
     net_deposits = MoneyField(help_text="Since the start.")
-    time_weighted_return = RatioField(allow_null=True)
-    benchmark_return = RatioField(allow_null=True)
+    time_weighted_return = FractionField(allow_null=True)
+    benchmark_return = FractionField(allow_null=True)
 
 
 class PerformanceSerializer(serializers.Serializer[Any]):
@@ -221,16 +223,16 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     end_equity = MoneyField(allow_null=True)
     net_deposits = MoneyField(allow_null=True, help_text="Deposits less withdrawals.")
     gain = MoneyField(allow_null=True, help_text="What equity rose by beyond net deposits.")
-    time_weighted_return = RatioField(allow_null=True)
-    money_weighted_return = RatioField(allow_null=True)
-    annualized_return = RatioField(
+    time_weighted_return = FractionField(allow_null=True)
+    money_weighted_return = FractionField(allow_null=True)
+    annualized_return = FractionField(
         allow_null=True, help_text="Time-weighted; null for less than a year."
     )
-    volatility = RatioField(allow_null=True, source="risk.volatility", help_text="Annual.")
+    volatility = FractionField(allow_null=True, source="risk.volatility", help_text="Annual.")
     sharpe_ratio = RatioField(allow_null=True, source="risk.sharpe_ratio", help_text="Annual.")
     sortino_ratio = RatioField(allow_null=True, source="risk.sortino_ratio", help_text="Annual.")
     max_drawdown = DrawdownSerializer(allow_null=True, help_text="Null if there was none.")
     beta = RatioField(allow_null=True, source="risk.beta")
-    alpha = RatioField(allow_null=True, source="risk.alpha", help_text="Annual.")
-    benchmark_return = RatioField(allow_null=True)
+    alpha = FractionField(allow_null=True, source="risk.alpha", help_text="Annual.")
+    benchmark_return = FractionField(allow_null=True)
     series = SeriesPointSerializer(many=True)
