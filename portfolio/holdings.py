@@ -16,8 +16,8 @@ from uuid import UUID
 
 from banking.assets import USD
 from exchange.market import quotes
-from exchange.models import Instrument
-from portfolio import day, positions, splits, valuation
+from exchange.models import Instrument, Interval
+from portfolio import day, history, positions, prices, splits, valuation
 from portfolio.day import Day
 from portfolio.lots import LotMethod
 from portfolio.positions import Account, Position
@@ -121,17 +121,22 @@ def _market_value(position: Position, now: datetime) -> Decimal | None:
 def _values_at_close(account: Account, close: datetime) -> dict[str, Decimal]:
     """Dollars that each position was worth at the last close, by symbol."""
     moved = account.day.moved
-    past_splits = splits.of([symbol for symbol, each in moved.items() if each.was_split])
+    split_today = {each.instrument for each in account.positions if moved[each.symbol].was_split}
+    past_splits = splits.of([instrument.symbol for instrument in split_today])
+    exact = prices.closes(
+        instruments=split_today, interval=Interval.ONE_DAY, start=close, end=close
+    )
     values = {}
     for position in account.positions:
-        symbol, quote = position.instrument.symbol, position.quote
-        units = position.units - moved[symbol].units
+        quote, units = position.quote, position.units - moved[position.symbol].units
         if quote is not None and units:
-            (units,) = splits.units_today([close], [units], past_splits.get(symbol, ()))
-            values[symbol] = valuation.market_value(
+            (units,) = splits.units_today([close], [units], past_splits.get(position.symbol, ()))
+            # The previous close of a quote is put on the grid by a split, the candle's is exact.
+            (known,) = history.newest_at([close], exact.get(position.symbol, ()))
+            values[position.symbol] = valuation.market_value(
                 position.instrument,
                 units,
-                price=day.price_at(close, quote),
+                price=known or day.price_at(close, quote),
                 accrued=quotes.accrued_interest(position.instrument, close),
             )
     return values
@@ -143,8 +148,7 @@ def _gained_today(
     """Dollars, and that in percent of the value at the close and of what was bought since."""
     if value is None:
         return None, None
-    symbol = position.instrument.symbol
-    moved, before = today.moved[symbol], at_close.get(symbol, ZERO)
+    moved, before = today.moved[position.symbol], at_close.get(position.symbol, ZERO)
     gain = value - before + USD.amount(moved.received - moved.spent)
     return gain, valuation.percent(gain, before + USD.amount(moved.spent))
 

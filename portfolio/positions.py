@@ -36,6 +36,10 @@ class Position:
     book: LotBook
 
     @property
+    def symbol(self) -> str:
+        return self.instrument.symbol
+
+    @property
     def quantity(self) -> Decimal:
         return self.instrument.asset.amount(self.units)
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, DecimalField, F, Value, When
+from django.db.models import BigIntegerField, DecimalField, F, Value
 from django.db.models.functions import Greatest, Round
 
 from banking import holds, ledger
@@ -42,6 +42,7 @@ from exchange.trading import documents, order_rows, orders, requests, stops, upd
 REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
 FREE_PRICES = ("trail_amount", "peak_price")
+LEAST_PRICE = Decimal("1e-8")  # of what can be stored
 RESTATED = ("quantity", *GRID_PRICES, *FREE_PRICES)
 # Those of RESTATED, as they are after a split.
 Values = dict[str, Decimal | int | None]
@@ -270,25 +271,20 @@ def _restate_quote(quote: Quote, ratio: Fraction) -> None:
 def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:
     """History is shown in today's shares, as charts do: else a split would look like a crash."""
     new, old = ratio.numerator, ratio.denominator
-    prices = {
-        name: _candle_price(name, instrument, ratio) for name in ("open", "high", "low", "close")
-    }
+    prices = {name: _candle_price(name, ratio) for name in ("open", "high", "low", "close")}
     # Whole parts and rests apart, so that nothing is larger on the way than the result.
     volume = F("volume") / old * new + F("volume") % old * new / old
     Candle.objects.filter(instrument=instrument).update(**prices, volume=volume)
 
 
-def _candle_price(name: str, instrument: Instrument, ratio: Fraction) -> Case:
-    """On the grid at the new price, to the nearest increment, and never zero."""
-    new, old = Decimal(ratio.numerator), Decimal(ratio.denominator)
-    usual, least = instrument.price_increment, _least(instrument)
-    exact = F(name) * _decimal(EXACT.divide(old, new))
-    rounded = Greatest(Round(exact, precision=decimals(least)), _decimal(least))
-    return Case(
-        # What was below this is below a dollar now.
-        When(**{f"{name}__lt": _decimal(EXACT.divide(new, old))}, then=rounded),
-        default=Round(exact, precision=decimals(usual)),
-    )
+def _candle_price(name: str, ratio: Fraction) -> Greatest:
+    """As exact as a price can be stored, and never zero.
+
+    Not on the grid, where nobody trades any more: what accounts were worth at past prices must not
+    change by a split, however many follow each other.
+    """
+    exact = F(name) * _decimal(EXACT.divide(Decimal(ratio.denominator), Decimal(ratio.numerator)))
+    return Greatest(Round(exact, precision=decimals(LEAST_PRICE)), _decimal(LEAST_PRICE))
 
 
 def _decimal(value: Decimal) -> Value:

@@ -350,7 +350,7 @@ def test_what_would_be_worth_less_than_an_increment_keeps_a_price():
     quote = Quote.objects.get()
     assert quote.bid == quote.ask == quote.price == Decimal("0.0001")
     candle = Candle.objects.filter(interval=Interval.ONE_DAY).get()
-    assert (candle.low, candle.close) == (Decimal("0.0001"), Decimal("0.0001"))
+    assert (candle.low, candle.close) == (Decimal("0.00000101"), Decimal("0.00000101"))
 
 
 @pytest.mark.parametrize(("new", "old", "volume"), [(10_001, 10_000, 10**15), (3, 2, 7)])
@@ -521,14 +521,14 @@ def test_owners_are_told_and_the_api_shows_the_order_as_it_is_now(
     assert document["quantity"] == update["order"]["quantity"] == "12"
 
 
-def test_candles_are_shown_in_new_shares(aapl):
-    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.01"), 3_000_000)])
+def test_candles_are_shown_in_new_shares_as_exactly_as_prices_are_stored(aapl):
+    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.00"), 3_000_000)])
     Simulator.objects.create(name="default", state={"at": "whenever"})
 
     split(aapl, 3, 1)
 
     for candle in Candle.objects.filter(interval=Interval.ONE_DAY):
-        assert (candle.close, candle.volume) == (Decimal("66.67"), 9_000_000)
+        assert (candle.close, candle.volume) == (Decimal("66.66666667"), 9_000_000)
     assert Simulator.objects.get().state is None
 
 

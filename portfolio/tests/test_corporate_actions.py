@@ -16,7 +16,16 @@ from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio import lots, splits
 from portfolio.lots import LotMethod, Split, Trade
-from portfolio.tests.accounts import START, buy, closes, open_account, reprice, sell
+from portfolio.tests.accounts import (
+    START,
+    buy,
+    closes,
+    deposit,
+    open_account,
+    reprice,
+    sell,
+    shown,
+)
 
 D = Decimal
 HOUR = timedelta(hours=1)
@@ -101,6 +110,35 @@ def test_performance_sees_no_gain_and_no_loss_in_a_split():
     assert series[0] == 10000
     assert min(series) >= D("9999.00")
     assert D("10050.00") in series
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ratios", [[(3, 1)], [(7, 3), (20, 1)], [(1, 30), (30, 1)]])
+def test_a_split_changes_nothing_of_what_was_told_of_the_past(ratios: list[tuple[int, int]]):
+    aapl, spy = make_instrument(), make_instrument("SPY", "etf")
+    for hour, price in enumerate(["61.01", "62.03", "60.99", "63.07"]):
+        reprice(spy, price, at=START + (5 + 10 * hour) * HOUR)
+    alice = open_account("alice@example.com", deposits="100000", at=START + 6 * HOUR)
+    buy(alice, aapl, "500", "100.01", at=START + 6 * HOUR)
+    for hour, price in enumerate(["99.97", "103.11", "101.03", "104.00"]):
+        reprice(aapl, price, at=START + (7 + 10 * hour) * HOUR)
+    deposit(alice, "5000", at=START + 50 * HOUR)
+    asked: list[dict[str, Any]] = [
+        {"period": period, "now": NOW - HOUR, "benchmark": benchmark}
+        for period in ("1d", "1w", "1m", "all")
+        for benchmark in ("SPY", "AAPL")
+    ]
+    before = [shown(alice, "performance", **each) for each in asked]
+
+    for instrument in (aapl, spy):
+        for minute, (new, old) in enumerate(ratios):
+            split(instrument, new, old, NOW + timedelta(days=minute))
+
+    after = [shown(alice, "performance", **each) for each in asked]
+    for old, new in zip(before, after, strict=True):
+        # At its end stands the quote of today.
+        assert new["series"][:-1] == old["series"][:-1]
+        assert len(old["series"]) > 2
 
 
 @pytest.mark.django_db

@@ -136,14 +136,16 @@ def test_a_dividend_is_a_gain_of_its_day(aapl):
 
 def test_a_split_is_no_gain_and_no_loss(aapl):
     alice = open_account("alice@example.com", deposits="5000", at=YESTERDAY)
-    buy(alice, aapl, "10", "100.01", at=YESTERDAY)
+    buy(alice, aapl, "10", "100.04", at=YESTERDAY)
     reprice(aapl, "102.00", at=TODAY - HOUR)
-    before = holdings(alice)[0]["day_change"]
+    before = holdings(alice)[0]
     act(aapl, ActionKind.SPLIT, at=TODAY, new_shares=4, old_shares=1)
 
     totals, rows = holdings(alice)
 
-    assert totals["day_change"] == rows["AAPL"]["day_change"] == before == "20.00"
+    # 25.50 is on the grid, a quarter of 100.03 is not.
+    assert totals == before
+    assert totals["day_change"] == rows["AAPL"]["day_change"] == "19.70"
 
 
 def test_a_bond_earns_the_interest_of_the_day():
