@@ -73,6 +73,11 @@ def account_of(owner_id: UUID, asset: Asset) -> LedgerAccount:
     return account
 
 
+def find(owner_id: UUID, asset: Asset) -> LedgerAccount | None:
+    """The owner's account for the asset as it is now, not locked; None if there is none."""
+    return LedgerAccount.objects.filter(owner_id=owner_id, asset=asset.code).first()
+
+
 def house_account(role: HouseAccount, asset: Asset) -> LedgerAccount:
     """The broker's own account of that role for the asset, opened if there is none."""
     account, _ = LedgerAccount.objects.get_or_create(

@@ -107,7 +107,7 @@ def _take_over(claim: IdempotentRequest, now: datetime) -> bool:
 
 def _fingerprint(request: Request) -> str:
     http = request._request
-    digest = hashlib.sha256(f"{http.method} {http.path}\n".encode())
+    digest = hashlib.sha256(f"{http.method} {http.get_full_path()}\n".encode())
     digest.update(http.body)
     return digest.hexdigest()
 

@@ -215,12 +215,16 @@ def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int
     return canceled
 
 
-@transactions.atomic
 def cancel_all(*, owner_id: UUID, now: datetime) -> list[Order]:
     """Cancel every open order of this owner; returns them, newest first."""
-    mine = Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES)
-    _lock_quotes_of_tied(mine)
-    orders = list(_lock_orders(mine).values())
+    return cancel_these(Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES), now=now)
+
+
+@transactions.atomic
+def cancel_these(these: QuerySet[Order], *, now: datetime) -> list[Order]:
+    """Cancel these open orders; returns them, newest first."""
+    _lock_quotes_of_tied(these)
+    orders = list(_lock_orders(these).values())
     _end_all(orders, OrderStatus.CANCELED, now)
     return sorted(orders, key=lambda order: order.pk, reverse=True)
 

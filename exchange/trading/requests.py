@@ -59,7 +59,8 @@ class StopLoss:
 class OrderRequest:
     """What a customer asks for, in the terms of the public contract (decimals, not units).
 
-    An exit without a `time_in_force` of its own has the order's.
+    An exit without a `time_in_force` of its own has the order's. `sells_all` says that the quantity
+    is all that its owner has, which may be less than the smallest order, or no multiple of it.
     """
 
     symbol: str
@@ -76,6 +77,7 @@ class OrderRequest:
     order_class: OrderClass = OrderClass.SIMPLE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
+    sells_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def check_shape(request: OrderRequest, instrument: Instrument) -> None:
     if (request.quantity is None) == (request.notional is None):
         raise Invalid("Send either quantity or notional.", field="quantity")
     if request.quantity is not None:
-        _check_quantity(request.quantity, instrument)
+        _check_quantity(request.quantity, instrument, sells_all=request.sells_all)
     if request.notional is not None:
         _check_notional(request)
     _check_prices(request, instrument)
@@ -125,9 +127,9 @@ def check_shape(request: OrderRequest, instrument: Instrument) -> None:
     _check_class(request, instrument)
 
 
-def _check_quantity(quantity: Decimal, instrument: Instrument) -> None:
+def _check_quantity(quantity: Decimal, instrument: Instrument, *, sells_all: bool) -> None:
     increment, least = instrument.quantity_increment, instrument.min_quantity
-    if EXACT.remainder(quantity, increment) or quantity < least:
+    if not sells_all and (EXACT.remainder(quantity, increment) or quantity < least):
         raise Invalid(
             f"{instrument.symbol} trades in multiples of {increment.normalize():f}, "
             f"from {least.normalize():f} on.",

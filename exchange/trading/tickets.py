@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from banking import ledger
 from banking.assets import EXACT, USD
+from banking.ledger import InsufficientPosition
 from be.api.identifiers import uuid7
 from be.api.refusals import Invalid
 from be.api.rows import Factory
@@ -23,9 +25,9 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
-from exchange.trading import requests, stops
+from exchange.trading import amounts, requests, stops
 from exchange.trading.order_rows import Market
-from exchange.trading.requests import OrderRequest
+from exchange.trading.requests import CENT, OrderRequest
 
 _orders = Factory(Order)
 
@@ -57,7 +59,7 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         side=request.side.value,
         order_type=request.order_type.value,
         time_in_force=time_in_force.value,
-        quantity=_units(request, instrument, quote, now),
+        quantity=_units(owner_id, request, instrument, quote, now),
         notional_cents=None if request.notional is None else USD.units(request.notional),
         limit_price=request.limit_price,
         stop_price=request.stop_price,
@@ -195,14 +197,18 @@ def trail(order: Order, peak: Decimal) -> None:
 
 
 def _units(
-    request: OrderRequest, instrument: Instrument, quote: Quote, now: datetime
+    owner_id: UUID, request: OrderRequest, instrument: Instrument, quote: Quote, now: datetime
 ) -> int | None:
     """Units asked for. A notional to sell is sized at the bid, one to buy in the book."""
     asset = instrument.asset
     if request.quantity is not None:
         return asset.units(request.quantity)
     buys = request.side == Side.BUY
-    price = (quote.ask if buys else quote.bid) + quotes.accrued_interest(instrument, now)
+    there = 0 if buys else _available(owner_id, instrument)
+    accrued = quotes.accrued_interest(instrument, now)
+    if there and _is_worth(request.notional or CENT, there, instrument, quote, accrued):
+        return there
+    price = (quote.ask if buys else quote.bid) + accrued
     dollars = EXACT.multiply(request.notional or Decimal(0), instrument.price_divisor)
     units = asset.units_down(EXACT.divide(dollars, price))
     units -= units % asset.units(instrument.quantity_increment)
@@ -212,7 +218,35 @@ def _units(
         return None
     if asset.amount(units) < instrument.min_quantity:
         raise Invalid("Too small to sell one increment.", field="notional")
+    if units > there:
+        raise InsufficientPosition(
+            f"{request.notional} dollars are {asset.amount(units):f} {asset.code} at the bid; "
+            f"{asset.amount(there):f} is available. To sell all of it, close the position: "
+            f"DELETE /api/portfolio/holdings/{asset.code}/."
+        )
     return units
+
+
+def _available(owner_id: UUID, instrument: Instrument) -> int:
+    account = ledger.find(owner_id, instrument.asset)
+    return 0 if account is None else account.available
+
+
+def _is_worth(
+    dollars: Decimal, units: int, instrument: Instrument, quote: Quote, accrued: Decimal
+) -> bool:
+    """Whether that is what the units are worth, to a cent.
+
+    At the bid, by which a sale is sized; at the last price, by which their owner has seen what they
+    are worth; or between, where the bid is lower and they would not do.
+    """
+    at_bid, shown = (
+        amounts.exact_value(
+            instrument.asset, units, EXACT.add(price, accrued), instrument.price_divisor
+        ).quantize(CENT, context=EXACT)
+        for price in (quote.bid, quote.price)
+    )
+    return at_bid < dollars < shown or abs(dollars - at_bid) <= CENT or abs(dollars - shown) <= CENT
 
 
 def collar(side: str, price: Decimal, instrument: Instrument) -> Decimal:

@@ -4,6 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from be.api.fields import PositiveDecimalField
+from be.api.schema import ProblemSerializer
+from exchange.api.serializers import OrderSerializer
 from exchange.models import AssetClass
 from portfolio.api.fields import (
     FractionField,
@@ -46,6 +49,23 @@ class PerformanceQuery(serializers.Serializer[Any]):
         required=False,
         max_length=40,
         help_text=f"Symbol or id of what to compare with; {DEFAULT_BENCHMARK} if left out.",
+    )
+
+
+class CloseAllQuery(serializers.Serializer[Any]):
+    cancel_orders = serializers.BooleanField(
+        default=False,
+        help_text="Cancel your open orders in it first, which may have reserved the position.",
+    )
+
+
+class CloseQuery(CloseAllQuery):
+    quantity = PositiveDecimalField(
+        required=False, help_text="Shares, coins, or dollars of face value; all when left out."
+    )
+    percent = PositiveDecimalField(
+        required=False,
+        help_text="Of what you hold, instead of a quantity; rounded down to what can be traded.",
     )
 
 
@@ -120,6 +140,18 @@ class TotalsSerializer(serializers.Serializer[Any]):
 class HoldingsSerializer(serializers.Serializer[Any]):
     results = HoldingSerializer(many=True)
     totals = TotalsSerializer()
+
+
+class ClosingSerializer(serializers.Serializer[Any]):
+    """What came of one position."""
+
+    symbol = serializers.CharField()
+    order = OrderSerializer(allow_null=True, help_text="The order that sells it.")
+    problem = ProblemSerializer(allow_null=True, help_text="Or why there is none.")
+
+
+class ClosingsSerializer(serializers.Serializer[Any]):
+    results = ClosingSerializer(many=True)
 
 
 # Lots -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from portfolio.api import views
 
 urlpatterns = [
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
+    path("holdings/<str:symbol>/", views.HoldingView.as_view(), name="portfolio-holding"),
     path("performance/", views.PerformanceView.as_view(), name="portfolio-performance"),
     path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
     path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),

@@ -4,22 +4,28 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from be.api.idempotency import idempotent
 from be.api.pagination import ComputedNewestFirst
-from be.api.schema import problems
+from be.api.problems import from_refusal
+from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
+from exchange.api.serializers import OrderSerializer
 from exchange.models import Execution
+from exchange.trading import closing, documents
+from exchange.trading.closing import CloseRequest, Closing
 from portfolio import allocation, holdings, performance, tax_lots
 from portfolio.api import examples, serializers
 from portfolio.lots import LotMethod
 from portfolio.spans import Period
 
 TAGS = ["Portfolio"]
+SYMBOL = OpenApiParameter("symbol", str, OpenApiParameter.PATH, description="Symbol or id.")
 
 
 class HoldingsView(Strict):
@@ -46,6 +52,53 @@ class HoldingsView(Strict):
             now=timezone.now(),
         )
         return Response(serializers.HoldingsSerializer(found).data)
+
+    @extend_schema(
+        operation_id="portfolio_holdings_close",
+        summary="Sell everything that you hold",
+        description=(
+            "A market order for each position, as `DELETE holdings/{symbol}/` places it. One that "
+            "can't be sold now (halted, reserved by open orders) stops no other: its `problem` "
+            "says why. Orders may also be filled in part, or wait for the market to open: look at "
+            "the `status` of each."
+        ),
+        tags=TAGS,
+        parameters=[serializers.CloseAllQuery, IDEMPOTENCY_KEY],
+        request=None,
+        responses={200: serializers.ClosingsSerializer, **problems(400, 401, 409, 422, 503)},
+    )
+    @idempotent
+    def delete(self, request: Request) -> Response:
+        query = _query(serializers.CloseAllQuery, request)
+        closings = closing.close_all(owner_id=_owner(request), now=timezone.now(), **query)
+        return Response({"results": [_closing(each) for each in closings]})
+
+
+class HoldingView(Strict):
+    @extend_schema(
+        operation_id="portfolio_holding_close",
+        summary="Sell a position, or a part of it",
+        description=(
+            "Places a market order that sells all that you hold of the instrument (also what is "
+            "too small for an order otherwise), a `quantity` of it or `percent` of it; the answer "
+            "is that order. 409 `position_reserved` while open orders have reserved what is to be "
+            "sold: cancel them, or send `cancel_orders=true`."
+        ),
+        tags=TAGS,
+        parameters=[SYMBOL, serializers.CloseQuery, IDEMPOTENCY_KEY],
+        request=None,
+        responses={201: OrderSerializer, **problems(400, 401, 404, 409, 422, 503)},
+    )
+    @idempotent
+    def delete(self, request: Request, symbol: str) -> Response:
+        query = _query(serializers.CloseQuery, request)
+        order = closing.close(
+            owner_id=_owner(request),
+            symbol=symbol,
+            request=CloseRequest(**query),
+            now=timezone.now(),
+        )
+        return Response(documents.written(order), status=201)
 
 
 class Computed(Strict, GenericViewSet[Execution]):
@@ -144,6 +197,14 @@ class PerformanceView(Strict):
             now=timezone.now(),
         )
         return Response(serializers.PerformanceSerializer(found).data)
+
+
+def _closing(found: Closing) -> dict[str, Any]:
+    return {
+        "symbol": found.symbol,
+        "order": None if found.order is None else documents.written(found.order),
+        "problem": None if found.refusal is None else from_refusal(found.refusal),
+    }
 
 
 def _query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""Closing positions: a market order that sells all that its owner has of something, or a part."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+from uuid import UUID
+
+from banking import ledger
+from banking.assets import EXACT
+from banking.models import LedgerAccount
+from be.api import transactions
+from be.api.formats import plain
+from be.api.refusals import Invalid, NotFound, Refusal
+from exchange.market.quotes import UnknownSymbol
+from exchange.models import OPEN_STATUSES, Instrument, Order, OrderStatus, OrderType, Side
+from exchange.trading import order_rows, orders, requests
+from exchange.trading.requests import OrderRequest
+
+WHOLE = Decimal(100)
+ORDERS_NAMED = 3
+
+
+class PositionReserved(Refusal):
+    code = "position_reserved"
+    status = 409
+    title = "Open orders have reserved the position"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRequest:
+    """How much to sell: a quantity, or percent of what is held, or all of it.
+
+    `cancel_orders` cancels the owner's open orders in the instrument before, of either side.
+    """
+
+    quantity: Decimal | None = None
+    percent: Decimal | None = None
+    cancel_orders: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What came of one of several positions: the order that sells it, or why there is none."""
+
+    symbol: str
+    order: Order | None = None
+    refusal: Refusal | None = None
+
+
+@transactions.atomic
+def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) -> Order:
+    """Sell a position, or a part of it, at market; returns the order.
+
+    Refuses with NotFound when nothing is held, PositionReserved (409) when open orders have
+    reserved what is to be sold, Invalid (400) for a senseless part, or like `orders.place`; then
+    nothing has moved, and no order has been canceled.
+    """
+    try:
+        instrument = requests.find_instrument(symbol)
+    except UnknownSymbol as error:
+        raise NotFound("There is no such instrument.") from error
+    # Nobody trades in it, reserves it or splits it until this transaction ends.
+    order_rows.lock_market(instrument_id=instrument.pk)
+    mine = Order.objects.filter(
+        owner_id=owner_id, instrument=instrument, status__in=OPEN_STATUSES
+    ).order_by("pk")
+    if request.cancel_orders:
+        orders.cancel_these(mine, now=now)
+    account = ledger.find(owner_id, instrument.asset)
+    if account is None or not account.available + account.held:
+        raise NotFound(f"You hold no {instrument.symbol}.")
+    quantity = _wanted(request, account, instrument)
+    if instrument.asset.amount(account.available) < quantity <= _whole(account, instrument):
+        raise _reserved(account, instrument, mine.filter(side=Side.SELL))
+    return orders.place(
+        owner_id=owner_id,
+        request=OrderRequest(
+            symbol=instrument.symbol,
+            side=Side.SELL,
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+            sells_all=quantity == _whole(account, instrument),
+        ),
+        now=now,
+    )
+
+
+@transactions.atomic
+def close_all(*, owner_id: UUID, cancel_orders: bool, now: datetime) -> list[Closing]:
+    """Sell every position at market, each on its own: one that can't be sold stops no other."""
+    held = [row.asset for row in ledger.balances_of(owner_id) if row.available + row.held]
+    # In the order in which quotes are locked.
+    instruments = Instrument.objects.filter(symbol__in=held).order_by("pk")
+    request = CloseRequest(cancel_orders=cancel_orders)
+    closings = []
+    for symbol in instruments.values_list("symbol", flat=True):
+        try:
+            order = close(owner_id=owner_id, symbol=symbol, request=request, now=now)
+            closings.append(Closing(symbol, order=order))
+        except Refusal as refusal:
+            closings.append(Closing(symbol, refusal=refusal))
+    return sorted(closings, key=lambda closing: closing.symbol)
+
+
+def _whole(account: LedgerAccount, instrument: Instrument) -> Decimal:
+    return instrument.asset.amount(account.available + account.held)
+
+
+def _wanted(request: CloseRequest, account: LedgerAccount, instrument: Instrument) -> Decimal:
+    whole = _whole(account, instrument)
+    if request.quantity is not None and request.percent is not None:
+        raise Invalid("Send quantity or percent, or neither for all of it.", field="percent")
+    if request.quantity is not None:
+        return request.quantity
+    if request.percent is None or request.percent == WHOLE:
+        return whole
+    if request.percent > WHOLE:
+        raise Invalid("At most 100.", field="percent")
+    step = instrument.quantity_increment
+    exact = EXACT.divide(EXACT.multiply(whole, request.percent), EXACT.multiply(WHOLE, step))
+    part = EXACT.multiply(exact.to_integral_value(ROUND_FLOOR, EXACT), step)
+    if part < instrument.min_quantity:
+        raise Invalid(
+            f"That is less than {plain(instrument.min_quantity)} {instrument.symbol}, the smallest "
+            "order; sell more, or all of it.",
+            field="percent",
+        )
+    return part
+
+
+def _reserved(
+    account: LedgerAccount, instrument: Instrument, selling: Iterable[Order]
+) -> PositionReserved:
+    held = instrument.asset.amount(account.held)
+    found = [str(order.pk) for order in selling if order.status != OrderStatus.HELD]
+    names = ", ".join(found[:ORDERS_NAMED])
+    more = f" and {len(found) - ORDERS_NAMED} more" if len(found) > ORDERS_NAMED else ""
+    return PositionReserved(
+        f"Open orders have reserved {plain(held)} of {plain(_whole(account, instrument))} "
+        f"{instrument.symbol}: {names}{more}. Cancel them, or send cancel_orders=true."
+    )
