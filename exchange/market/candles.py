@@ -27,6 +27,8 @@ LENGTH = {
     Interval.ONE_DAY: timedelta(days=1),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Units, at which a candle and a quote stop counting: a sum that does not fit would end all rounds.
+MOST_VOLUME = 9 * 10**18
 # Rows that travel together when there are many: enough to fill a trip, few enough to hold.
 _BATCH = 10_000
 
@@ -103,7 +105,8 @@ def _fold(close: str) -> Statement:
             f"ON CONFLICT {_KEY} DO UPDATE SET "
             f"high = {greatest}(exchange_candle.high, excluded.high), "
             f"low = {least}(exchange_candle.low, excluded.low), "
-            f"close = {close}, volume = exchange_candle.volume + excluded.volume"
+            f"close = {close}, volume = "
+            f"{least}(exchange_candle.volume, {MOST_VOLUME} - excluded.volume) + excluded.volume"
         )
 
     return Statement(

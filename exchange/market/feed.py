@@ -145,7 +145,7 @@ def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
     quote.came_from, quote.low_ahead = tick.came_from, tick.low_ahead
     quote.high = max(quote.high, tick.price)
     quote.low = min(quote.low, tick.price)
-    quote.volume += _units(quote, tick.volume)
+    quote.volume = min(quote.volume + _units(quote, tick.volume), candles.MOST_VOLUME)
     quote.timestamp = at
     quote.sequence += 1
 

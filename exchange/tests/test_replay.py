@@ -70,7 +70,7 @@ def test_trades_of_many_symbols_can_share_a_file(read: Any):
         "btc-usd,1577977200,7000.5,0.25\n"
         "AAPL,1577977201500,10.02,50\n"
     )
-    rows = read(text).rows
+    rows = read(text, None).rows
     assert [(row.symbol, str(row.prices[0])) for row in rows] == [
         ("AAPL", "10.01"),
         ("BTC-USD", "7000.5"),
@@ -122,8 +122,9 @@ def test_a_bad_row_is_named_by_its_line_and_refused_or_skipped(read: Any, row: s
 
 
 def test_a_symbol_that_is_not_listed_is_a_bad_row(read: Any):
-    recording = read("symbol,time,price\nAAPL,2020-01-02,1\nNOPE,2020-01-02,1\n")
-    assert recording.problems == ("line 3: there is no instrument NOPE",)
+    recording = read("symbol,time,price\nAAPL,2020-01-02,1\nNOPE,2020-01-02,1\n", None)
+    (problem,) = recording.problems
+    assert problem.startswith("line 3: there is no instrument NOPE; --symbol says")
 
 
 def test_missing_days_are_a_gap_but_nights_weekends_and_holidays_are_not(read: Any):
@@ -144,7 +145,7 @@ def test_a_missing_bar_inside_a_session_is_a_gap_and_for_a_coin_at_any_time(read
     ]
     assert read(HEADER + "".join(lines)).problems == ()
     assert len(read(HEADER + "".join(lines), "BTC-USD").problems) == 1  # the night
-    assert len(read(HEADER + "".join(lines[:3] + lines[4:])).problems) == 1
+    assert len(read(HEADER + "".join(lines[:1] + lines[7:])).problems) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,9 +170,15 @@ def test_a_file_that_can_not_be_replayed_is_refused(read: Any, text: str | bytes
 
 
 def test_a_message_names_the_first_bad_rows_and_counts_the_rest(read: Any):
-    text = HEADER + GOOD + "x\n" * 1000
+    text = HEADER + GOOD + "".join(f"x{number}\n" for number in range(1000))
     with pytest.raises(BadReplayFile, match=r"line 22: .*; and 980 more$"):
         replay.refuse_problems(read(text))
+
+
+def test_lines_with_the_same_problem_share_a_sentence(read: Any):
+    recording = read(HEADER + GOOD + "x\n" * 1000)
+    (problem,) = recording.problems
+    assert problem.startswith("lines 3 to 1002: x is not a row of time and prices")
 
 
 def test_the_jump_back_in_real_bitcoin_prices_is_named(instruments: dict[str, Instrument]):
@@ -205,7 +212,7 @@ def test_a_bar_takes_four_rounds_and_bars_of_one_moment_share_them(
     read: Any, instruments: dict[str, Instrument]
 ):
     first = read(HEADER + GOOD)
-    second = read("symbol,time,price\nMSFT,2020-01-02,20\nMSFT,2020-01-03,21\n")
+    second = read("symbol,time,price\nMSFT,2020-01-02,20\nMSFT,2020-01-03,21\n", None)
     frames = [
         [(tick.symbol, str(tick.bid), str(tick.ask)) for tick in frame]
         for frame in played([first, second], instruments)

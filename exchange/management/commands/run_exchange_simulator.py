@@ -26,6 +26,7 @@ from exchange.simulator.source import Source
 LONGEST_INTERVAL = 3600
 HIGHEST_SPEED = 100_000
 LARGEST_SEED = 2**64 - 1
+OF_A_REPLAY = ("symbol", "columns", "date_format", "no_header", "rescale", "stop_after_replay")
 
 
 class Command(DatabaseCommand):
@@ -51,7 +52,18 @@ class Command(DatabaseCommand):
             help="CSV files of bars or trades that take the place of the model for their symbols",
         )
         parser.add_argument(
-            "--symbol", help="of a replay whose file has no symbol column (default: its name)"
+            "--symbol", help="whose prices a replay has, or which of its symbols to play"
+        )
+        parser.add_argument(
+            "--columns",
+            help="what each column of a replay is, in order: time (or date,time), open, high, low, "
+            "close or price, volume, turnover (a volume in dollars), symbol, _ (nothing to read)",
+        )
+        parser.add_argument(
+            "--date-format", help="how a replay writes its times, as strptime does: %%m/%%d/%%Y"
+        )
+        parser.add_argument(
+            "--no-header", action="store_true", help="the first line of a replay is a row already"
         )
         parser.add_argument(
             "--bad-rows",
@@ -139,33 +151,41 @@ class Command(DatabaseCommand):
         self, options: Mapping[str, Any], instruments: Mapping[str, Instrument]
     ) -> Replay | None:
         paths: Sequence[Path] = options["replay"] or ()
-        symbol = options["symbol"]
         if not paths:
-            if symbol is not None or options["stop_after_replay"] or options["rescale"]:
-                raise CommandError(
-                    "--symbol, --rescale and --stop-after-replay go with --replay FILE.csv."
-                )
+            if any(options[name] for name in OF_A_REPLAY):
+                names = ", ".join(f"--{name.replace('_', '-')}" for name in OF_A_REPLAY)
+                raise CommandError(f"{names} go with --replay FILE.csv.")
             return None
         if settings.EXCHANGE_MARKET_HOURS:
             raise CommandError("A replay needs a market that is always open: see .env.example.")
-        if symbol is not None and symbol not in instruments:
-            raise CommandError(f"There is no instrument {symbol}.")
+        asked = options["symbol"]
+        symbol = None if asked is None else replay.find_symbol(asked, instruments)
+        if asked is not None and symbol is None:
+            raise CommandError(f"There is no instrument {asked}.")
+        form = replay.Form(options["columns"], options["date_format"], not options["no_header"])
         skip = options["bad_rows"] == "skip"
-        recordings = [self._recording(path, instruments, symbol, skip) for path in paths]
+        recordings = [self._recording(path, instruments, symbol, form, skip) for path in paths]
         scale = replay.scale_to(recordings, _last_prices()) if options["rescale"] else {}
         return Replay(recordings, instruments, scale)
 
     def _recording(
-        self, path: Path, instruments: Mapping[str, Instrument], symbol: str | None, skip: bool
+        self,
+        path: Path,
+        instruments: Mapping[str, Instrument],
+        symbol: str | None,
+        form: replay.Form,
+        skip: bool,
     ) -> replay.Recording:
         try:
-            recording = replay.read(path, instruments, symbol=symbol)
+            recording = replay.read(path, instruments, symbol=symbol, form=form)
             if not skip:
                 replay.refuse_problems(recording)
         except (OSError, replay.BadReplayFile) as error:
             raise CommandError(f"Can't replay {path}: {error}") from error
         for problem in recording.problems:
             self.stderr.write(f"{path.name}, {problem}")
+        for note in recording.notes:
+            self.stdout.write(f"{path.name}: {note}.")
         first, last = recording.rows[0].at, recording.rows[-1].at
         self.stdout.write(
             f"Replaying {len(recording.rows)} rows of {', '.join(recording.symbols())}, "

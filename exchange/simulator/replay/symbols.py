@@ -1,0 +1,25 @@
+"""Symbols as sources spell them: BTC/USD, BTCUSD, XBTUSD, X:BTCUSD, aapl.us. Pure."""
+
+from collections.abc import Iterable
+
+_STABLE = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD")
+"""Coins that stand for a dollar. Their prices are another market's: played only when asked for."""
+
+
+def find(text: str, listed: Iterable[str]) -> str | None:
+    """The listed symbol that is spelled like this; None if there is none."""
+    wanted = _bare(text)
+    return next((symbol for symbol in listed if wanted and _bare(symbol) == wanted), None)
+
+
+def is_of(text: str, symbol: str) -> bool:
+    """Whether a row of `text` may be played as `symbol`: it, or its coin in a dollar's coin."""
+    wanted, bare = _bare(symbol), _bare(text)
+    in_dollars = {bare.removesuffix(coin) + "USD" for coin in _STABLE if bare.endswith(coin)}
+    return wanted in {bare, *in_dollars}
+
+
+def _bare(text: str) -> str:
+    upper = text.strip().upper().rpartition(":")[2].removesuffix(".US")
+    bare = "".join(letter for letter in upper if letter.isalnum())
+    return bare.replace("XBT", "BTC", 1) if bare.startswith("XBT") else bare
