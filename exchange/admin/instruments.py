@@ -1,22 +1,49 @@
 """What trades here: to look at, to halt and to resume."""
 
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin import helpers
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from banking.admin import LookOnly
-from exchange.models import Bond, Instrument, InstrumentStatus
+from be.api.refusals import Refusal
+from exchange.market import calendar
+from exchange.models import OPEN_STATUSES, Bond, Instrument, InstrumentStatus, Order
 from exchange.trading import halts
 
 if TYPE_CHECKING:  # generic for the type checker only
     InstrumentModelAdmin = admin.ModelAdmin[Instrument]
     BondStackedInline = admin.StackedInline[Bond, Instrument]
+    InstrumentModelForm = forms.ModelForm[Instrument]
 else:
+    InstrumentModelForm = forms.ModelForm
     InstrumentModelAdmin = admin.ModelAdmin
     BondStackedInline = admin.StackedInline
+
+
+# So many at once are asked about: a slip of the mouse selects them all.
+HALTED_WITHOUT_ASKING = 5
+
+
+class InstrumentForm(InstrumentModelForm):
+    class Meta:
+        model = Instrument
+        fields = ("name", "tradable")
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.cleaned_data.get("tradable"):
+            return
+        try:
+            halts.check_not_matured(symbol=self.instance.symbol, today=_today())
+        except Refusal as refusal:
+            self.add_error(refusal.field, refusal.detail)
 
 
 class BondInline(LookOnly, BondStackedInline):
@@ -42,6 +69,7 @@ class InstrumentAdmin(InstrumentModelAdmin):
         "min_quantity",
         "status",
     )
+    form = InstrumentForm
     inlines = (BondInline,)
     actions = ("halt", "resume")
 
@@ -50,13 +78,34 @@ class InstrumentAdmin(InstrumentModelAdmin):
         quote = getattr(instrument, "quote", None)
         return "-" if quote is None else f"{quote.price.normalize():f}"
 
-    @admin.action(description="Halt trading")
-    def halt(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> None:
-        self._change(request, chosen, InstrumentStatus.HALTED)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What was changed and nothing else: trading may have been halted meanwhile."""
+        Instrument.objects.filter(pk=obj.pk).update(name=obj.name)
+        if "tradable" in form.changed_data:
+            halts.set_tradable(symbol=obj.symbol, tradable=obj.tradable, today=_today())
 
-    @admin.action(description="Resume trading")
+    @admin.action(description="Halt trading", permissions=["change"])
+    def halt(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> HttpResponse | None:
+        if len(chosen) > HALTED_WITHOUT_ASKING and "confirmed" not in request.POST:
+            return self._ask(request, chosen)
+        self._change(request, chosen, InstrumentStatus.HALTED)
+        return None
+
+    @admin.action(description="Resume trading", permissions=["change"])
     def resume(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> None:
         self._change(request, chosen, InstrumentStatus.ACTIVE)
+
+    def _ask(self, request: HttpRequest, chosen: QuerySet[Instrument]) -> HttpResponse:
+        waiting = Order.objects.filter(instrument__in=chosen, status__in=OPEN_STATUSES)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Halt {len(chosen)} instruments?",
+            "opts": self.opts,
+            "chosen": chosen,
+            "waiting": waiting.count(),
+            "checkbox": helpers.ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/exchange/instrument/halt.html", context)
 
     def _change(
         self, request: HttpRequest, chosen: QuerySet[Instrument], status: InstrumentStatus
@@ -71,3 +120,7 @@ class InstrumentAdmin(InstrumentModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def _today() -> date:
+    return timezone.now().astimezone(calendar.NEW_YORK).date()

@@ -2,39 +2,97 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from banking.admin import LookOnlyAdmin
+from be.api.refusals import Refusal
 from exchange.admin import amounts
-from exchange.market import hours
+from exchange.market import calendar, closing, hours
 from exchange.models import FeeSchedule, MarketClosure, Quote, Simulator
+from exchange.trading import fees
 
 if TYPE_CHECKING:  # generic for the type checker only
     FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
     MarketClosureModelAdmin = admin.ModelAdmin[MarketClosure]
+    FeeModelForm = forms.ModelForm[FeeSchedule]
+    ClosureModelForm = forms.ModelForm[MarketClosure]
 else:
     FeeScheduleModelAdmin = MarketClosureModelAdmin = admin.ModelAdmin
+    FeeModelForm = ClosureModelForm = forms.ModelForm
+
+
+class FeeForm(FeeModelForm):
+    class Meta:
+        model = FeeSchedule
+        fields = ("asset_class", "maker_bps", "taker_bps")
+        labels = {"maker_bps": "maker, in basis points", "taker_bps": "taker, in basis points"}
+
+    def clean(self) -> None:
+        super().clean()
+        for name in ("maker_bps", "taker_bps"):
+            try:
+                fees.check_rate(self.cleaned_data.get(name, 0), field=name)
+            except Refusal as refusal:
+                self.add_error(refusal.field, refusal.detail)
 
 
 @admin.register(FeeSchedule)
 class FeeScheduleAdmin(FeeScheduleModelAdmin):
     """Rates for orders that will be placed; those that have been placed keep theirs."""
 
-    list_display = ("asset_class", "maker_bps", "taker_bps")
+    form = FeeForm
+    list_display = ("asset_class", "maker_bps", "taker_bps", "of_ten_thousand")
     list_editable = ("maker_bps", "taker_bps")
+
+    @admin.display(description="maker and taker pay, of $10,000")
+    def of_ten_thousand(self, row: FeeSchedule) -> str:
+        return " and ".join(
+            f"${bps}.00 ({fees.percent(bps)})" for bps in (row.maker_bps, row.taker_bps)
+        )
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": FeeForm, **kwargs})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Another class is another row: to change it would add one, and leave this one."""
+        return () if obj is None else ("asset_class",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ClosureForm(ClosureModelForm):
+    class Meta:
+        model = MarketClosure
+        fields = ("day", "closes_at", "reason")
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        today = timezone.now().astimezone(calendar.NEW_YORK).date()
+        try:
+            closing.check(self.instance, today=today)
+        except Refusal as refusal:
+            # On the page of a day that is entered already, the day is not a field.
+            self.add_error(refusal.field if refusal.field in self.fields else None, refusal.detail)
 
 
 @admin.register(MarketClosure)
 class MarketClosureAdmin(MarketClosureModelAdmin):
     """Days without a session, or with a short one, that no rule foresees."""
 
+    form = ClosureForm
     list_display = ("day", "closes_at", "reason")
     date_hierarchy = "day"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Another day is another row: to change it would close that one too."""
+        return () if obj is None else ("day",)
 
     def save_model(self, request: HttpRequest, obj: MarketClosure, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

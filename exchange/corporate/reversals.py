@@ -22,9 +22,11 @@ from be.api import transactions
 from be.api.identifiers import uuid7
 from be.api.refusals import Refusal
 from exchange.corporate import entries, second_look
+from exchange.corporate.payments import PAID_AT_ONCE
 from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement
 
 REVERSIBLE: tuple[str, ...] = (ActionKind.DIVIDEND, ActionKind.COUPON)
+Owed = list[tuple[Entitlement, int]]
 
 
 class NotReversible(Refusal):
@@ -65,7 +67,14 @@ class Preview:
 
 def of(action: CorporateAction) -> Preview:
     """What taking it back now would do, with the balances of now."""
-    debts = [_debt(each, owed) for each, owed in _owed(action)]
+    holders = LedgerAccount.objects.filter(
+        asset=USD.code, owner__in=action.entitlements.values("owner")
+    )
+    available = dict(holders.values_list("owner_id", "available"))
+    debts = [
+        _debt(each.owner.email, owed, available.get(each.owner_id, 0))
+        for each, owed in _owed(action)
+    ]
     debts.sort(key=lambda debt: debt.due, reverse=True)
     return Preview(
         due=sum((debt.due for debt in debts), Decimal(0)),
@@ -75,14 +84,12 @@ def of(action: CorporateAction) -> Preview:
     )
 
 
-def _debt(entitlement: Entitlement, owed: int) -> Debt:
-    account = LedgerAccount.objects.filter(owner=entitlement.owner, asset=USD.code).first()
-    taken = min(owed, account.available if account else 0)
-    email, later = entitlement.owner.email, owed - taken
-    return Debt(email, USD.amount(owed), USD.amount(taken), USD.amount(later))
+def _debt(email: str, owed: int, available: int) -> Debt:
+    taken = min(owed, available)
+    return Debt(email, USD.amount(owed), USD.amount(taken), USD.amount(owed - taken))
 
 
-def _owed(action: CorporateAction) -> list[tuple[Entitlement, int]]:
+def _owed(action: CorporateAction) -> Owed:
     """Who has still to give back how many cents."""
     paid = action.entitlements.filter(cents__gt=0).select_related("owner")
     rows = paid.annotate(taken=Sum("clawbacks__cents")).order_by("owner_id")
@@ -151,8 +158,16 @@ def collect(pk: UUID, *, now: datetime) -> CorporateAction:
 def _take(action: CorporateAction, now: datetime, *, first: bool) -> int:
     """Post the clawbacks; returns the cents that customers gave."""
     owed = _owed(action)
+    # All at once: batch by batch, accounts would not be locked in the order of their ids.
     owners = [each.owner_id for each, _ in owed]
     accounts = ledger.lock(owners, [USD], roles=[HouseAccount.MARKET, HouseAccount.ERRORS])
+    return sum(
+        _take_some(owed[start : start + PAID_AT_ONCE], accounts, now, first=first)
+        for start in range(0, len(owed), PAID_AT_ONCE)
+    )
+
+
+def _take_some(owed: Owed, accounts: Accounts, now: datetime, *, first: bool) -> int:
     taken = 0
     clawbacks: list[Clawback] = []
     with ledger.journal(now) as journal:
@@ -172,7 +187,7 @@ def _take(action: CorporateAction, now: datetime, *, first: bool) -> int:
             lines = _lines(clawback, accounts, account)
             journal.post(kind=EntryKind.REVERSAL, reference=clawback.pk, lines=lines)
             taken += given
-    Clawback.objects.bulk_create(clawbacks, batch_size=200)
+    Clawback.objects.bulk_create(clawbacks)
     return taken
 
 

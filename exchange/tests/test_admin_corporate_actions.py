@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 
 from be.api.identifiers import uuid7
 from exchange.corporate import due
@@ -235,7 +236,7 @@ def test_who_entered_and_changed_what_is_in_the_history(root, aapl):
     assert root.get(f"{ACTIONS}{action.pk}/history/").status_code == 200
 
 
-def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog):
+def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog, capsys):
     alice = make_customer()
     msft = make_instrument("MSFT")
     set_quote(msft, "300.00", "300.02")
@@ -252,6 +253,8 @@ def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog):
     assert failing.state == "failed"
     assert "failed" in words(root.get(ACTIONS))
     assert "above 10000000" in words(root.get(ACTIONS))
+    call_command("run_corporate_actions")
+    assert "split of AAPL on 2026-03-03: failed. ValueError" in capsys.readouterr().out
     page = f"{ACTIONS}{failing.pk}/"
     assert "above 10000000" in words(root.get(f"{page}change/"))
     assert "which failed" in words(root.get(f"{ACTIONS}{after.pk}/change/"))

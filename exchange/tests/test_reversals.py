@@ -269,3 +269,16 @@ def test_a_statement_shows_the_reversal(root, paid, alice):
     assert answer.status_code == 200
     kinds = [row["kind"] for row in answer.json()["results"]]
     assert {"dividend", "reversal"} <= set(kinds)
+
+
+def test_many_are_taken_back_from_in_parts(root, aapl, monkeypatch):
+    monkeypatch.setattr(reversals, "PAID_AT_ONCE", 2)
+    for number in range(5):
+        give(make_customer(f"c{number}@example.com", dollars="0"), aapl.asset, "1")
+    enter(root, dividend(aapl, amount="2.00"))
+    due.run(now=PAID_AT)
+
+    root.post(step("reverse"))
+
+    assert [row.cents for row in Clawback.objects.all()] == [200] * 5
+    assert_books_are_right()

@@ -1,14 +1,39 @@
 """Stopping and resuming trade in an instrument."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 from django.db import transaction
 
 from be.api import transactions
 from be.api.formats import time_text
-from exchange.models import Instrument, InstrumentStatus, Quote
+from be.api.refusals import Refusal
+from exchange.models import Bond, Instrument, InstrumentStatus, Quote
 from exchange.streaming import publish
+
+
+class Matured(Refusal):
+    """A bond that is due for repayment, or has been repaid, trades no more."""
+
+    code = "instrument_matured"
+    status = 409
+    title = "The bond has matured"
+
+
+@transactions.atomic
+def set_tradable(*, symbol: str, tradable: bool, today: date) -> None:
+    """Let an instrument trade, or take it off the list; `today` is New York's. Raises Matured."""
+    # Whoever trades holds the quote's lock: it takes effect between orders, not during one.
+    list(Quote.objects.select_for_update().filter(instrument__symbol=symbol).values_list("pk"))
+    if tradable:
+        check_not_matured(symbol=symbol, today=today)
+    Instrument.objects.filter(symbol=symbol).update(tradable=tradable)
+
+
+def check_not_matured(*, symbol: str, today: date) -> None:
+    """Refuse a bond that trades no more. Raises Matured."""
+    if Bond.objects.filter(instrument__symbol=symbol, maturity_date__lte=today).exists():
+        raise Matured(f"{symbol} has matured and is repaid.", field="tradable")
 
 
 @transactions.atomic

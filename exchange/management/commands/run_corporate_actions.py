@@ -38,4 +38,7 @@ class Command(DatabaseCommand):
         coming = CorporateAction.objects.filter(carried_out_at__isnull=True)
         if busy:
             self.stdout.write("Splits are left to the simulator that is running.")
+        for action in coming.select_related("instrument").order_by("ex_date", "pk"):
+            if action.state != "to come":
+                self.stdout.write(f"{action}: {action.state}. {action.failure}".rstrip())
         self.stdout.write(f"{len(done)} carried out, {coming.count()} to come.")
