@@ -15,7 +15,7 @@ from exchange.tests.market import balance, make_bond, make_customer, place, set_
 pytestmark = pytest.mark.django_db
 
 ORDERS = "/api/exchange/api/v1/orders/"
-QUOTES = "/api/exchange/api/v1/market-data/"
+QUOTES = "/api/exchange/api/v1/market-data/current_prices/"
 
 
 def noon(day: date) -> datetime:
