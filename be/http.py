@@ -44,6 +44,7 @@ PASSWORD_PATHS = frozenset(
 )
 PASSWORD_THREADS = 2
 PASSWORD_LINE = 64
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_IN_MEMORY = 1024 * 1024
 
 
@@ -82,6 +83,15 @@ class HTTPHandler(ASGIHandler):
             seconds=seconds,
             begin=_keep_connection,
         )
+        self._writes = self._requests
+        if settings.HTTP_WRITING_THREADS:
+            self._writes = Lane(
+                name="writes",
+                threads=settings.HTTP_WRITING_THREADS,
+                line=settings.HTTP_QUEUE,
+                seconds=seconds,
+                begin=_keep_connection,
+            )
         self._passwords = Lane(
             name="passwords", threads=PASSWORD_THREADS, line=PASSWORD_LINE, seconds=seconds
         )
@@ -91,16 +101,23 @@ class HTTPHandler(ASGIHandler):
             body = await _read(receive)
         except RequestAborted:
             return
-        hashes = scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS
-        lane = self._passwords if hashes else self._requests
         try:
-            answer = await lane.run(partial(self._answer, scope, body, time.perf_counter()))
+            answer = await self._lane(scope).run(
+                partial(self._answer, scope, body, time.perf_counter())
+            )
         except Overloaded:
             answer = self._refuse(scope, _overloaded)
         if answer.stream is None:
             await _send(answer, send)
         else:
             await _stream(answer, answer.stream, receive, send)
+
+    def _lane(self, scope: Scope) -> Lane:
+        if scope["method"] in READING:
+            return self._requests
+        if scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS:
+            return self._passwords
+        return self._writes
 
     def _answer(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
         """Answer a request, in a thread; what it used is closed or given back in the same one."""

@@ -6,7 +6,6 @@ SQLite and the embedded channel layer, for one machine; `DATABASE_URL` and `REDI
 """
 
 import os
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import environ
 from corsheaders.defaults import default_headers
 
 from banking import encryption
-from be import configuration, local_hosts
+from be import configuration, databases, local_hosts
 from be.configuration import Misconfigured, usable
 from be.proxies import TrustedProxies
 
@@ -112,13 +111,16 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20, at_least=1)
 # For sign-ins, which have threads of their own, and for sockets.
 OTHER_CONNECTIONS = 4
 # Requests are answered by so many threads, which use a connection each. Further requests wait for a
-# thread, so many and so many seconds at most; what is beyond that is answered with 503.
+# thread, so many and so many seconds at most; what is beyond that is answered with 503. SQLite has
+# one writer at a time: there requests that write have a few threads of their own, so that none of
+# them keeps a reader waiting.
 HTTP_THREADS = env.int(
     "HTTP_THREADS",
     default=min(16, max(DATABASE_POOL_SIZE - OTHER_CONNECTIONS, 1)) if USES_POSTGRESQL else 16,
     at_least=1,
     at_most=1024,
 )
+HTTP_WRITING_THREADS = 0 if USES_POSTGRESQL else 4
 HTTP_QUEUE = env.int("HTTP_QUEUE", default=256)
 HTTP_QUEUE_SECONDS = env.float("HTTP_QUEUE_SECONDS", default=5.0)
 if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
@@ -128,74 +130,26 @@ if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
         f"Make it HTTP_THREADS + {OTHER_CONNECTIONS} at least, or HTTP_THREADS smaller.",
     )
 
-
-def sqlite_database(path: str) -> dict[str, Any]:
-    """SQLite for one machine: readers beside one writer, and writers that queue.
-
-    IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then
-    writes can neither deadlock nor act on what another has changed in between.
-    """
-    return {
-        "ENGINE": "be.sqlite",
-        "NAME": path,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # Values come as they are stored. The driver would look up how to read each column's
-            # type, anew for each statement; the ORM and be/api/rows.py know the types.
-            "detect_types": 0,
-            "init_command": (
-                "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
-                # REPLACE then fires the triggers that keep the journal append-only.
-                "PRAGMA recursive_triggers=ON;"
-            ),
-        },
-        # A file, not memory: the tests use real threads, and shared-cache memory locks tables.
-        "TEST": {
-            "NAME": str(Path(tempfile.gettempdir()) / f"brokerpro-test-{os.getpid()}.sqlite3")
-        },
-    }
-
-
-def postgresql_database(url: str) -> dict[str, Any]:
-    configuration.require_database_url(url)
-    database: dict[str, Any] = environ.Env.db_url_config(url)
-    database["ENGINE"] = "be.postgresql"
-    database["OPTIONS"] = {
-        # Nobody waits for ever: not for a server that is away, not for one that has vanished from
-        # the network, not for a row that another transaction has forgotten to give back.
-        "connect_timeout": 3,
-        "tcp_user_timeout": 10_000,
-        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
-        **database.get("OPTIONS", {}),
-        # Without a pool every request under ASGI opens a connection of its own.
-        # It tries a lost server again every few seconds; its own pauses would grow to minutes.
-        "pool": {
-            "min_size": 1,
-            "max_size": DATABASE_POOL_SIZE,
-            "timeout": 3,
-            "reconnect_timeout": 5,
-        },
-    }
-    # A connection is tried when the pool gives it out, or each one that lay there while the server
-    # was started anew would cost a request.
-    database["CONN_HEALTH_CHECKS"] = True
-    return database
-
+# A request that writes to SQLite while another process does waits so long for its turn.
+SQLITE_LOCK_SECONDS = env.float("SQLITE_LOCK_SECONDS", default=5.0, at_most=60)
 
 if USES_POSTGRESQL:
-    DATABASES = {"default": postgresql_database(DATABASE_URL)}
-elif DATABASE_URL.startswith("sqlite:///"):
-    configuration.require_folder_of("DATABASE_URL", DATABASE_URL.removeprefix("sqlite:///"))
-    DATABASES = {"default": sqlite_database(DATABASE_URL.removeprefix("sqlite:///"))}
-elif DATABASE_URL:
+    configuration.require_database_url(DATABASE_URL)
+    DATABASES = {"default": databases.postgresql(DATABASE_URL, pool_size=DATABASE_POOL_SIZE)}
+elif not DATABASE_URL or DATABASE_URL.startswith("sqlite:///"):
+    path = (
+        DATABASE_URL.removeprefix("sqlite:///")
+        if DATABASE_URL
+        else str(VAR_DIR / "brokerpro.sqlite3")
+    )
+    configuration.require_folder_of("DATABASE_URL", path)
+    DATABASES = {"default": databases.sqlite(path, lock_seconds=SQLITE_LOCK_SECONDS)}
+else:
     raise Misconfigured(
         "DATABASE_URL",
         "It starts with neither postgresql:// nor sqlite:///.",
         "Write one of them, or nothing for SQLite in VAR_DIR.",
     )
-else:
-    DATABASES = {"default": sqlite_database(str(VAR_DIR / "brokerpro.sqlite3"))}
 
 # Channel layer ----------------------------------------------------------------------------------
 REDIS_HOST = env.str("REDIS_HOST", default="")

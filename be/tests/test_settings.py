@@ -107,6 +107,7 @@ SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
             },
         ),
         ("DATABASE_POOL_SIZE", {"DATABASE_POOL_SIZE": "0"}),
+        ("SQLITE_LOCK_SECONDS", {"SQLITE_LOCK_SECONDS": "0"}),
         ("HTTP_THREADS", {"HTTP_THREADS": "0"}),
         ("HTTP_THREADS", {"HTTP_THREADS": "many"}),
         ("HTTP_QUEUE", {"HTTP_QUEUE": "-1"}),
