@@ -14,6 +14,7 @@ Any other server gets one text at a time, and the next one when it has taken tha
 
 import asyncio
 import functools
+import math
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,6 +28,8 @@ from exchange.streaming import protocol
 from exchange.streaming.frames import Frame
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+OPEN = WebSocketProtocol.STATE_OPEN
 
 # What servers raise when the peer is gone but the application has not been told yet.
 GONE = (RuntimeError, OSError)
@@ -51,7 +54,10 @@ class Writer(Protocol):
 
 class Transport(Protocol):
     def write(self, frame: Frame) -> None:
-        """Write a frame, which never waits. May call `pause` of the writer before it returns."""
+        """Write a frame, which never waits. May call `pause` of the writer before it returns.
+
+        Nothing is written after a closing frame, whoever has begun to close (RFC 6455, 5.5.1).
+        """
 
     def close(self, code: int) -> None:
         """Begin the closing handshake, after what was written; end it after a few seconds."""
@@ -106,6 +112,7 @@ class UvicornTransport:
         self._server = server
         self._writer = writer
         self._write = server.transport.write
+        self._is_closing = server.transport.is_closing
         server.pause_writing = self._pause
         server.resume_writing = self._resume
         server.shutdown = functools.partial(self.close, protocol.GOING_AWAY)
@@ -119,7 +126,9 @@ class UvicornTransport:
         server.conn.max_message_size = MAX_READ_BYTES
 
     def write(self, frame: Frame) -> None:
-        self._write(frame.wire)
+        # uvicorn closes the transport with its closing frame, of which the application hears later.
+        if not self._is_closing():
+            self._write(frame.wire)
 
     def close(self, code: int) -> None:
         server = self._server
@@ -165,14 +174,22 @@ class DaphneTransport:
 
     @staticmethod
     def prepare(server: WebSocketProtocol) -> None:
-        """Before it is accepted: what is far too large is answered with 1009."""
+        """Before it is accepted: what is far too large is answered with 1009.
+
+        And the socket has no age, or Daphne would close it (with 1000, which clients take for an
+        ordered end) when it is older than `--websocket_timeout`: a day, in use or not, unless told
+        otherwise. How long a socket may live is a matter of its session.
+        """
         _limit_unsent(server.transport.getHandle())
         server.maxMessagePayloadSize = server.maxFramePayloadSize = MAX_READ_BYTES
         server.failByDrop = False
         server.closeHandshakeTimeout = SECONDS_TO_CLOSE
+        server.socket_opened = math.inf
 
     def write(self, frame: Frame) -> None:
         """Twisted would wait for the next turn of its loop, at the price of three system calls."""
+        if self._server.state != OPEN:
+            return  # a closing frame was sent or has come; the application hears of it later
         out, wire = self._out, frame.wire
         if self._is_plain and not (out.dataBuffer or out._tempDataBuffer or out.disconnecting):
             sent = out.writeSomeData(wire)
@@ -182,7 +199,7 @@ class DaphneTransport:
             out.write(wire)
 
     def close(self, code: int) -> None:
-        if self._server.state == WebSocketProtocol.STATE_OPEN:
+        if self._server.state == OPEN:
             self._server.sendCloseFrame(code=code)
 
     def release(self) -> None:

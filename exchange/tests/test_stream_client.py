@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from exchange.tests.redis_server import needs_redis, redis_server
+from exchange.tests.relay import Relay
 from exchange.tests.server import ROOT, LiveServer, free_port
 from exchange.tests.socket_client import SCENES, sign_in
 
@@ -57,12 +58,13 @@ class Watcher:
 
 
 @contextmanager
-def watching(server: LiveServer, *symbols: str) -> Iterator[Watcher]:
+def watching(server: LiveServer, *symbols: str, url: str = "") -> Iterator[Watcher]:
+    """The client, at the server or at `url` before it."""
     session = sign_in(server, ALICE)
     command = [
         *node(),
         str(ROOT / "examples" / "watch_orders.mjs"),
-        server.url,
+        url or server.url,
         session["token"],
         session["refresh_token"],
         *symbols,
@@ -132,3 +134,17 @@ def test_the_client_stops_when_its_session_has_ended(tmp_path):
         watcher.wait_for("state live")
         server.call(f"{SCENES}:end_all_sessions", email=ALICE)
         watcher.wait_for("state signed out")
+
+
+def test_the_client_comes_back_after_an_ordered_end_that_it_has_not_ordered(tmp_path):
+    """Proxies close with 1000 too, as Daphne would after a day."""
+    with LiveServer(tmp_path) as server, Relay(server.port) as relay:
+        server.call(f"{SCENES}:list_instruments", bids={"AAPL": "190.00"})
+        with watching(server, "AAPL", url=relay.url) as watcher:
+            for _ in range(2):
+                watcher.wait_for("state live")
+                relay.end_sockets()
+                watcher.wait_for("state reconnecting")
+            watcher.wait_for("state live")
+            order = server.call(f"{SCENES}:place", email=ALICE, symbol="AAPL")
+            watcher.wait_for(f"order {order} new")
