@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from be.tests.processes import running
+from be.tests.processes import finished, running
 from exchange.tests.server import LiveServer
 from exchange.tests.socket_client import SCENES, sign_in
 
@@ -106,3 +106,16 @@ def test_writers_are_put_off_and_readers_are_not(server: LiveServer):
         assert len(json.loads(ask(server, "GET", ORDERS, token)[2])["results"]) == 1
         wait_for_a_round(server)
         assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "command", [("run_exchange_simulator", "--duration", "1"), ("run_corporate_actions",)]
+)
+def test_a_command_that_does_not_get_the_lock_says_so_in_a_line(
+    server: LiveServer, command: tuple[str, ...]
+):
+    with write_lock(server):
+        status, output = finished(server, "manage.py", *command)
+    assert status == 1
+    (line,) = output.splitlines()
+    assert line.startswith("CommandError: The database does not answer (database is locked).")

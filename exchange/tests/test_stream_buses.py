@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.servers, needs_redis]
 ORDERS = "/api/exchange/api/v1/orders/"
 ROUNDS = 20
 IDLE_SECONDS = 61.0
+SILENT_HEARTBEATS = 13  # of a second each
 Pair = tuple[LiveServer, LiveServer]
 
 
@@ -188,6 +189,28 @@ def place(server: LiveServer, token: str) -> str:
         return order_id
 
 
+# A bus with nothing to carry
+
+
+@pytest.mark.parametrize("command", [DAPHNE, UVICORN], ids=["daphne", "uvicorn"])
+async def test_over_a_redis_that_has_been_silent_for_longer_than_it_would_wait_news_still_comes(
+    tmp_path, command
+):
+    """redis-py 8 gives up a read after five seconds, unless it is told how long to wait."""
+    port = free_port()
+    env = {"REDIS_URL": f"redis://127.0.0.1:{port}/0", "WEBSOCKET_HEARTBEAT_SECONDS": "1"}
+    with redis_server(port), LiveServer(tmp_path, env=env, command=command) as server:
+        server.call(f"{SCENES}:list_instruments", bids={"AAPL": "190.00"})
+        async with signed_in(server) as client:
+            await client.ask(type="subscribe", symbols=["AAPL"], channels=["orders"])
+            for _ in range(SILENT_HEARTBEATS):
+                await client.next("heartbeat")
+            server.call(f"{SCENES}:alert", symbol="AAPL")
+            assert (await client.next("market_alert"))["symbol"] == "AAPL"
+        assert "Traceback" not in server.output
+        assert "Timeout" not in server.output
+
+
 # A bus that dies
 
 
@@ -210,6 +233,9 @@ async def test_sockets_outlive_redis_prices_go_on_and_lost_order_updates_are_tol
         call("list_instruments", bids={"AAPL": "190.00"})
         async with signed_in(server, email) as client:
             await client.ask(type="subscribe", symbols=["AAPL"], channels=["orders"])
+            # The publisher has connected: what follows is not late because of that.
+            call("alert", symbol="AAPL")
+            await client.next("market_alert")
             order_id = call("place", email=email, symbol="AAPL")
             update = await client.next("order_update")
             assert (update["sequence"], update["order"]["id"]) == (1, order_id)

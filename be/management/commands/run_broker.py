@@ -14,14 +14,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+
+from be.api.commands import PlainCommand
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 12  # a little longer than the server gives its open requests
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Prepare the database, then run the server and the exchange simulator until Ctrl+C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
