@@ -7,17 +7,18 @@ The day is read from the journal, so trades, fees, interest and dividends are al
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from banking import flows
 from banking.assets import USD
-from banking.models import EntryKind, LedgerAccount, Posting
+from banking.models import EntryKind, Posting
 from exchange.market import candles
 from exchange.models import Entitlement, Interval, Quote
 
@@ -43,12 +44,12 @@ class Moved:
 class Day:
     """All that moved since the last close.
 
-    `balances` has the accounts in which something did, by asset, as they were when the rest was
-    read. `cents` came into the account's dollars altogether (less those that went); of these,
-    `flows` came from banks.
+    `balances` are `available` and `held` units of the accounts in which something did, by asset, as
+    they were when the rest was read. `cents` came into the account's dollars altogether (less those
+    that went); of these, `flows` came from banks.
     """
 
-    balances: dict[str, LedgerAccount] = field(default_factory=dict)
+    balances: dict[str, tuple[int, int]] = field(default_factory=dict)
     moved: dict[str, Moved] = field(default_factory=lambda: defaultdict(Moved))
     cents: int = 0
     flows: int = 0
@@ -64,37 +65,59 @@ def price_at(close: datetime, quote: Quote) -> Decimal:
     return quote.previous_close if quote.session_date >= close.date() else quote.price
 
 
+class _Line(NamedTuple):
+    """A posting of the owner's, with its entry and the present balances of its account."""
+
+    entry: int
+    kind: str
+    reference: UUID
+    asset: str
+    units: int
+    available: int
+    held: int
+
+
 def read(*, owner_id: UUID, since: datetime) -> Day:
     """What moved after `since`, and the balances to which it led: in one statement."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__gt=since)
         .exclude(entry__kind__in=_INTERNAL)
-        .select_related("account", "entry")
         .order_by("entry_id")
+        .values_list(
+            "entry_id",
+            "entry__kind",
+            "entry__reference",
+            "account__asset",
+            "units",
+            "account__available",
+            "account__held",
+        )
     )
     found = Day()
     incomes: dict[UUID, int] = defaultdict(int)
-    for entry, group in groupby(rows, key=attrgetter("entry")):
-        postings = list(group)
-        found.balances |= {posting.account.asset: posting.account for posting in postings}
-        cents = sum(_units(postings, of_dollars=True))
-        found.cents += cents
-        symbols = {posting.account.asset for posting in postings} - {USD.code}
-        if entry.kind in flows.KINDS:
-            found.flows += cents
-        elif symbols:
-            _move(found.moved[symbols.pop()], entry.kind, cents, sum(_units(postings)))
-        else:
-            incomes[entry.reference] += cents
+    for _, group in groupby(map(_Line._make, rows), key=attrgetter("entry")):
+        lines = list(group)
+        _add(found, incomes, lines)
+        for line in lines:
+            found.balances[line.asset] = (line.available, line.held)
     for symbol, cents in _by_symbol(incomes):
         _move(found.moved[symbol], EntryKind.DIVIDEND, cents, 0)
     return found
 
 
-def _units(postings: Iterable[Posting], *, of_dollars: bool = False) -> Iterator[int]:
-    return (
-        posting.units for posting in postings if (posting.account.asset == USD.code) is of_dollars
-    )
+def _add(day: Day, incomes: dict[UUID, int], lines: Sequence[_Line]) -> None:
+    """Add an entry to the day; `incomes` take what it alone does not tell who paid, in cents."""
+    kind, reference = lines[0].kind, lines[0].reference
+    cents = sum(line.units for line in lines if line.asset == USD.code)
+    symbol = next((line.asset for line in lines if line.asset != USD.code), None)
+    day.cents += cents
+    if kind in flows.KINDS:
+        day.flows += cents
+    elif symbol is not None:
+        units = sum(line.units for line in lines if line.asset == symbol)
+        _move(day.moved[symbol], kind, cents, units)
+    else:
+        incomes[reference] += cents
 
 
 def _move(moved: Moved, kind: str, cents: int, units: int) -> None:

@@ -6,7 +6,6 @@ would change with the time at which they are asked for.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Subquery
@@ -15,7 +14,7 @@ from banking.assets import USD
 from banking.flows import Flow
 from banking.models import JournalEntry, LedgerAccount
 from exchange.market import quotes
-from exchange.models import Quote
+from exchange.models import Instrument, Quote
 from portfolio import valuation
 from portfolio.models import FlowValue
 
@@ -27,24 +26,32 @@ def record(flow: Flow) -> None:
     then. Whoever trades locks them too, so what is read here is of one moment.
     """
     dollars = LedgerAccount.objects.get(owner_id=flow.owner_id, asset=USD.code)
+    prices, held = {}, {}
+    for symbol, price, units in _prices_and_units(flow.owner_id):
+        prices[symbol] = price
+        if units:
+            held[symbol] = units
     equity = USD.amount(dollars.available + dollars.held - flow.cents)
-    prices = {}
-    for quote in _quotes_and_units(flow.owner_id):
-        prices[quote.instrument.symbol] = str(quote.price)
-        if quote.units:
-            accrued = quotes.accrued_interest(quote.instrument, flow.at)
-            equity += valuation.market_value(
-                quote.instrument, quote.units, price=quote.price, accrued=accrued
-            )
+    for instrument in Instrument.objects.filter(symbol__in=held).select_related("bond"):
+        equity += valuation.market_value(
+            instrument,
+            held[instrument.symbol],
+            price=prices[instrument.symbol],
+            accrued=quotes.accrued_interest(instrument, flow.at),
+        )
     entry = JournalEntry.objects.filter(kind=flow.kind, reference=flow.reference).latest("pk")
-    FlowValue.objects.create(entry=entry, equity_cents=USD.units(equity), prices=prices)
+    FlowValue.objects.create(
+        entry=entry,
+        equity_cents=USD.units(equity),
+        prices={symbol: str(price) for symbol, price in prices.items()},
+    )
 
 
-def _quotes_and_units(owner_id: UUID) -> Iterable[Any]:
-    """Every quote with the `units` that the owner has: one statement, which no split can divide."""
+def _prices_and_units(owner_id: UUID) -> Iterable[tuple[str, Decimal, int | None]]:
+    """What each instrument costs and the owner has of it: one statement, which no split divides."""
     held = LedgerAccount.objects.filter(owner_id=owner_id, asset=OuterRef("instrument__symbol"))
-    return Quote.objects.select_related("instrument__bond").annotate(
-        units=Subquery(held.values_list(F("available") + F("held"))[:1])
+    return Quote.objects.values_list(
+        "instrument__symbol", "price", Subquery(held.values_list(F("available") + F("held"))[:1])
     )
 
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from banking import ledger
 from banking.assets import USD
-from banking.models import LedgerAccount
 from exchange.models import Instrument, Quote
 from portfolio import day, lots, trades
 from portfolio.day import Day
@@ -87,11 +86,11 @@ def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime | None = None
 
 
 def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Account:
-    balances = {row.asset: row for row in ledger.balances_of(owner_id)}
+    balances = {row.asset: (row.available, row.held) for row in ledger.balances_of(owner_id)}
     today = Day() if since is None else day.read(owner_id=owner_id, since=since)
     # Newer, and of the moment of what moved; in all other accounts nothing did.
     balances |= today.balances
-    dollars = balances.pop(USD.code, LedgerAccount(available=0, held=0))
+    available_cents, held_cents = balances.pop(USD.code, (0, 0))
     instruments = (
         Instrument.objects.filter(symbol__in=balances)
         .select_related("bond", "quote")
@@ -99,13 +98,13 @@ def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Acco
     )
     traded = trades.by_symbol(owner_id=owner_id)
     return Account(
-        cash=USD.amount(dollars.available + dollars.held),
-        available_cash=USD.amount(dollars.available),
+        cash=USD.amount(available_cents + held_cents),
+        available_cash=USD.amount(available_cents),
         positions=tuple(
             Position(
                 instrument,
-                balances[instrument.symbol].available + balances[instrument.symbol].held,
-                balances[instrument.symbol].available,
+                sum(balances[instrument.symbol]),
+                balances[instrument.symbol][0],
                 _book(traded.get(instrument.symbol, ()), lot_method),
             )
             for instrument in instruments
