@@ -26,6 +26,7 @@ from exchange.corporate import holders, terms
 from exchange.market.ticks import increment_at
 from exchange.models import (
     OPEN_STATUSES,
+    ActionKind,
     Candle,
     CorporateAction,
     Entitlement,
@@ -51,9 +52,8 @@ Values = dict[str, Decimal | int | None]
 def split(action: CorporateAction, *, now: datetime) -> int:
     """Carry it out, inside a transaction; returns how many holders got new shares."""
     ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
-    # The model's own state has the old price; it goes on from the quote instead. A round locks this
-    # row before its quotes, too.
-    Simulator.objects.update(state=None)
+    # A round locks this row before its quotes, too.
+    list(Simulator.objects.select_for_update().values_list("pk"))
     quote = (
         Quote.objects.select_for_update(of=("self",))
         .select_related("instrument")
@@ -68,6 +68,20 @@ def split(action: CorporateAction, *, now: datetime) -> int:
         _restate_quote(quote, ratio)
     _restate_candles(action.instrument, ratio)
     return count
+
+
+def shares() -> dict[str, Fraction]:
+    """What splits have made out of one share, by symbol; those that were never split are left out.
+
+    A split that was taken back by its opposite leaves one share.
+    """
+    carried_out = CorporateAction.objects.filter(
+        kind=ActionKind.SPLIT, carried_out_at__isnull=False
+    ).values_list("instrument__symbol", "new_shares", "old_shares")
+    made: dict[str, Fraction] = {}
+    for symbol, new, old in carried_out:
+        made[symbol] = made.get(symbol, Fraction(1)) * Fraction(new or 1, old or 1)
+    return made
 
 
 # Orders -----------------------------------------------------------------------------------------

@@ -46,6 +46,18 @@ class Elapsed:
     coins: FloatArray
     overlap: FloatArray
 
+    def as_coins_see(self, market: FloatArray, apart: FloatArray) -> FloatArray:
+        """The market's shocks on the coins' clock: its diffusion without its jumps, shape (n, 1).
+
+        `market` and `apart` are standard normals. Over an uneven stretch the two clocks weigh one
+        noise differently: then a part of what coins see is `apart` from what stocks see, so that
+        long steps tie them no closer than many short ones.
+        """
+        overlap = self.overlap[:, None]
+        shared = overlap * market + np.sqrt(1.0 - overlap**2) * apart
+        seen: FloatArray = np.sqrt(self.coins)[:, None] * shared
+        return seen
+
 
 def elapsed(edges: IntArray) -> Elapsed:
     """The steps between successive `edges`, shape (n + 1,), rising."""

@@ -11,17 +11,19 @@ or by a process that was stopped and restored from `state` in between.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 
 from exchange.market import calendar
 from exchange.market.ticks import Round, on_grid
-from exchange.simulator import clock, draws, sources
+from exchange.simulator import clock, draws, pacing, sources, stored
 from exchange.simulator.curve import Curve
 from exchange.simulator.draws import FloatArray, IntArray
+from exchange.simulator.moments import MICROSECOND, microseconds, moment, settlement_days
 from exchange.simulator.names import COINS, REVERSION, Baskets, Names, is_priced_name
 from exchange.simulator.quoting import Grid, Quoting
 from exchange.simulator.sources import Sources
@@ -29,13 +31,9 @@ from exchange.simulator.universe import CATALOGUE, InstrumentSpec
 
 __all__ = ["MarketModel", "Path", "on_grid"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SECOND = 1_000_000
-_LONGEST_STEP = 3600 * _SECOND  # in the first hour of a session most of a jump is due: see sources
-_BLOCK = 1024  # steps that are drawn at once; it has no influence on the result
+_BLOCK = 1024  # parts of steps that are drawn at once; it has no influence on the result
 _SEEDS = 2**64
-_START_STREAM, _SOURCE_STREAM, _CURVE_STREAM, _QUOTE_STREAM = range(4)
+_START_STREAM, _SOURCE_STREAM, _CURVE_STREAM, _QUOTE_STREAM, _FIRST_JUMP_STREAM = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,6 @@ class Path:
     times: tuple[datetime, ...]
     prices: FloatArray
     volumes: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class _Pace:
-    """What does not change while steps have the same length."""
-
-    duration: int  # of a step, in microseconds
-    parts: int  # that a step is split into
-    volatility_decay: FloatArray
-    mixing: FloatArray
-    level_decay: FloatArray
-    shrinkage: float  # of returns, for reverting within the part
-    curve_shrinkage: FloatArray  # the same for the factors of the curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +69,14 @@ class MarketModel:
     may leave symbols out. `tick` numbers the draws; a market that continues goes on counting, so
     as not to repeat itself. To continue exactly, `restore` a `state`. Raises ValueError for a
     price that is not positive.
+
+    Prices that come and go are in today's shares, of which splits have made `shares` out of each
+    share of the catalogue (see `count_in`). Inside, and in the state, shares are the catalogue's:
+    so a split changes nothing but how a price is told.
     """
 
     _volatility: FloatArray  # of the sources, shape (sources, 4)
+    _felt: FloatArray  # v of the sources that returns feel until the next quarter, shape (sources,)
     _levels: FloatArray  # log prices, log premiums, curve
     _last: FloatArray  # prices at `at`, shape (1, symbols)
 
@@ -98,35 +88,41 @@ class MarketModel:
         at: datetime,
         prices: Mapping[str, Decimal] | None = None,
         tick: int = 0,
+        shares: Mapping[str, Fraction] | None = None,
     ) -> None:
         if not 0 <= seed < _SEEDS:
             raise ValueError("a seed is between 0 and 2**64 - 1")
         if tick < 0:
             raise ValueError("ticks are counted from 0")
-        self._seed, self._tick, self._at = seed, tick, _microseconds(at)
+        self._seed, self._tick, self._at = seed, tick, microseconds(at)
         self._specs = tuple(specs)
         self.symbols: Final = tuple(spec.symbol for spec in specs)
         self._build()
+        self._shares = self._shares_of(shares or {})
+        self._quoting = Quoting(specs, self._shares)
         self._start(prices or {})
 
     @property
     def at(self) -> datetime:
         """The moment the market is at, in UTC."""
-        return _moment(self._at)
+        return moment(self._at)
 
     @property
     def tick(self) -> int:
-        """How many draws the market has made; a step of up to an hour makes one."""
+        """How many draws the market has made: a step makes one for each quarter that it touches."""
         return self._tick
 
-    def step(self, at: datetime) -> Round:
-        """Advance to `at` and quote. Raises ValueError unless `at` is later than the market."""
-        grid = self.quote(at)
+    def step(self, at: datetime, *, traded: float = 1.0) -> Round:
+        """Advance to `at` and quote. Raises ValueError unless `at` is later than the market.
+
+        Volumes are so much of what trades in the step: less than 1 where nobody traded for a part.
+        """
+        grid = self.quote(at, traded=traded)
         return Round(at=self.at, ticks=self._quoting.ticks(grid))
 
-    def quote(self, at: datetime) -> Grid:
+    def quote(self, at: datetime, *, traded: float = 1.0) -> Grid:
         """Like `step`, but with quotes as arrays of integers: for thousands of instruments."""
-        rows = self._advance(_microseconds(at) - self._at, 1)
+        rows = self._advance(microseconds(at) - self._at, 1, traded)
         return self._quoting.grid(rows.prices, rows.volumes, rows.lively, rows.noise)
 
     def path(self, start: datetime, step: timedelta, steps: int) -> Path:
@@ -137,44 +133,50 @@ class MarketModel:
         """
         if steps < 1:
             raise ValueError("a path has at least one step")
-        gap = _microseconds(start) - self._at
+        gap = microseconds(start) - self._at
         if gap < 0:
             raise ValueError(f"the market is already at {self.at}, after {start}")
         if gap > 0:
             self._advance(gap, 1)
         first = self.at
-        rows = self._advance(step // _MICROSECOND, steps)
+        rows = self._advance(step // MICROSECOND, steps)
         times = tuple(first + step * number for number in range(1, steps + 1))
         return Path(symbols=self.symbols, times=times, prices=rows.prices, volumes=rows.volumes)
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to continue exactly; made of strings, numbers, lists and dicts."""
         return {
+            "format": stored.FORMAT,
             "at": self.at.isoformat(),
             "tick": self._tick,
-            "volatility": dict(zip(self._sources.names, self._volatility.tolist(), strict=True)),
-            "levels": dict(zip(self._level_names, self._levels.tolist(), strict=True)),
+            "volatility": stored.by_name(self._sources.names, self._volatility),
+            "felt": stored.by_name(self._sources.names, self._felt),
+            "levels": stored.by_name(self._level_names, self._levels),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state` of a model with this seed.
 
         Parts that the state does not know (an instrument listed since) stay as they are. Raises
-        ValueError for a state that is damaged, and then changes nothing.
+        ValueError for a state that is damaged or of another format, and then changes nothing.
         """
         try:
-            at, tick = _microseconds(datetime.fromisoformat(state["at"])), int(state["tick"])
-            volatility = _merged(self._sources.names, self._volatility, state["volatility"])
-            levels = _merged(self._level_names, self._levels, state["levels"])
+            if state["format"] != stored.FORMAT:
+                raise ValueError("it is of another version of the simulator")
+            at, tick = microseconds(datetime.fromisoformat(state["at"])), int(state["tick"])
+            volatility = stored.merged(self._sources.names, self._volatility, state["volatility"])
+            felt = stored.merged(self._sources.names, self._felt, state["felt"])
+            levels = stored.merged(self._level_names, self._levels, state["levels"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("that is not a state of the market") from error
         if tick < 0:
             raise ValueError("ticks are counted from 0")
         with np.errstate(over="ignore", invalid="ignore"):
-            prices = self._prices(levels[None, :], _settlements(np.array([at])))
-        if not (np.isfinite(prices) & (prices > 0)).all():
+            prices = self._prices(levels[None, :], settlement_days(np.array([at])))
+        if not ((np.isfinite(prices) & (prices > 0)).all() and (felt >= 0).all()):
             raise ValueError("the state holds prices that are not positive and finite")
-        self._at, self._tick, self._volatility, self._levels = at, tick, volatility, levels
+        self._at, self._tick, self._levels = at, tick, levels
+        self._volatility, self._felt = volatility, felt
         self._last = prices
 
     def adopt(self, prices: Mapping[str, Decimal], *, at: datetime | None = None) -> None:
@@ -185,8 +187,19 @@ class MarketModel:
         """
         stay = dict(zip(self.symbols, self._last[0].tolist(), strict=True))
         if at is not None:
-            self._at = _microseconds(at)
+            self._at = microseconds(at)
         self._stand_at(prices, {symbol: stay[symbol] for symbol in stay if symbol not in prices})
+
+    def count_in(self, shares: Mapping[str, Fraction]) -> None:
+        """Tell prices and volumes in today's shares: so many new ones for one of the catalogue.
+
+        That is what all splits of a symbol together have made, so it may be told again; a symbol
+        that was never split may be left out. No worth changes, nor where it goes from here.
+        """
+        now = self._shares_of(shares)
+        self._last = self._last * self._shares / now
+        self._shares = now
+        self._quoting = Quoting(self._specs, now)
 
     def shift(self, moves: Mapping[str, float]) -> None:
         """Let symbols jump by these log returns, before the next step.
@@ -233,7 +246,6 @@ class MarketModel:
         self._curve = Curve([symbol for symbol, _ in debts], [bond for _, bond in debts])
         self._sources = Sources(self._names.sources, self._names.leverage)
         coins = self._names.coin_sources
-        self._quoting = Quoting(specs)
         self._name_count, self._fund_count = len(self._names.names), len(funds)
         self._market_names = [
             self._names.names.index(spec.symbol) for spec in specs if is_priced_name(spec)
@@ -249,12 +261,17 @@ class MarketModel:
         self._means = np.concatenate(
             [self._names.anchors, np.zeros(self._fund_count), self._curve.means]
         )
-        self._reversion = np.concatenate([np.full(equity_count, REVERSION), self._curve.rates])
+        reversion = np.concatenate([np.full(equity_count, REVERSION), self._curve.rates])
         self._on_coin_clock = np.array([name in coins for name in self._sources.names])
         self._trades_as_coin = np.array([spec.sector == COINS for spec in specs])
-        # One more than the sources spend: see _as_coins_see.
+        # One more than the sources spend: see clock.Elapsed.
         self._normals = draws.even(len(self._sources.names) * Sources.NORMALS + 1)
-        self._pace: _Pace | None = None
+        self._pacer = pacing.Pacer(
+            self._sources,
+            name_reversion=REVERSION,
+            level_reversion=reversion,
+            curve_reversion=self._curve.rates,
+        )
         self.agitate({})
 
     def _start(self, prices: Mapping[str, Decimal]) -> None:
@@ -263,6 +280,7 @@ class MarketModel:
         chance = draws.uniforms(seed=self._seed, stream=_START_STREAM, tick=0, ticks=1, width=width)
         normal = draws.normals(chance)[0, : count * (Sources.NORMALS - 1)]
         self._volatility = self._sources.initial(normal.reshape(count, -1))
+        self._felt = self._sources.volatility(self._volatility[None, :])[0]
         self._levels = self._means.copy()
         self._stand_at(prices, {})
 
@@ -270,9 +288,11 @@ class MarketModel:
         for symbol, price in prices.items():
             if not (price.is_finite() and price > 0):
                 raise ValueError(f"the price of {symbol} is not positive")
+        shares = dict(zip(self.symbols, np.log(self._shares).tolist(), strict=True))
         for symbol, price in prices.items():
             if symbol in self._names.names:
-                self._levels[self._names.names.index(symbol)] = math.log(price)
+                level = math.log(price) + shares.get(symbol, 0.0)
+                self._levels[self._names.names.index(symbol)] = level
         self._fit_baskets_and_bonds(
             {**others, **{symbol: float(price) for symbol, price in prices.items()}}
         )
@@ -295,23 +315,17 @@ class MarketModel:
 
     # Steps --------------------------------------------------------------------------------------
 
-    def _advance(self, duration: int, steps: int) -> _Rows:
+    def _advance(self, duration: int, steps: int, traded: float = 1.0) -> _Rows:
         """Take `steps` steps of `duration` microseconds."""
         if duration <= 0:
             raise ValueError(f"the market is at {self.at} and can only go forward")
-        pace = self._pace_of(duration)
-        total = pace.parts * steps
+        edges, ends = pacing.cut(self._at, duration, steps)
         blocks = []
-        start = self._at
-        for first in range(0, total, _BLOCK):
-            numbers = np.arange(first, min(first + _BLOCK, total) + 1)
-            whole, part = np.divmod(numbers, pace.parts)
-            # Apart, because part x duration would leave 64 bits for steps of a decade.
-            quotient, remainder = divmod(duration, pace.parts)
-            within = part * quotient + part * remainder // pace.parts
-            edges = start + whole * duration + within
-            blocks.append(self._take_block(pace, edges, numbers))
-        self._at = start + duration * steps
+        for first in range(0, len(ends), _BLOCK):
+            last = first + _BLOCK
+            block = self._take_block(edges[first : last + 1], np.flatnonzero(ends[first:last]))
+            blocks.append(self._rows(duration, traded, *block))
+        self._at += duration * steps
         if len(blocks) == 1:
             return blocks[0]
         return _Rows(
@@ -321,36 +335,28 @@ class MarketModel:
             )
         )
 
-    def _pace_of(self, duration: int) -> _Pace:
-        if self._pace is None or self._pace.duration != duration:
-            parts = -(-duration // _LONGEST_STEP)
-            seconds = duration / parts / _SECOND
-            decay, mixing = self._sources.transition(seconds)
-            self._pace = _Pace(
-                duration=duration,
-                parts=parts,
-                volatility_decay=decay,
-                mixing=mixing,
-                level_decay=np.exp(-self._reversion * seconds),
-                shrinkage=float(_shrinkage(np.array(REVERSION), seconds)),
-                curve_shrinkage=_shrinkage(self._curve.rates, seconds),
-            )
-        return self._pace
+    def _take_block(
+        self, edges: IntArray, ends: IntArray
+    ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+        """Take the parts between `edges`; how it stands at the end of those that end a step.
 
-    def _take_block(self, pace: _Pace, edges: IntArray, numbers: IntArray) -> _Rows:
-        """Take the parts between `edges`, and return the rows at those that end a step."""
+        That is the moments, levels, volatilities and the noise for quotes.
+        """
         ticks = len(edges) - 1
         count = len(self._sources.names)
-        chance = self._draw(_SOURCE_STREAM, ticks, self._normals + count)
-        normal = draws.normals(chance[:, : self._normals])
+        pace = self._pacer.of(np.diff(edges))
+        normal = draws.normals(self._draw(_SOURCE_STREAM, ticks, self._normals))
         own = normal[:, : count * Sources.NORMALS].reshape(ticks, count, Sources.NORMALS)
-        mixed = self._sources.mix(pace.mixing, own)
-        states = self._walk_volatility(pace, mixed[1:])
-        volatility = self._sources.volatility(states)
+        mixed = self._sources.mix(pace.mixing, pace.kind, own)
+        volatility = self._feel(edges, self._walk_volatility(pace, mixed[1:]))
         time = clock.elapsed(edges)
-        shocks = sources.shocks(mixed[0], chance[:, self._normals :], self._source_years(time))
+        shocks = sources.shocks(
+            mixed[0],
+            self._source_years(time),
+            lambda number: self._draw(_FIRST_JUMP_STREAM + number, ticks, count),
+        )
         market, apart = mixed[0][:, :1], normal[:, count * Sources.NORMALS :][:, :1]
-        coin_market = volatility[:, :1] * _as_coins_see(market, apart, time)
+        coin_market = volatility[:, :1] * time.as_coins_see(market, apart)
         moves = (
             self._names.returns(volatility * shocks, coin_market)
             * pace.shrinkage
@@ -360,28 +366,35 @@ class MarketModel:
         rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None] * self._curve_agitation
         rates = rates * self._curve.shocks(market, self._curve_normals(ticks))
         levels = self._walk_levels(pace, moves, rates)
-        ends = np.flatnonzero(numbers[1:] % pace.parts == 0)
         noise = self._quote_noise(ticks, ends)
         self._tick += ticks
-        return self._rows(pace, edges[1:][ends], levels[ends], volatility[ends], noise)
+        return edges[1:][ends], levels[ends], volatility[ends], noise
+
+    def _feel(self, edges: IntArray, states: FloatArray) -> FloatArray:
+        """The volatilities that stand in each part: read at the last quarter, (ticks, sources)."""
+        at_quarter = edges[:-1] % pacing.QUARTER == 0
+        read = self._sources.volatility(states[at_quarter])
+        felt: FloatArray = np.concatenate([self._felt[None, :], read])[np.cumsum(at_quarter)]
+        self._felt = felt[-1]
+        return felt
 
     def _source_years(self, time: clock.Elapsed) -> FloatArray:
         """Each source's variance time in each part, shape (ticks, sources)."""
         return np.where(self._on_coin_clock, time.coins[:, None], time.stocks[:, None])
 
-    def _walk_volatility(self, pace: _Pace, innovations: FloatArray) -> FloatArray:
+    def _walk_volatility(self, pace: pacing.Pace, innovations: FloatArray) -> FloatArray:
         """The volatility states before each part, shape (ticks, sources, 4)."""
         innovations = np.ascontiguousarray(innovations.transpose(1, 2, 0))
         states = np.empty_like(innovations)
-        state, decay = self._volatility.copy(), pace.volatility_decay
-        for number in range(len(innovations)):
+        state = self._volatility.copy()
+        for number, decay in enumerate(pace.volatility_decay):
             states[number] = state
             state *= decay
             state += innovations[number]
         self._volatility = state
         return states
 
-    def _walk_levels(self, pace: _Pace, moves: FloatArray, rates: FloatArray) -> FloatArray:
+    def _walk_levels(self, pace: pacing.Pace, moves: FloatArray, rates: FloatArray) -> FloatArray:
         """Log prices, premiums and curve after each part, shape (ticks, levels)."""
         innovations = np.zeros((len(moves), len(self._levels)))
         innovations[:, : self._name_count] = moves
@@ -390,8 +403,8 @@ class MarketModel:
         )
         innovations += self._means * (1 - pace.level_decay)
         levels = np.empty_like(innovations)
-        level, decay = self._levels.copy(), pace.level_decay
-        for number in range(len(innovations)):
+        level = self._levels.copy()
+        for number, decay in enumerate(pace.level_decay):
             level *= decay
             level += innovations[number]
             levels[number] = level
@@ -402,7 +415,8 @@ class MarketModel:
 
     def _rows(
         self,
-        pace: _Pace,
+        duration: int,
+        traded: float,
         moments: IntArray,
         levels: FloatArray,
         volatility: FloatArray,
@@ -412,7 +426,7 @@ class MarketModel:
         if not len(moments):  # the block ends within a long step
             none = np.empty((0, len(self.symbols)))
             return _Rows(prices=none, volumes=none, lively=none, noise=noise)
-        settlements = _settlements(moments)
+        settlements = settlement_days(moments)
         prices = self._prices(levels, settlements)
         before = np.concatenate([self._last, prices])[:-1]
         moves = np.log(prices / before)
@@ -424,9 +438,10 @@ class MarketModel:
             volatility[:, :1] * np.ones(len(self._curve.symbols)),
         )
         lively = lively * self._agitation
-        time = clock.elapsed(np.concatenate([moments[:1] - pace.duration, moments]))
+        time = clock.elapsed(np.concatenate([moments[:1] - duration, moments]))
         years = np.where(self._trades_as_coin, time.coins[:, None], time.stocks[:, None])
         volumes = self._quoting.volumes(moves, years, lively, noise) * self._alive(settlements)
+        volumes = volumes * traded
         return _Rows(prices=prices, volumes=volumes, lively=lively, noise=noise)
 
     def _draw(self, stream: int, ticks: int, width: int, *, ahead: int = 0) -> FloatArray:
@@ -447,18 +462,24 @@ class MarketModel:
         return self._quoting.noise(np.concatenate([np.empty((0, width)), *chance]))
 
     def _prices(self, levels: FloatArray, settlements: IntArray) -> FloatArray:
-        """Prices, shape (n, symbols), for levels and settlement days."""
+        """Prices in today's shares, shape (n, symbols), for levels and settlement days."""
         funds_from, curve_from = self._name_count, self._name_count + self._fund_count
         names = np.exp(np.ascontiguousarray(levels[:, :funds_from]))
         premiums = np.exp(np.ascontiguousarray(levels[:, funds_from:curve_from]))
-        return self._in_order(
-            names[:, self._market_names],
-            self._baskets.values(names) * premiums,
-            self._curve.prices(levels[:, curve_from:], settlements),
+        return (
+            self._in_order(
+                names[:, self._market_names],
+                self._baskets.values(names) * premiums,
+                self._curve.prices(levels[:, curve_from:], settlements),
+            )
+            / self._shares
         )
 
+    def _shares_of(self, shares: Mapping[str, Fraction]) -> FloatArray:
+        return np.array([float(shares.get(symbol, 1)) for symbol in self.symbols])
+
     def _prices_now(self) -> FloatArray:
-        return self._prices(self._levels[None, :], _settlements(np.array([self._at])))
+        return self._prices(self._levels[None, :], settlement_days(np.array([self._at])))
 
     def _alive(self, settlements: IntArray) -> FloatArray:
         ones = np.ones((len(settlements), len(self._market_names) + self._fund_count))
@@ -469,56 +490,8 @@ class MarketModel:
         return np.concatenate([names, funds, debts], axis=1)[:, self._columns]
 
 
-def _as_coins_see(market: FloatArray, apart: FloatArray, time: clock.Elapsed) -> FloatArray:
-    """The market's shocks over parts on the coins' clock: its diffusion without its jumps, (n, 1).
-
-    Over an uneven stretch the two clocks weigh one noise differently: then a part of what coins see
-    is `apart` from what stocks see, so that long steps tie them no closer than many short ones.
-    """
-    overlap = time.overlap[:, None]
-    shared = overlap * market + np.sqrt(1.0 - overlap**2) * apart
-    seen: FloatArray = np.sqrt(time.coins)[:, None] * shared
-    return seen
-
-
-def _shrinkage(rates: FloatArray, seconds: float) -> FloatArray:
-    """What mean reversion within a step leaves of the deviation of its innovation."""
-    within = 2.0 * rates * seconds
-    left: FloatArray = np.sqrt(-np.expm1(-within) / within)
-    return left
-
-
 def _kind(spec: InstrumentSpec) -> int:
     """0 for a name, 1 for a fund, 2 for a bond."""
     if spec.bond is not None:
         return 2
     return 1 if spec.basket else 0
-
-
-def _microseconds(at: datetime) -> int:
-    if at.tzinfo is None:
-        raise ValueError("a moment needs its time zone")
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + microseconds * _MICROSECOND
-
-
-def _settlements(moments: IntArray) -> IntArray:
-    """Ordinals of the days on which trades at the moments settle."""
-    days = [calendar.settlement_date(_moment(moment)).toordinal() for moment in moments.tolist()]
-    return np.array(days, dtype=np.int64)
-
-
-def _merged(
-    names: Sequence[str], current: FloatArray, given: Mapping[str, float | list[float]]
-) -> FloatArray:
-    """`current` with the values that are `given` by name. Raises ValueError for a bad one."""
-    merged = current.copy()
-    for number, name in enumerate(names):
-        if name in given:
-            merged[number] = given[name]
-    if not np.isfinite(merged).all():
-        raise ValueError("the state of the market is not finite")
-    return merged

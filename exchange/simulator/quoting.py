@@ -22,6 +22,7 @@ _MEAN_MOVE = 0.7979  # of |x|, x standard normal
 _LARGEST_MOVE = 10.0  # standard deviations; beyond, volume grows no further
 _NO_MOVE = 1e-15
 _EVEN_CHANCE = 0.5
+_MOST_SHARES = 1000.0  # out of one: volumes grow no further, for they are kept in 64 bits
 _ONE_DOLLAR = 1.0
 _WHOLE = Decimal(1)
 _SIDE, _BID_SIZE, _ASK_SIZE, _VOLUME = range(4)
@@ -51,10 +52,11 @@ class Quoting:
     """Quotes of a fixed list of instruments.
 
     Chance comes as rows of `width` uniforms, one row a round, which `noise` makes ready: for each
-    instrument the side of the last trade, two sizes and the noise of the volume.
+    instrument the side of the last trade, two sizes and the noise of the volume. Sizes and volumes
+    grow with the `shares` that splits have made out of one, shape (symbols,).
     """
 
-    def __init__(self, specs: Sequence[InstrumentSpec]) -> None:
+    def __init__(self, specs: Sequence[InstrumentSpec], shares: FloatArray) -> None:
         self._specs = tuple(specs)
         count = len(self._specs)
         self._spread = np.array([spec.spread_bps for spec in specs]) * _BASIS_POINT
@@ -62,7 +64,8 @@ class Quoting:
         self._days_per_year = np.array(
             [DAYS_PER_YEAR if spec.sector == COINS else SESSIONS_PER_YEAR for spec in specs]
         )
-        self._daily_volume = np.array([spec.daily_volume for spec in specs])
+        more = np.clip(shares, 1 / _MOST_SHARES, _MOST_SHARES)
+        self._daily_volume = np.array([spec.daily_volume for spec in specs]) * more
         self._lot_sizes = np.array([float(_lot(spec)) for spec in specs])
         units = [_finest_increment(spec) for spec in specs]
         self._unit_sizes = np.array([float(unit) for unit in units])
@@ -74,7 +77,7 @@ class Quoting:
             _Listing(spec.symbol, {1: unit, step: spec.price_increment}, _lot(spec))
             for spec, unit, step in zip(specs, units, self._steps.tolist(), strict=True)
         )
-        self._display_size = np.array([float(spec.display_size) for spec in specs])
+        self._display_size = np.array([float(spec.display_size) for spec in specs]) * more
         self.width = count + draws.even(3 * count)
 
     def noise(self, chance: FloatArray) -> FloatArray:

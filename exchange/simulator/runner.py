@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from threading import Event
 
 from django.db import InterfaceError, OperationalError, connection
 
 from exchange import engine
-from exchange.corporate import due
+from exchange.corporate import due, splits
 from exchange.market.ticks import Round
 from exchange.models import (
     SIMULATOR,
-    ActionKind,
-    CorporateAction,
     Instrument,
     InstrumentStatus,
     Quote,
@@ -51,8 +50,9 @@ def continue_model(
     prices = {quote.instrument.symbol: quote.price for quote in quotes}
     newest = max((quote.timestamp for quote in quotes), default=now - timedelta(days=1))
     at = min(newest, now)
-    specs = _in_todays_shares(specs)
-    model = MarketModel(specs, seed=seed, at=at, prices=prices, tick=simulator.rounds)
+    model = MarketModel(
+        specs, seed=seed, at=at, prices=prices, tick=simulator.rounds, shares=splits.shares()
+    )
     if simulator.state is None:
         return model
     try:
@@ -63,20 +63,6 @@ def continue_model(
     if not at <= model.at <= now:
         model.adopt(prices, at=at)
     return model
-
-
-def _in_todays_shares(specs: Sequence[InstrumentSpec]) -> list[InstrumentSpec]:
-    """A split divides the price that the model comes back to in the long run, too."""
-    ratios: dict[str, Decimal] = {}
-    splits = CorporateAction.objects.filter(
-        kind=ActionKind.SPLIT, carried_out_at__isnull=False
-    ).values_list("instrument__symbol", "new_shares", "old_shares")
-    for symbol, new, old in splits:
-        ratios[symbol] = ratios.get(symbol, Decimal(1)) * Decimal(new or 1) / Decimal(old or 1)
-    return [
-        replace(spec, start_price=spec.start_price / ratios.get(spec.symbol, Decimal(1)))
-        for spec in specs
-    ]
 
 
 @dataclass(slots=True)
@@ -125,7 +111,7 @@ class Runner:
         self._report = report
         self._pending: Round | None = None
         self._minute: datetime | None = None
-        self._since: datetime | None = None
+        self._shares: dict[str, Fraction] = {}
         self._moves = alerts.LargeMoves(listed)
         self._stop_after_replay = stop_after_replay
         self.progress = Progress()
@@ -152,8 +138,16 @@ class Runner:
                 due = self._clock()
                 continue
             pause_after_error = self._interval
-            due += timedelta(seconds=self._interval)
-            self._stop.wait(max((due - self._clock()).total_seconds(), 0))
+            due = self._next_due(due)
+            self._stop.wait((due - self._clock()).total_seconds())
+
+    def _next_due(self, due: datetime) -> datetime:
+        """An interval later; rounds that a machine has slept through are not made up for.
+
+        A clock that was set back is not waited for either.
+        """
+        now, interval = self._clock(), timedelta(seconds=self._interval)
+        return min(max(due + interval, now), now + interval)
 
     def make_round(self) -> None:
         """One round: what a scenario has in store, prices, fills, alerts."""
@@ -183,22 +177,17 @@ class Runner:
         minute = now.replace(second=0, microsecond=0)
         if minute == self._minute or self._pending is not None:
             return
-        # What was interrupted is gone on with before any other round.
-        self._since = min(self._since or now, now)
         due.run(now=now)
-        self._follow_splits(self._since)
-        self._since, self._minute = None, minute
+        self._follow_splits()
+        self._minute = minute
 
-    def _follow_splits(self, since: datetime) -> None:
-        """The model goes on from the prices that splits have left."""
-        split = Quote.objects.filter(
-            instrument__corporate_actions__kind=ActionKind.SPLIT,
-            instrument__corporate_actions__carried_out_at__gte=since,
-        )
-        prices = dict(split.values_list("instrument__symbol", "price"))
-        if prices:
-            self._source.adopt(prices)
-            self._moves.forget(prices)
+    def _follow_splits(self) -> None:
+        """Prices are told in today's shares; it does no harm to say so again."""
+        shares = splits.shares()
+        if shares != self._shares:
+            self._source.count_in(shares)
+            self._moves.forget(symbol for symbol, _ in shares.items() ^ self._shares.items())
+            self._shares = shares
 
     def _direct(self, now: datetime) -> None:
         """Carry out the scenario's halts, resumptions and alerts that are due."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from exchange.market import hours
@@ -12,6 +12,9 @@ from exchange.simulator.replay import Replay
 from exchange.simulator.scenarios import Influence, Performance
 
 _INSTANT = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
+# Of the model's clock, which a fast run takes centuries ahead; the calendar ends soon after.
+_LAST_YEAR = 9800
 _CALM = Influence({}, {}, frozenset())
 
 
@@ -19,8 +22,11 @@ class Source:
     """Rounds of prices, one at a time.
 
     The model's clock runs `speed` times as fast as the one that `next` is called with; rounds are
-    stamped with the latter. A scenario's seconds are its too, and begin with the first round.
-    `listed` has the asset class of each symbol that trades.
+    stamped with the latter, and volumes are of its time. A scenario's seconds are its too, and
+    begin with the first round. `listed` has the asset class of each symbol that trades.
+
+    Rounds are `interval` seconds apart. What is longer than that, and than a minute, is a pause:
+    nobody was there. Prices have moved on through it, at the usual speed, and nothing has traded.
     """
 
     def __init__(
@@ -29,6 +35,7 @@ class Source:
         *,
         listed: Mapping[str, str],
         speed: float = 1.0,
+        interval: float = 1.0,
         replay: Replay | None = None,
         performance: Performance | None = None,
     ) -> None:
@@ -36,6 +43,7 @@ class Source:
         self._listed = listed
         self._factors: Mapping[str, float] = {}
         self._speed = speed
+        self._longest = max(timedelta(seconds=interval), _MINUTE)
         self._replay = replay
         self.performance = performance
         self._last = model.at
@@ -56,9 +64,14 @@ class Source:
             self._factors = influence.factors
         if influence.moves:
             self._model.shift(influence.moves)
-        later = max((at - self._last) * self._speed, _INSTANT)
+        elapsed = at - self._last
+        running = min(elapsed, self._longest)
+        later = max(running * self._speed + (elapsed - running), _INSTANT)
+        if self._model.at.year > _LAST_YEAR:
+            self._model.adopt({}, at=at)
         self._last = at
-        ticks = self._with_replayed(self._model.step(self._model.at + later).ticks)
+        moved = self._model.step(self._model.at + later, traded=running / later)
+        ticks = self._with_replayed(moved.ticks)
         shown = (
             tick
             for tick in ticks
@@ -86,9 +99,9 @@ class Source:
     def replay_is_over(self) -> bool:
         return self._replay is None or self._replay.is_over
 
-    def adopt(self, prices: Mapping[str, Decimal]) -> None:
-        """Let the model go on from these prices, as after a split."""
-        self._model.adopt(prices)
+    def count_in(self, shares: Mapping[str, Fraction]) -> None:
+        """Tell prices in the shares that splits have made out of one: see the model."""
+        self._model.count_in(shares)
 
     def state(self) -> dict[str, Any]:
         """What the model needs to go on."""

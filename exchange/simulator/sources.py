@@ -6,22 +6,21 @@ under an hour to five months, after the multi-scale models of Fouque, Papanicola
 volatility as a simple generator of apparent financial power laws and long memory", 2001).
 Normalised so that E[v^2] = 1. The return over a step is
 
-    v x (sqrt(0.88) dW + dJ - E[dJ])        v taken at the start of the step
+    v x (sqrt(0.88) dW + dJ - E[dJ])        v as it stood when the step began
 
 with J a compound Poisson process of capped Pareto(3) sizes that carries 12 % of the variance. W
 correlates with the shocks of the parts slower than an hour (leverage).
 
 The step of the parts together with W is drawn from its exact joint Gaussian law, whatever its
-length. At most one jump falls into a step, which keeps the mean and the variance of J exact and
-its law as long as rate x step is well below one: the caller splits long steps.
+length, and so is the number of jumps in it, which is Poisson's.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from exchange.simulator.draws import FloatArray
+from exchange.simulator.draws import FloatArray, IntArray
 
 RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 20 * 86400.0, 150 * 86400.0)
 """How long each part of the log-volatility remembers (time to fall to 1/e)."""
@@ -106,14 +105,17 @@ class Sources:
         covariance: FloatArray = correlation * strength * reached
         return covariance
 
-    def mix(self, mixing: FloatArray, normal: FloatArray) -> FloatArray:
-        """Correlate normals of shape (n, sources, 5); summed in a fixed order, as BLAS is not."""
+    def mix(self, mixing: FloatArray, kind: IntArray, normal: FloatArray) -> FloatArray:
+        """Correlate normals of shape (n, sources, 5), those of step i by `mixing[kind[i]]`.
+
+        Summed in a fixed order, as BLAS is not. Returns shape (5, n, sources).
+        """
+        if len(mixing) == 1:
+            return _mix(mixing[0], normal)
         mixed = np.empty((normal.shape[2], *normal.shape[:2]))
-        for row in range(normal.shape[2]):
-            total = mixing[:, row, 0] * normal[:, :, 0]
-            for column in range(1, row + 1):
-                total += mixing[:, row, column] * normal[:, :, column]
-            mixed[row] = total
+        for number, each in enumerate(mixing):
+            steps = np.flatnonzero(kind == number)
+            mixed[:, steps] = _mix(each, normal[steps])
         return mixed
 
     def volatility(self, states: FloatArray) -> FloatArray:
@@ -126,24 +128,49 @@ class Sources:
         return volatility
 
 
-def shocks(w: FloatArray, chance: FloatArray, years: FloatArray) -> FloatArray:
+def _mix(mixing: FloatArray, normal: FloatArray) -> FloatArray:
+    mixed = np.empty((normal.shape[2], *normal.shape[:2]))
+    for row in range(normal.shape[2]):
+        total = mixing[:, row, 0] * normal[:, :, 0]
+        for column in range(1, row + 1):
+            total += mixing[:, row, column] * normal[:, :, column]
+        mixed[row] = total
+    return mixed
+
+
+def shocks(w: FloatArray, years: FloatArray, chance: Callable[[int], FloatArray]) -> FloatArray:
     """Returns of sources at v = 1 over steps: diffusion and jumps, mean 0, variance `years`.
 
-    `w` are standard normals and `chance` uniforms, shape (n, sources); `years` is the variance
-    time of each step, broadcast against them. Raises ValueError for steps so long that a jump is
-    certain: their mean would not be zero.
+    `w` are standard normals and `years` the variance time of each step, shape (n, sources).
+    `chance(k)` gives uniforms of that shape for the jump number k, from 0, of each step; it is
+    asked for as many as there are.
     """
-    probability = JUMPS_PER_YEAR * years
-    if probability.max() >= 1.0:
-        raise ValueError("a step is too long to hold at most one jump")
-    compensation = probability * _MEAN_JUMP
-    jumps = np.zeros_like(chance)
-    hit = chance < probability
-    if hit.any():
-        within = chance[hit] / np.broadcast_to(probability, chance.shape)[hit]
-        jumps[hit] = _jump_sizes(within)
-    jumps -= compensation
-    return math.sqrt(1.0 - _JUMP_SHARE) * np.sqrt(years) * w + jumps
+    diffusion = math.sqrt(1.0 - _JUMP_SHARE) * np.sqrt(years) * w
+    total: FloatArray = diffusion + _jumps(JUMPS_PER_YEAR * years, chance)
+    return total
+
+
+def _jumps(expected: FloatArray, chance: Callable[[int], FloatArray]) -> FloatArray:
+    """Sums of a Poisson number of jumps, less their mean; so many are `expected` in each step.
+
+    A step that has had k jumps has another with probability P(N > k) / P(N >= k), and what a
+    uniform below that has left decides on the size.
+    """
+    total = -_MEAN_JUMP * expected.ravel()
+    steps = np.arange(total.size)  # that have had `number` jumps or more
+    rate, exactly = expected.ravel(), np.exp(-expected.ravel())
+    at_least, more = np.ones(total.size), -np.expm1(-expected.ravel())
+    number = 0
+    while steps.size:
+        uniform = chance(number).ravel()[steps] * at_least
+        hit = uniform < more
+        steps, rate, exactly = steps[hit], rate[hit], exactly[hit]
+        at_least = more[hit]
+        total[steps] += _jump_sizes(uniform[hit] / at_least)
+        number += 1
+        exactly = exactly * rate / number
+        more = np.maximum(at_least - exactly, 0.0)
+    return total.reshape(expected.shape)
 
 
 def _jump_sizes(uniform: FloatArray) -> FloatArray:

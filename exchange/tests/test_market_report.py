@@ -1,7 +1,9 @@
 """The market report: short runs of the model are market-like, a plain random walk is not."""
 
 import math
+import random
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from io import StringIO
 
@@ -11,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from exchange.simulator import measurement, report_page
 from exchange.simulator.measurement import MINUTES, Sample
+from exchange.simulator.model import MarketModel, Path
 from exchange.simulator.universe import CATALOGUE
 
 SESSIONS, YEARS = 20, 4
@@ -76,6 +79,46 @@ def random_walk(seed):
 
 def test_a_short_run_of_the_model_is_like_a_market(rows):
     assert outside(rows) == set()
+
+
+class Interrupted(MarketModel):
+    """A market that is left alone now and then: days and nights are made of uneven pauses."""
+
+    chance = random.Random(8)
+
+    def path(self, start, step, steps):
+        if step < timedelta(days=1):
+            self._go_to(start)
+            return super().path(start, step, steps)
+        pieces = []
+        for number in range(1, steps + 1):
+            end = start + number * step
+            self._go_to(end - timedelta(seconds=1) * self.chance.uniform(1, 40_000))
+            pieces.append(
+                super().path(end - timedelta(microseconds=1), timedelta(microseconds=1), 1)
+            )
+        return Path(
+            symbols=self.symbols,
+            times=tuple(time for piece in pieces for time in piece.times),
+            prices=np.concatenate([piece.prices for piece in pieces]),
+            volumes=np.concatenate([piece.volumes for piece in pieces]),
+        )
+
+    def _go_to(self, moment):
+        """In one to three pauses."""
+        for _ in range(self.chance.randrange(3)):
+            if (left := moment - self.at) > timedelta(seconds=1):
+                self.step(self.at + left * self.chance.random())
+        if moment > self.at:
+            self.step(moment)
+
+
+def test_a_market_that_was_left_alone_again_and_again_is_like_a_market(monkeypatch):
+    monkeypatch.setattr(measurement, "MarketModel", Interrupted)
+    sample = measurement.simulate(
+        seed=7, sessions=SESSIONS, years=YEARS, say=lambda done, what: None
+    )
+    assert outside(measurement.table(sample)) == set()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -108,6 +108,7 @@ class Command(DatabaseCommand):
                 model,
                 listed=listed,
                 speed=options["speed"],
+                interval=options["interval"],
                 replay=replayed,
                 performance=performance,
             )
