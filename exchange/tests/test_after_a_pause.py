@@ -56,13 +56,15 @@ class Market:
         self.stopped = MONDAY
         self.run(MONDAY + timedelta(seconds=30))
 
-    def run(self, at: datetime) -> None:
+    def run(self, at: datetime, **options: Any) -> None:
         """Start it at this moment, and stop it after a few rounds."""
         self.before, self.paused = prices(), self.stopped
         self.started = at
         hours.forget_closures()
         with time_machine.travel(at, tick=True):
-            call_command("run_exchange_simulator", interval=0.05, duration=0.3, stdout=StringIO())
+            call_command(
+                "run_exchange_simulator", interval=0.05, duration=0.3, stdout=StringIO(), **options
+            )
         self.stopped = max(quotes().values(), key=lambda quote: quote.timestamp).timestamp
 
     def order(self, **fields: Any) -> Order:
@@ -287,6 +289,17 @@ def test_after_months_a_coupon_is_paid_and_after_years_bonds_are_repaid(
 
 def has_matured(bond: Any) -> bool:
     return bond is not None and bond.maturity_date <= YEARS_LATER.date()
+
+
+def test_after_the_fastest_run_the_market_goes_on_at_its_pace(broker: Market) -> None:
+    broker.run(MONDAY + timedelta(hours=1), speed=100_000)
+    assert [*books.check(), *reconciliation.check()] == []
+
+    broker.run(MONDAY + timedelta(hours=1, minutes=1))
+
+    for symbol, price in prices().items():
+        assert price == pytest.approx(broker.before[symbol], rel=Decimal("0.02")), symbol
+    broker.assert_all_is_well()
 
 
 def test_a_market_with_hours_is_stopped_on_one_day_and_started_on_another(

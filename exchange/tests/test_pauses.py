@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from exchange.market import calendar
+from exchange.market import calendar, holidays
 from exchange.simulator import clock, moments, pacing, sources
 from exchange.simulator.model import MarketModel
 from exchange.simulator.universe import CATALOGUE
@@ -170,7 +170,7 @@ def beginning(rng):
         session = calendar.current_or_next_session(anywhere)
         return rng.choice([session.opens_at, session.closes_at]) - rng.random() * 2 * 60 * MINUTE
     if kind == 2:
-        day = rng.choice(sorted(calendar.half_days(year)))
+        day = rng.choice(sorted(holidays.early_closes_of_exchange(year)))
         return datetime(year, day.month, day.day, tzinfo=UTC) + rng.random() * DAY
     month, week = rng.choice([(3, 1), (11, 0)])
     sunday = next(
