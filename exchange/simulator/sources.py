@@ -32,7 +32,7 @@ _PARTS = len(RELAXATION_SECONDS)
 JUMPS_PER_YEAR = 4 * 365.25
 _JUMP_SHARE = 0.12  # of the variance
 _PARETO = 3.0
-_CAP = 24.0  # the largest jump, in smallest jumps
+_CAP = 18.0  # the largest jump, in smallest jumps
 _DOWN = 0.55  # jumps are a little more often down; compensation keeps the mean at zero
 # With density 3/x^4 from 1 to the cap, and the rest of the probability at the cap:
 _MEAN_SIZE = 1.5 - 0.5 / _CAP**2

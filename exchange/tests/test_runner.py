@@ -323,11 +323,6 @@ def test_options_that_make_no_sense_are_refused_with_a_reason(listed, options, m
         call_command("run_exchange_simulator", **options)
 
 
-def test_an_empty_market_is_not_simulated(db):
-    with pytest.raises(CommandError, match="seed_market"):
-        call_command("run_exchange_simulator", duration=0.1)
-
-
 @pytest.fixture
 def seeded(db: None) -> None:
     call_command("seed_market", days=8, minutes=1, stdout=StringIO())
