@@ -7,7 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
+from be.management.commands.run_broker import require_free_port
 from be.tests.processes import running
 from exchange.tests.server import LiveServer
 
@@ -50,3 +52,23 @@ def test_nothing_is_left_running(tmp_path: Path, how: signal.Signals, host: str)
             time.sleep(0.1)
         # The simulator has said goodbye too, and with that given its lease back.
         assert "Stopped after" in broker.stdout.read()
+
+
+def test_a_port_that_is_taken_is_told_with_another_to_try():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=rf"is taken.*PORT={port + 1}"):
+            require_free_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "says"),
+    [
+        ("127.0.0.1", 99_999, "There is no port 99999"),
+        ("192.0.2.1", 8000, "Choose an address of this machine"),
+        ("no host", 8000, "Choose an address of this machine"),
+    ],
+)
+def test_where_nobody_can_listen_is_told(host: str, port: int, says: str):
+    with pytest.raises(CommandError, match=says):
+        require_free_port(host, port)

@@ -1,6 +1,7 @@
 """manage.py run_broker: the whole broker in one command."""
 
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -99,14 +100,22 @@ class StopSignal:
 
 
 def require_free_port(host: str, port: int) -> None:
+    """Raises CommandError, which says why nobody can listen there and what to do."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError as error:
+            raise CommandError(f"There is no port {port}: choose one from 1 to 65535.") from error
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CommandError(
+                    f"Port {port} on {host} is taken. Stop what uses it, or choose another: "
+                    f"make run PORT={port + 1}"
+                ) from error
             raise CommandError(
-                f"Port {port} on {host} is taken ({error.strerror}). Stop what uses it, or choose "
-                f"another: make run PORT={port + 1}"
+                f"Nobody can listen on port {port} of {host} ({error.strerror}). Choose an address "
+                "of this machine, and a port from 1024 up."
             ) from error
 
 
