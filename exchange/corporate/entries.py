@@ -6,6 +6,8 @@ Each step is one transaction on the action's own row, which `due` takes only onc
 from datetime import datetime
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
+
 from authentication.models import User
 from be.api import transactions
 from be.api.identifiers import uuid7
@@ -43,8 +45,20 @@ def enter(action: CorporateAction, *, by: User, now: datetime) -> preview.Previe
     action.awaits_approval = second_look.wants(action, seen)
     action.approved_by = action.approved_at = action.failed_at = None
     action.failure = ""
-    action.save()
+    _save(action)
     return seen
+
+
+def _save(action: CorporateAction) -> None:
+    try:
+        with transaction.atomic():
+            action.save()
+    except IntegrityError as error:  # somebody else has entered it meanwhile
+        raise limits.EnteredAlready(
+            f"Somebody else has just entered a {action.kind} of {action.instrument.symbol} on "
+            f"{action.ex_date}.",
+            field="ex_date",
+        ) from error
 
 
 @transactions.atomic

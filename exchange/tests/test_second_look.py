@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from banking.tests.parallel import at_once
 from exchange.corporate import due
 from exchange.models import CorporateAction
 from exchange.tests.administrators import (
@@ -192,6 +194,24 @@ def test_a_step_with_what_is_not_there_is_not_found():
 
     assert client.get(f"{ACTIONS}01890000-0000-7000-8000-000000000000/approve/").status_code == 404
     assert confirmed(client.get(ACTIONS)) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_enter_the_same_at_once_one_is_told(aapl):
+    clients = [administrator(f"{name}@example.com") for name in ("one", "two", "three")]
+    url = f"{ACTIONS}add/"
+    fields = [confirmed(client.post(url, dividend(aapl, amount="1.00"))) for client in clients]
+
+    def save(client, sent):
+        return client.post(url, sent, follow=True)
+
+    pages = at_once([partial(save, *each) for each in zip(clients, fields, strict=True)])
+
+    assert [page.status_code for page in pages] == [200] * 3
+    assert CorporateAction.objects.count() == 1
+    told = [words(page) for page in pages]
+    assert sum("was added successfully" in each for each in told) == 1
+    assert sum("change that one" in each or "has just entered" in each for each in told) == 2
 
 
 def test_everything_is_looked_at_twice_where_the_limit_is_nothing(aapl, alice, settings):
