@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from be.api import openapi
 from exchange.streaming import asyncapi as streaming
 
 # ReDoc's bundle asks its maker's host for a logo; the browser is told to ask nobody but us.
@@ -34,6 +38,23 @@ swagger = _from_here_only(SpectacularSwaggerView.as_view(url_name="schema"))
 redoc = _from_here_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
 
 
+class Schema(SpectacularAPIView):
+    """The OpenAPI document, as YAML or JSON, with the address that it was asked at."""
+
+    def _get_schema_response(self, request: Request) -> Response:
+        return Response(
+            data=openapi.with_server(_rest_document(), request.build_absolute_uri("/")),
+            headers={"Content-Disposition": 'inline; filename="brokerpro-openapi"'},
+        )
+
+
+@cache
+def _rest_document() -> dict[str, Any]:
+    """Made once: it takes a second, and is the same for all."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document
+
+
 @require_safe
 def asyncapi(request: HttpRequest) -> HttpResponse:
     """The AsyncAPI document, as JSON that people can read too."""
@@ -53,7 +74,10 @@ def streaming_page(request: HttpRequest) -> HttpResponse:
 
 def _streaming_document(request: HttpRequest) -> dict[str, Any]:
     return streaming.document(
-        version=settings.VERSION, host=request.get_host(), is_secure=request.is_secure()
+        version=settings.VERSION,
+        host=request.get_host(),
+        is_secure=request.is_secure(),
+        rest=openapi.with_all_that_they_name(_rest_document(), streaming.OF_REST),
     )
 
 
@@ -81,6 +105,8 @@ def _tables(document: dict[str, Any]) -> dict[str, Any]:
         "close_codes": channel["x-close-codes"],
         "error_codes": channel["x-error-codes"],
         "quote": _fields(schemas["Quote"]),
+        "order": _fields(schemas["Order"]),
+        "execution": _fields(schemas["Execution"]),
     }
 
 
@@ -114,13 +140,15 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _type_of(schema: dict[str, Any]) -> str:
     """A schema in a few words."""
-    if "anyOf" in schema:
-        return " or ".join(_type_of(each) for each in schema["anyOf"])
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if choice in schema:
+            return " or ".join(_type_of(each) for each in schema[choice])
     if "$ref" in schema:
         name: str = schema["$ref"].rpartition("/")[2]
         return name.lower()
-    if "enum" in schema:
-        return " | ".join(json.dumps(each) for each in schema["enum"])
+    if "const" in schema or "enum" in schema:
+        return " | ".join(map(json.dumps, schema.get("enum") or [schema["const"]]))
     if schema.get("type") == "array":
         return f"list of {_type_of(schema['items'])}"
-    return str(schema.get("type", "anything"))
+    types = schema.get("type", "anything")
+    return " or ".join(types) if isinstance(types, list) else str(types)

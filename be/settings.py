@@ -250,6 +250,16 @@ SPECTACULAR_SETTINGS = {
         "`/ws/market-data/`."
     ),
     "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "TAGS": [
+        {"name": "Authentication", "description": "Users, their sessions and tokens."},
+        {"name": "Banking", "description": "Bank accounts, deposits, withdrawals, the ledger."},
+        {"name": "Market data", "description": "Instruments, quotes, candles, statistics, books."},
+        {"name": "Orders", "description": "Orders of every type, and their executions."},
+        {"name": "Portfolio", "description": "Holdings, tax lots, gains and performance."},
+        {"name": "Status", "description": "Whether this server can do its work."},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -258,6 +268,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH may leave out, its serializer says
     "SCHEMA_PATH_PREFIX": r"/api/",
     "ENUM_NAME_OVERRIDES": {
         "OrderStatusEnum": "exchange.models.OrderStatus",
@@ -272,7 +283,10 @@ SPECTACULAR_SETTINGS = {
         "CheckEnum": "exchange.api.serializers.CHECKS",
         "FreshnessEnum": "exchange.api.serializers.FRESHNESS",
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "be.api.openapi.finish",
+    ],
 }
 
 # Security headers, strict when not in development ------------------------------------------------

@@ -1,7 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.views import SpectacularAPIView
 
 from authentication.admin import change_own_password
 from be import documentation, pages
@@ -15,7 +14,7 @@ urlpatterns = [
     path("api/banking/", include("banking.api.urls")),
     path("api/exchange/api/v1/", include("exchange.api.urls")),
     path("api/portfolio/", include("portfolio.api.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", documentation.Schema.as_view(), name="schema"),
     path("api/docs/", documentation.swagger, name="docs"),
     path(
         "api/redoc/",

@@ -66,9 +66,11 @@ export class BrokerStream extends EventTarget {
     const socket = new this.#WebSocket(`${this.#base.replace(/^http/, "ws")}/ws/market-data/`);
     this.#socket = socket;
     let wasOpen = false;
-    socket.onopen = () => {
+    socket.onopen = async () => {
       wasOpen = true;
-      this.#authenticate();
+      // The line may have been away for longer than access lasts.
+      if (this.#tokens.ends_at < Date.now() && !(await this.#refresh())) return;
+      if (socket === this.#socket) this.#authenticate();
     };
     socket.onmessage = ({ data }) => {
       if (socket === this.#socket) this.#receive(JSON.parse(data));

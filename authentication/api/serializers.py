@@ -80,8 +80,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 class TokensSerializer(serializers.Serializer[Any]):
-    """Field names of OAuth 2 (RFC 6749 section 5.1)."""
-
+    # Named as in OAuth 2 (RFC 6749 section 5.1).
     user = UserSerializer()
     access_token = serializers.CharField()
     refresh_token = serializers.CharField(help_text="Works once; the answer brings the next one.")

@@ -1,10 +1,11 @@
 """`/api/auth/`: each view reads the clock and the request, and makes one call into the domain."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,7 +28,7 @@ from be.api import identifiers
 from be.api.schema import problems
 from be.api.strict import Strict
 
-TAGS = ["auth"]
+TAGS = ["Authentication"]
 
 
 class PublicView(Strict):
@@ -190,6 +191,7 @@ class SessionView(Strict):
         operation_id="auth_session_end",
         summary="End one session",
         tags=TAGS,
+        parameters=[OpenApiParameter("id", UUID, OpenApiParameter.PATH)],
         responses={204: None, **problems(401, 404, 503)},
         examples=[examples.INVALID_TOKEN],
     )

@@ -21,7 +21,7 @@ from banking.models import (
 from be.api import fields, formats, identifiers
 from be.api.strict import Body
 
-DECIMAL_SCHEMA = {"type": "string", "format": "decimal", "example": "250.00"}
+DECIMAL_SCHEMA = {**fields.GIVEN, "example": "250.00"}
 
 
 def amount_text(asset: Asset, units: int) -> str:

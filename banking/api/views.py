@@ -36,7 +36,7 @@ from be.api.negotiation import format_parameter
 from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
 
-TAGS = ["banking"]
+TAGS = ["Banking"]
 ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",

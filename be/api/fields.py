@@ -13,6 +13,15 @@ from be.api.formats import plain
 MAX_DECIMALS = 18
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
+# As JSON Schema has it. A client's number is positive besides, which no simple pattern says.
+SENT = {
+    "type": "string",
+    "format": "decimal",
+    "pattern": r"^[0-9]{1,18}(\.[0-9]{1,18})?$",
+    "maxLength": 37,
+}
+GIVEN = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+
 
 def _is_written_plainly(number: Decimal) -> bool:
     """False for 1e2 and its like: spelled out, 1e999999999 would fill the memory."""
@@ -20,7 +29,7 @@ def _is_written_plainly(number: Decimal) -> bool:
     return isinstance(exponent, int) and -MAX_DECIMALS <= exponent <= 0
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
+@extend_schema_field({**SENT, "example": "191.25"})
 class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A positive number in plain notation, as a string ("1.5") or a JSON number (1.5).
 
@@ -49,7 +58,7 @@ class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
         return plain(value)
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
+@extend_schema_field({**GIVEN, "example": "191.25"})
 class PlainDecimalField(serializers.ReadOnlyField):
     """A Decimal as a string in plain notation."""
 
@@ -66,28 +75,28 @@ class InUnit(serializers.Field[Any, Any, Any, Any]):
         super().__init__(help_text=units.described(help_text, self.unit), **kwargs)
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "2.0412"})
+@extend_schema_field({**GIVEN, "example": "2.0412"})
 class PercentField(InUnit, PlainDecimalField):
     """A percentage."""
 
     unit = units.PERCENT
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "0.045"})
+@extend_schema_field({**GIVEN, "example": "0.045"})
 class FractionField(InUnit, PlainDecimalField):
     """A fraction."""
 
     unit = units.FRACTION
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "2.5"})
+@extend_schema_field({**SENT, "example": "2.5"})
 class PositivePercentField(InUnit, PositiveDecimalField):
     """A percentage that is sent."""
 
     unit = units.PERCENT
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "0.0425"})
+@extend_schema_field({**GIVEN, "example": "0.0425"})
 class OptionalFractionField(InUnit, PositiveDecimalField):
     """A fraction that some answers don't have."""
 

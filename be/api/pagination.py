@@ -86,6 +86,48 @@ class NewestFirst(CursorPagination):
             raise
         return cursor
 
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "description": "Of another page: it stands in the addresses `next` and `previous`.",
+                "schema": {"type": "string"},
+            },
+            {
+                "name": "page_size",
+                "in": "query",
+                "required": False,
+                "description": "How many rows a page has at most.",
+                "schema": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": self.max_page_size,
+                    "default": self.page_size,
+                },
+            },
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        def address(of: str, example: str | None) -> dict[str, Any]:
+            return {
+                "type": ["string", "null"],
+                "format": "uri",
+                "description": f"The address of the {of} page; null if there is none.",
+                "example": example,
+            }
+
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": address("next", "https://broker.example/api/…/?cursor=cD0wMTk1"),
+                "previous": address("previous", None),
+                "results": schema,
+            },
+        }
+
 
 class ComputedNewestFirst(NewestFirst):
     """The same pages of rows that were computed rather than stored, each with the `id` of its key.

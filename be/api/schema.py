@@ -30,7 +30,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,255}$", "maxLength": 255},
     OpenApiParameter.HEADER,
     description=(
         "Any unique string of up to 255 printable ASCII characters. The same key and body are "
@@ -45,7 +45,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], Any]:
 
 
 class ProblemAutoSchema(AutoSchema):
-    """Adds to every operation the problems that any operation can answer with.
+    """Adds the problems that any operation can answer with, and tells no docstring of ours.
 
     Views ask it what a call reads (be/api/strict.py), so what it does not list is refused.
     """
@@ -63,11 +63,21 @@ class ProblemAutoSchema(AutoSchema):
     def reads_body(self) -> bool:
         return self.method in ("POST", "PUT", "PATCH") and self.get_request_serializer() is not None
 
+    def get_description(self) -> str:  # type: ignore[override]  # as in drf-spectacular
+        """What `extend_schema` says, and no docstring of a view."""
+        return ""
+
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """Says of a body that it has no other fields than those named."""
+        """A body has no other fields than those named.
+
+        The docstring of a serializer is for clients; what its base says is not.
+        """
+        instance = force_instance(serializer)  # type: ignore[no-untyped-call]
         shape: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
-        if isinstance(force_instance(serializer), Body):  # type: ignore[no-untyped-call]
+        if isinstance(instance, Body):
             shape["additionalProperties"] = False
+        if not vars(type(instance)).get("__doc__"):
+            shape.pop("description", None)
         return shape
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
@@ -80,11 +90,11 @@ class ProblemAutoSchema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _common_problems(self) -> list[int]:
-        common = [503]
-        if self.get_auth():
+        common = [400, 406, 500, 503]
+        if any(self.get_auth()):
             common.append(401)
         if self.method in ("POST", "PATCH", "PUT"):
-            common += [400, 415]
-        elif self._is_list_view():
-            common.append(400)
+            common += [413, 415]
+        if "{" in self.path:
+            common.append(404)
         return common

@@ -67,6 +67,34 @@ def test_every_message_of_the_protocol_is_in_it_with_an_example_that_fits(docume
         assert message["summary"]
 
 
+def test_every_type_is_a_constant_by_which_messages_are_told_apart(document: Document):
+    for name, message in document["components"]["messages"].items():
+        schema = resolved(document, message["payload"]["$ref"])
+        assert schema["properties"]["type"] == {"const": name}
+
+
+def test_times_are_date_times_and_no_object_is_without_fields(document: Document):
+    for name, schema in document["components"]["schemas"].items():
+        assert "enum" in schema or schema["properties"], name
+        for field, kind in schema.get("properties", {}).items():
+            assert kind.get("type") != "object", (name, field)
+            if field in ("time", "timestamp", "since") or field.endswith("_at"):
+                assert kind["format"] == "date-time", (name, field)
+
+
+def test_an_order_update_carries_an_order_as_rest_shows_it(document: Document):
+    assert problems(document, "order_update", {**UPDATE, "order": {"id": "1"}})
+    assert problems(document, "order_update", {**UPDATE, "execution": {}})
+    assert problems(document, "order_update", UPDATE) == []
+
+
+UPDATE = next(
+    msgspec.to_builtins(each)
+    for each in asyncapi.EXAMPLES
+    if isinstance(each, protocol.OrderUpdate)
+)
+
+
 def test_what_the_server_reads_and_writes_is_what_it_says(document: Document):
     for example in asyncapi.EXAMPLES:
         text = msgspec.json.encode(example).decode()

@@ -110,6 +110,12 @@ def look_around(walk: Walk) -> None:
         walk.call("get", f"/api/portfolio/{each}/")
 
 
+def close_positions(walk: Walk) -> None:
+    held = "/api/portfolio/holdings/"
+    walk.call("delete", f"{held}AAPL/?percent=50", as_=f"{held}{{symbol}}/")
+    walk.call("delete", held)
+
+
 def has_time(schema: dict[str, Any], node: Any, seen: tuple[str, ...] = ()) -> bool:
     """Whether a time is in what a part of the schema describes."""
     if isinstance(node, list):
@@ -119,10 +125,10 @@ def has_time(schema: dict[str, Any], node: Any, seen: tuple[str, ...] = ()) -> b
     if node.get("format") == "date-time":
         return True
     if isinstance(reference := node.get("$ref"), str):
-        name = reference.rsplit("/", 1)[-1]
-        if name in seen:
+        if reference in seen:
             return False
-        return has_time(schema, schema["components"]["schemas"][name], (*seen, name))
+        _, _, kind, name = reference.split("/")
+        return has_time(schema, schema["components"][kind][name], (*seen, reference))
     return any(has_time(schema, each, seen) for each in node.values())
 
 
@@ -149,7 +155,7 @@ UNREACHED = {("post", f"{BANKING}/transactions/{{id}}/cancel/")}
 
 def test_times_of_all_endpoints_have_one_form(aapl: Instrument, client: Client, clock: Any):
     walk = Walk()
-    for part in (sign_up, pay_in, trade, look_around):
+    for part in (sign_up, pay_in, trade, look_around, close_positions):
         part(walk)
 
     with_times = operations_with_times(published(client))

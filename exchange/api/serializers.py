@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from be.api.fields import (
+    GIVEN,
     FractionField,
     OptionalFractionField,
     PercentField,
@@ -65,6 +66,11 @@ class InstrumentSerializer(serializers.Serializer[Any]):
     bond = BondSerializer(allow_null=True)
 
 
+@extend_schema_field({**GIVEN, "example": "1.0625"})
+class BondFigureField(serializers.CharField):
+    """Not read-only, or the schema would say that every quote has it."""
+
+
 class QuoteSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField()
     price = PlainDecimalField()
@@ -81,11 +87,10 @@ class QuoteSerializer(serializers.Serializer[Any]):
     volume = PlainDecimalField()
     timestamp = serializers.DateTimeField()
     sequence = serializers.IntegerField(help_text="Counts the quotes of this instrument.")
-    # Not read-only, or the schema would say that every quote has them.
     yield_to_maturity = OptionalFractionField(
         required=False, allow_null=True, help_text="Bonds only, a year."
     )
-    accrued_interest = PositiveDecimalField(
+    accrued_interest = BondFigureField(
         required=False, help_text="Bonds only, per 100 of face value."
     )
 
@@ -239,6 +244,7 @@ class StopLossSerializer(ExitSerializer):
     )
 
 
+@extend_schema_serializer(component_name="Order")  # in requests an OrderRequest
 class OrderRequestSerializer(SparseBody):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
     side = serializers.ChoiceField(Side.choices)
@@ -275,6 +281,7 @@ class OrderRequestSerializer(SparseBody):
     client_order_id = client_order_id_field("Your own name for it, unique among your orders.")
 
 
+@extend_schema_serializer(component_name="Replace")  # in requests a ReplaceRequest
 class ReplaceRequestSerializer(Body):
     """What is to be different; what is left out stays."""
 

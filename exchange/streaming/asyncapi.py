@@ -29,6 +29,9 @@ ADDRESS = "/ws/market-data/"
 CHANNEL = {"$ref": "#/channels/marketData"}
 SCHEMAS = "#/components/schemas/{name}"
 
+# What is sent here as REST answers it.
+OF_REST = ["Quote", "Order", "Execution"]
+
 # What the server answers; `error` may come instead of any of them.
 REPLIES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     Auth: AuthSuccess,
@@ -57,17 +60,48 @@ _QUOTE = Quote(
     timestamp=_TIME,
     sequence=4711,
 )
+_EXECUTION = {
+    "id": "0195c3f2-4c1f-7d02-8a11-5b0e9f3c2d44",
+    "price": "191.26",
+    "quantity": "10",
+    "amount": "1912.60",
+    "accrued_interest": "0",
+    "fee": "0.00",
+    "liquidity": "taker",
+    "executed_at": _TIME,
+}
 _ORDER = {
     "id": "0195c3f2-4c1e-7a55-9d5e-2f1b6c0a7e11",
+    "client_order_id": None,
     "symbol": "AAPL",
+    "asset_class": "stock",
     "side": "buy",
     "order_type": "limit",
+    "order_class": "simple",
+    "time_in_force": "day",
     "quantity": "10",
+    "notional": None,
     "limit_price": "191.30",
+    "stop_price": None,
+    "trail_amount": None,
+    "trail_percent": None,
     "status": "filled",
     "filled_quantity": "10",
+    "remaining_quantity": "0",
+    "average_fill_price": "191.26",
+    "fees": "0.00",
+    "reject_reason": None,
+    "parent_id": None,
+    "replaces": None,
+    "replaced_by": None,
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "filled_at": _TIME,
+    "canceled_at": None,
+    "expires_at": "2026-03-03T00:00:00.000000Z",
+    "executions": [_EXECUTION],
+    "legs": [],
 }
-_EXECUTION = {"id": "0195c3f2-4c1f-7d02-8a11-5b0e9f3c2d44", "price": "191.26", "quantity": "10"}
 EXAMPLES: tuple[msgspec.Struct, ...] = (
     Auth(token="eyJhbGciOiJIUzI1NiIs…"),  # noqa: S106 - an example
     Subscribe(symbols=["AAPL", "BTC-USD"], channels=["orders"]),
@@ -94,8 +128,11 @@ EXAMPLES: tuple[msgspec.Struct, ...] = (
 )
 
 
-def document(*, version: str, host: str, is_secure: bool) -> Document:
-    """The whole document, for a server that is reached at `host`."""
+def document(*, version: str, host: str, is_secure: bool, rest: Document) -> Document:
+    """The whole document, for a server that is reached at `host`.
+
+    `rest` has the schemas of the REST API that are sent here too: OF_REST, and what they refer to.
+    """
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -112,7 +149,7 @@ def document(*, version: str, host: str, is_secure: bool) -> Document:
         "servers": {"here": {"host": host, "protocol": "wss" if is_secure else "ws"}},
         "channels": {"marketData": _channel()},
         "operations": _operations(),
-        "components": {"messages": _messages(), "schemas": _schemas()},
+        "components": {"messages": _messages(), "schemas": _schemas() | rest},
     }
 
 
@@ -181,7 +218,21 @@ def _schemas() -> Document:
     _, schemas = msgspec.json.schema_components(
         (*CLIENT_MESSAGES, *SERVER_MESSAGES), ref_template=SCHEMAS
     )
-    return schemas
+    update = schemas[OrderUpdate.__name__]["properties"]
+    update["order"] = {"$ref": SCHEMAS.format(name="Order")}
+    update["execution"] = {"oneOf": [{"$ref": SCHEMAS.format(name="Execution")}, {"type": "null"}]}
+    return {name: _with_constants(schema) for name, schema in schemas.items()}
+
+
+def _with_constants(node: Any) -> Any:
+    """An enumeration of one is a constant, by which generated clients tell messages apart."""
+    if isinstance(node, list):
+        return [_with_constants(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("enum"), list) and len(node["enum"]) == 1:
+        return {"const": node["enum"][0]}
+    return {name: _with_constants(each) for name, each in node.items()}
 
 
 def refusals() -> list[type[protocol.SocketRefusal]]:

@@ -49,7 +49,11 @@ Symbols = Annotated[list[Symbol], Meta(max_length=2 * MAX_SYMBOLS)]
 Channels = Annotated[list[Channel], Meta(max_length=10)]
 PingId = Annotated[str, Meta(max_length=100)] | Annotated[int, Meta(ge=-(2**53), le=2**53)] | None
 Decimal = Annotated[str, Meta(pattern=r"^-?\d+(\.\d+)?$", examples=["191.25"])]
-Time = Annotated[str, Meta(examples=["2026-03-02T15:00:00.000000Z"])]
+Time = Annotated[
+    str,
+    Meta(examples=["2026-03-02T15:00:00.000000Z"], extra_json_schema={"format": "date-time"}),
+]
+UserId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Severity = Literal["low", "medium", "high", "critical"]
 OrderEvent = Literal[
     "accepted", "new", "fill", "partial_fill", "canceled", "expired", "rejected", "replaced"
@@ -130,7 +134,7 @@ class Quote(Struct, kw_only=True):
 class AuthSuccess(_Message, tag="auth_success"):
     """The socket acts for this user until `expires_at`; renew it before."""
 
-    user_id: str
+    user_id: UserId
     expires_at: Time
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from be.api import units
-from be.api.fields import InUnit
+from be.api.fields import GIVEN, InUnit
 from be.api.formats import plain, price_text, time_text
 
 
@@ -23,14 +23,14 @@ class _FixedDecimalField(serializers.ReadOnlyField):
         return text if text.strip("-0.") else text.removeprefix("-")
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "1912.50"})
+@extend_schema_field({**GIVEN, "example": "1912.50"})
 class MoneyField(_FixedDecimalField):
     """US dollars."""
 
     places = 2
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "2.0412"})
+@extend_schema_field({**GIVEN, "example": "2.0412"})
 class PercentField(InUnit, _FixedDecimalField):
     """A percentage: "2.0412" is 2.0412 %."""
 
@@ -38,7 +38,7 @@ class PercentField(InUnit, _FixedDecimalField):
     places = 4
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "88.10"})
+@extend_schema_field({**GIVEN, "example": "88.10"})
 class SharePercentField(InUnit, _FixedDecimalField):
     """A percentage of a whole whose parts sum to 100.00."""
 
@@ -46,7 +46,7 @@ class SharePercentField(InUnit, _FixedDecimalField):
     places = 2
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "0.082113"})
+@extend_schema_field({**GIVEN, "example": "0.082113"})
 class FractionField(InUnit, _FixedDecimalField):
     """A fraction: "0.082113" is 8.2113 %."""
 
@@ -54,7 +54,7 @@ class FractionField(InUnit, _FixedDecimalField):
     places = 6
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "1.082113"})
+@extend_schema_field({**GIVEN, "example": "1.082113"})
 class RatioField(InUnit, _FixedDecimalField):
     """One figure over another, which is read as it is."""
 
@@ -62,7 +62,7 @@ class RatioField(InUnit, _FixedDecimalField):
     places = 6
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "1.5"})
+@extend_schema_field({**GIVEN, "example": "1.5"})
 class QuantityField(serializers.ReadOnlyField):
     """Shares, coins, or dollars of a bond's face value."""
 
@@ -70,7 +70,7 @@ class QuantityField(serializers.ReadOnlyField):
         return plain(value)
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "example": "191.25"})
+@extend_schema_field({**GIVEN, "example": "191.25"})
 class PriceField(serializers.ReadOnlyField):
     """A price of `row.instrument`, with at least the decimals of its price increment."""
 
