@@ -15,7 +15,7 @@ CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle lint format \
+.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle test-clients lint format \
 	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run
 
 help: ## show this list
@@ -52,20 +52,23 @@ run-simulator: prepare ## only the exchange simulator; DURATION=60 to end it aft
 	@$(SERVE) run_exchange_simulator $(if $(DURATION),--duration $(DURATION))
 
 test: install ## all tests on embedded defaults, with coverage
-	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle" -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle and not clients" -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
 test-fast: install ## the tests without coverage, stopping at the first failure
-	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle" -n 2 --dist loadgroup -x -q
+	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle and not clients" -n 2 --dist loadgroup -x -q
 
 test-servers: install ## the same and the many-process tests, on TEST_DATABASE_URL and TEST_REDIS_URL
 	@test -n "$(TEST_DATABASE_URL)" -a -n "$(TEST_REDIS_URL)" || { \
 		echo "Name the servers: make test-servers TEST_DATABASE_URL=postgresql://... TEST_REDIS_URL=redis://..."; exit 2; }
 	@$(CLEAN) DATABASE_URL="$(TEST_DATABASE_URL)" REDIS_URL="$(TEST_REDIS_URL)" \
 		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
-		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not oracle" -n 2 --dist loadgroup
+		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not oracle and not clients" -n 2 --dist loadgroup
 
 test-oracle: install ## bonds compared with QuantLib, which is installed for it (86 MB)
 	@$(CLEAN) $(RUN) --group oracle pytest -m oracle
+
+test-clients: install ## clients made from the schema by three generators, which are installed for it (170 MB, and npm's)
+	@$(CLEAN) $(RUN) --group clients pytest -m clients be/tests/test_generated_clients.py
 
 lint: install ## style and layers
 	@$(RUN) ruff check .

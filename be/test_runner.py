@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-SELECTION = ("-m", "not servers and not oracle")
+SELECTION = ("-m", "not servers and not oracle and not clients")
 TWO_WORKERS = ("-n", "2", "--dist", "loadgroup")
 
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from banking.assets import USD, Asset
+from banking.bank_accounts import ACCOUNT_NUMBER, ROUTING_NUMBER
 from banking.models import (
     AccountType,
     BankAccount,
@@ -42,6 +43,16 @@ class IdField(serializers.CharField):
         return identifiers.parse(super().to_internal_value(data))
 
 
+@extend_schema_field({"type": "string", "pattern": f"^{ACCOUNT_NUMBER.pattern}$"})
+class AccountNumberField(serializers.CharField):
+    """Digits; the domain says whether they can be a number of an account."""
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{ROUTING_NUMBER.pattern}$"})
+class RoutingNumberField(serializers.CharField):
+    """Digits; the domain says whether the check digit fits."""
+
+
 class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
     account_number_last4 = serializers.CharField(
         read_only=True, help_text="The last four digits; the number itself is never shown again."
@@ -65,8 +76,8 @@ class LinkBankAccountSerializer(Body):
     account_holder = serializers.CharField(max_length=150)
     bank_name = serializers.CharField(max_length=150)
     account_type = serializers.ChoiceField(choices=AccountType.choices)
-    account_number = serializers.CharField(max_length=17, help_text="4 to 17 digits.")
-    routing_number = serializers.CharField(
+    account_number = AccountNumberField(max_length=17, help_text="4 to 17 digits.")
+    routing_number = RoutingNumberField(
         max_length=9, help_text="The 9 digits of an ABA routing number, check digit included."
     )
 

@@ -111,6 +111,12 @@ def test_every_decimal_has_its_pattern(schema):
             assert ("maxLength" in each) is ("Request/" in path), path
 
 
+def test_numbers_of_bank_accounts_have_their_patterns(schema):
+    link = schema["components"]["schemas"]["LinkBankAccountRequest"]["properties"]
+    assert link["account_number"]["pattern"] == "^[0-9]{4,17}$"
+    assert link["routing_number"]["pattern"] == "^[0-9]{9}$"
+
+
 def test_every_answer_is_described_with_the_headers_that_come_with_it(schema):
     for path, method, operation in operations(schema):
         for status, answer in operation["responses"].items():
