@@ -108,6 +108,11 @@ def test_the_dollars_of_yahoo_s_coins_are_played_in_coins(read: Any, listed: dic
     assert round(listed["BTC-USD"].asset.amount(quote.volume)) == round(30 * coins)
 
 
+def test_yfinance_s_order_of_columns_says_that_it_is_yahoo_s(read: Any):
+    text = "Date,Close,High,Low,Open,Volume\n2026-01-13,91500,92000,90000,91000,35125000000\n"
+    assert round(read(text, "BTC-USD").rows[0].volume) == 383_880
+
+
 def test_shares_of_yahoo_are_shares(read: Any):
     (row,) = read(YAHOO + "2026-01-13,270,273,269,272,271,37838100\n", "AAPL").rows
     assert row.volume == 37838100
@@ -151,6 +156,16 @@ def test_a_file_that_runs_backwards_is_played_from_its_end_and_says_so(read: Any
     recording = read("date,price\n2026-01-15,3\n2026-01-14,2\n2026-01-13,1\n", "AAPL")
     assert [str(row.prices[0]) for row in recording.rows] == ["1", "2", "3"]
     assert recording.notes[0] == "newest first: it is played from its end"
+
+
+def test_what_is_mostly_bad_is_not_skipped_but_refused(read: Any):
+    """A date far ahead makes all rows after it come too late: one row would be played."""
+    rows = [f"{day},1\n" for day in ("2026-01-13", "2062-01-14", "2026-01-15", "2026-01-16")]
+    recording = read("date,price\n" + "".join([*rows, "2026-01-17,1\n"]), "AAPL")
+    with pytest.raises(replay.BadReplayFile, match="3 of its rows are left out and 2 are not"):
+        replay.refuse_problems(recording, skip=True)
+    recording = read("date,price\n" + "".join([rows[0], "x,1\n", *rows[2:]]), "AAPL")
+    replay.refuse_problems(recording, skip=True)
 
 
 def test_trades_of_one_moment_are_all_played_in_their_order(

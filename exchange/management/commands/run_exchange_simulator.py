@@ -179,8 +179,7 @@ class Command(DatabaseCommand):
     ) -> replay.Recording:
         try:
             recording = replay.read(path, instruments, symbol=symbol, form=form)
-            if not skip:
-                replay.refuse_problems(recording)
+            replay.refuse_problems(recording, skip=skip)
         except (OSError, replay.BadReplayFile) as error:
             raise CommandError(f"Can't replay {path}: {error}") from error
         for problem in recording.problems:

@@ -36,7 +36,10 @@ def number(text: str, *, thousands: bool = True) -> Decimal:
     Where a comma separates no thousands (`thousands` is False), it stands for a decimal point,
     which is refused: Unreadable, as is all that is no number.
     """
-    bare = text.strip().replace("$", "")
+    try:
+        return Decimal(text)  # as nearly all are
+    except InvalidOperation:
+        bare = text.strip().replace("$", "")
     if "," in bare:
         if not thousands or not _THOUSANDS.fullmatch(bare):
             raise Unreadable(f"{text[:20]} has a comma; decimals are written with a point")
@@ -144,9 +147,12 @@ def _packed(text: str) -> datetime | None:
 
 def _since_1970(text: str) -> datetime | None:
     """A number, but for 20260302, which is a date in ISO 8601."""
-    if not is_number(text) or (text.isdigit() and len(text) == len("20260302")):
+    if text.isdigit() and len(text) == len("20260302"):
         return None
-    amount = number(text)
+    try:
+        amount = number(text)
+    except Unreadable:
+        return None
     for limit, parts in _PARTS_OF_A_SECOND:
         if amount.is_finite() and _FIRST_TIME <= amount < limit:
             return _EPOCH + timedelta(microseconds=int(amount * 10**6 / parts))

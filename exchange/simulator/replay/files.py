@@ -47,6 +47,8 @@ class Recording:
     rows: tuple[Row, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    left_out: int = 0
+    """Rows that are not usable."""
 
     def symbols(self) -> list[str]:
         return sorted({row.symbol for row in self.rows})
@@ -90,13 +92,20 @@ def read(
     if not ordered.rows:
         raise BadReplayFile(_nothing(problems, others, symbol))
     notes = _notes(ordered, others, reader)
-    return Recording(path, ordered.rows, problems, tuple(notes))
+    left_out = len(found) - others.total() - len(ordered.rows)
+    return Recording(path, ordered.rows, problems, tuple(notes), left_out)
 
 
-def refuse_problems(recording: Recording) -> None:
-    """Raise BadReplayFile that names the problems, if there are any."""
+def refuse_problems(recording: Recording, *, skip: bool = False) -> None:
+    """Raise BadReplayFile that names the problems, if there are any.
+
+    With `skip`, only if they are most of the file: then it is another kind of file, not a bad one.
+    """
+    if skip and recording.left_out <= len(recording.rows):
+        return
     if recording.problems:
-        raise BadReplayFile(listed(recording.problems))
+        most = f"{recording.left_out} of its rows are left out and {len(recording.rows)} are not: "
+        raise BadReplayFile((most if skip else "") + listed(recording.problems))
 
 
 def _encoding(path: Path) -> str:

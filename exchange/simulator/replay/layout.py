@@ -31,8 +31,9 @@ _VOLUMES = ("volume", "vol", "vol.", "size", "quantity", "qty", "amount", "v")
 _TURNOVERS = ("turnover", "quote asset volume", "quote volume", "dollar volume", "volume usd")
 _SYMBOLS = ("symbol", "ticker", "tic", "instrument", "product id", "pair", "name")
 _DOLLARS = ("usd", "usdt", "usdc", "busd")
-# Only Yahoo has these, which counts the volume of coins in dollars.
+# Only Yahoo has these, which counts the volume of coins in dollars: columns, or their order.
 _OF_YAHOO = ({"adj close"}, {"dividends", "stock splits"})
+_ORDER_OF_YFINANCE = ["close", "high", "low", "open", "volume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,12 @@ def named(header: Sequence[str], first: Sequence[str], line: int) -> Layout:
         volume,
         turnover,
         _first(names, _SYMBOLS),
-        coins_in_dollars=any(of_yahoo <= set(names) for of_yahoo in _OF_YAHOO),
+        coins_in_dollars=_is_of_yahoo(names),
     )
+
+
+def _is_of_yahoo(names: Sequence[str]) -> bool:
+    return names[1:6] == _ORDER_OF_YFINANCE or any(some <= set(names) for some in _OF_YAHOO)
 
 
 def of_yfinance(rows: Sequence[Sequence[str]]) -> Layout | None:
@@ -195,7 +200,7 @@ def _volumes(names: Sequence[str]) -> tuple[int | None, int | None]:
         of = name.removeprefix("volume ")
         if of == name:
             continue
-        if of in _DOLLARS:
+        if of.strip("()") in _DOLLARS:
             turnover = place if turnover is None else turnover
         elif volume is None:
             volume = place
