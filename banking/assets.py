@@ -44,3 +44,8 @@ class Asset:
 
 
 USD = Asset("USD", 2)
+
+
+def canonical(code: str) -> str:
+    """The code as it is kept, in capitals: `aapl` is AAPL. Of ASCII only; `ı` is no I."""
+    return code.upper() if code.isascii() else code

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from authentication.models import User
 from banking import ledger
-from banking.assets import USD
+from banking.assets import USD, canonical
 from banking.models import LedgerAccount, Posting
 from be.api import statements
 
@@ -90,7 +90,7 @@ def lines(
     """
     accounts = LedgerAccount.objects.filter(owner=owner)
     if asset is not None:
-        accounts = accounts.filter(asset=asset)
+        accounts = accounts.filter(asset=canonical(asset))
     return Lines(tuple(accounts.order_by("pk").values_list("pk", flat=True)), start, end)
 
 

@@ -10,11 +10,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from be.api import openapi
+from be.api.negotiation import format_parameter
+from be.api.strict import Strict
 from exchange.streaming import asyncapi as streaming
 
 # ReDoc's bundle asks its maker's host for a logo; the browser is told to ask nobody but us.
@@ -38,8 +41,13 @@ swagger = _from_here_only(SpectacularSwaggerView.as_view(url_name="schema"))
 redoc = _from_here_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
 
 
-class Schema(SpectacularAPIView):
+class Schema(Strict, SpectacularAPIView):
     """The OpenAPI document, as YAML or JSON, with the address that it was asked at."""
+
+    @extend_schema(exclude=True, parameters=[format_parameter("yaml", "json")])
+    def get(self, request: Request) -> Response:
+        response: Response = super().get(request)  # type: ignore[no-untyped-call]
+        return response
 
     def _get_schema_response(self, request: Request) -> Response:
         return Response(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
+from banking.assets import canonical
 from exchange.market import quotes
 from exchange.models import Instrument
 from portfolio import lots, positions, valuation
@@ -76,8 +77,9 @@ def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[
 
 
 def _positions(owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> Iterator[Position]:
+    wanted = None if symbol is None else canonical(symbol)
     for position in positions.read(owner_id=owner_id, lot_method=lot_method).positions:
-        if symbol in (None, position.instrument.symbol):
+        if wanted in (None, position.instrument.symbol):
             yield position
 
 

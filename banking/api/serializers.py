@@ -75,7 +75,7 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
 class LinkBankAccountSerializer(Body):
     account_holder = serializers.CharField(max_length=150)
     bank_name = serializers.CharField(max_length=150)
-    account_type = serializers.ChoiceField(choices=AccountType.choices)
+    account_type = fields.ChoiceField(choices=AccountType.choices)
     account_number = AccountNumberField(max_length=17, help_text="4 to 17 digits.")
     routing_number = RoutingNumberField(
         max_length=9, help_text="The 9 digits of an ABA routing number, check digit included."
@@ -125,15 +125,15 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
 
 class NewBankTransactionSerializer(Body):
     account = IdField(help_text="A verified bank account.")
-    type = serializers.ChoiceField(choices=TransactionType.choices)
+    type = fields.ChoiceField(choices=TransactionType.choices)
     amount = fields.PositiveDecimalField(
         help_text="US dollars: positive, at most two decimals and 1,000,000.00."
     )
 
 
 class TransactionFilterSerializer(serializers.Serializer[Any]):
-    type = serializers.ChoiceField(choices=TransactionType.choices, required=False)
-    status = serializers.ChoiceField(choices=TransactionStatus.choices, required=False)
+    type = fields.ChoiceField(choices=TransactionType.choices, required=False)
+    status = fields.ChoiceField(choices=TransactionStatus.choices, required=False)
     account = IdField(required=False, help_text="The id of a bank account.")
 
 
@@ -164,19 +164,19 @@ class BalancesSerializer(serializers.Serializer[Any]):
 
 class StatementFilterSerializer(serializers.Serializer[Any]):
     asset = serializers.CharField(max_length=24, required=False, help_text="For example `USD`.")
-    start = serializers.DateTimeField(required=False, help_text="From this time on.")
-    end = serializers.DateTimeField(required=False, help_text="Before this time.")
+    start = fields.TimeField(required=False, help_text="From this time on.")
+    end = fields.TimeField(required=False, help_text="Before this time.")
 
 
 class StatementLineSerializer(serializers.ModelSerializer[Posting]):
     id = serializers.CharField()
     asset = serializers.CharField(source="account.asset")
-    bucket = serializers.ChoiceField(
+    bucket = fields.ChoiceField(
         choices=Bucket.choices,
         help_text="A hold and its release move money between the buckets: two lines, one each.",
     )
     amount = serializers.SerializerMethodField(help_text="What the bucket gained or, signed, lost.")
-    kind = serializers.ChoiceField(source="entry.kind", choices=EntryKind.choices)
+    kind = fields.ChoiceField(source="entry.kind", choices=EntryKind.choices)
     reference = serializers.UUIDField(
         source="entry.reference", help_text="The bank transaction, order or execution behind it."
     )

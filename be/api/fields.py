@@ -1,6 +1,7 @@
-"""Serializer fields for exact numbers."""
+"""Serializer fields that read what they are sent to the last character, and say what they take."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -9,8 +10,12 @@ from rest_framework import serializers
 
 from be.api import units
 from be.api.formats import plain
+from be.api.numbers import whole_number
 
 MAX_DECIMALS = 18
+# Of a word that is not taken, so much is told.
+LETTERS_TOLD = 40
+TIME_FORMAT = "YYYY-MM-DDThh:mm:ssZ"
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 # As JSON Schema has it. A client's number is positive besides, which no simple pattern says.
@@ -56,6 +61,43 @@ class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
 
     def to_representation(self, value: Decimal) -> str:
         return plain(value)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole number in a query, from `min_value` to `max_value`."""
+
+    default_error_messages = {"range": "Send a whole number from {least} to {most}."}
+
+    def __init__(self, *, min_value: int, max_value: int, **kwargs: Any) -> None:
+        super().__init__(min_value=min_value, max_value=max_value, **kwargs)
+        self._least, self._most = min_value, max_value
+
+    def to_internal_value(self, data: Any) -> int:
+        value = whole_number(str(data), least=self._least, most=self._most)
+        if value is None:
+            self.fail("range", least=self._least, most=self._most)
+        return value
+
+
+class TimeField(serializers.DateTimeField):
+    """A moment. DRF's would take any script's digits."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not value.isascii():
+            self.fail("invalid", format=TIME_FORMAT)
+        return super().to_internal_value(value)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of several words; what is none of them is told which there are."""
+
+    default_error_messages = {"invalid_choice": "There is no {input}; send one of {choices}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choice_strings_to_values:
+            choices = ", ".join(map(str, self.choices))
+            self.fail("invalid_choice", input=repr(data)[:LETTERS_TOLD], choices=choices)
+        return self.choice_strings_to_values[data]
 
 
 @extend_schema_field({**GIVEN, "example": "191.25"})

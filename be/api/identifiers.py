@@ -1,11 +1,16 @@
 """Ids: time-ordered UUIDs (version 7, RFC 9562 section 5.7), and reading the ids of others."""
 
 import os
+import re
 import threading
 import uuid
 from datetime import datetime
 
 NOBODY = uuid.UUID(int=0)
+# UUID itself takes signs, underscores and the digits of any script, as `int` does.
+_SPELLED = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.ASCII | re.IGNORECASE
+)
 
 _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
@@ -55,7 +60,9 @@ def parse(text: str) -> uuid.UUID:
 
     So it is answered exactly like the id of something missing, or of somebody else's.
     """
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return NOBODY
+    return read(text) or NOBODY
+
+
+def read(text: str) -> uuid.UUID | None:
+    """The id that `text` spells, in hexadecimal digits with hyphens or without; else None."""
+    return uuid.UUID(text) if _SPELLED.fullmatch(text) else None

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -91,8 +92,17 @@ def from_api_exception(error: exceptions.APIException) -> Problem:
         return from_validation(error)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code
-    title = str(error.default_detail).rstrip(".")
-    return problem(status=error.status_code, code=code, title=title, detail=str(error.detail))
+    return problem(
+        status=error.status_code, code=code, title=title_of(error), detail=str(error.detail)
+    )
+
+
+def title_of(error: exceptions.APIException) -> str:
+    """The same for every occurrence: what DRF says by default, or where that has a gap to be filled
+    in, the name of the status.
+    """
+    usual = str(error.default_detail).rstrip(".")
+    return HTTPStatus(error.status_code).phrase.capitalize() if "{" in usual else usual
 
 
 def from_exception(error: Exception) -> Problem:

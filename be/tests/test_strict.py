@@ -147,6 +147,12 @@ def test_a_transaction_with_fields_that_nobody_knows_moves_nothing(client: APICl
     assert not BankTransaction.objects.exists()
 
 
+def test_the_schema_is_as_strict(client: APIClient):
+    answer = client.get("/api/schema/?nonsense=1")
+    assert_problem(answer, status=400, code="invalid", field="nonsense")
+    assert "format" in answer.json()["detail"]
+
+
 def test_who_is_not_signed_in_is_told_that_first():
     assert APIClient().get(f"{ORDERS}?nonsense=1").status_code == 401
 

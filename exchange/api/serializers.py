@@ -7,12 +7,15 @@ from rest_framework import serializers
 
 from be.api.fields import (
     GIVEN,
+    ChoiceField,
     FractionField,
     OptionalFractionField,
     PercentField,
     PlainDecimalField,
     PositiveDecimalField,
     PositivePercentField,
+    TimeField,
+    WholeNumberField,
 )
 from be.api.sparse import SparseBody
 from be.api.strict import Body
@@ -48,7 +51,7 @@ class BondSerializer(serializers.Serializer[Any]):
     coupon_rate = FractionField(help_text="A year, of face value.")
     maturity_date = serializers.DateField()
     frequency = serializers.IntegerField(help_text="Coupons a year; 0 for a bill.")
-    day_count = serializers.ChoiceField(DayCount.choices)
+    day_count = ChoiceField(DayCount.choices)
     face_value = PlainDecimalField()
 
 
@@ -56,13 +59,13 @@ class InstrumentSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     symbol = serializers.CharField()
     name = serializers.CharField()
-    asset_class = serializers.ChoiceField(AssetClass.choices)
+    asset_class = ChoiceField(AssetClass.choices)
     currency = serializers.CharField()
     price_increment = PlainDecimalField()
     quantity_increment = PlainDecimalField()
     min_quantity = PlainDecimalField()
     tradable = serializers.BooleanField()
-    status = serializers.ChoiceField(InstrumentStatus.choices)
+    status = ChoiceField(InstrumentStatus.choices)
     bond = BondSerializer(allow_null=True)
 
 
@@ -118,7 +121,7 @@ class CandleSerializer(serializers.Serializer[Any]):
 
 class CandlesSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField()
-    interval = serializers.ChoiceField(Interval.choices)
+    interval = ChoiceField(Interval.choices)
     candles = CandleSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The candles after these, if any.")
 
@@ -127,7 +130,7 @@ class CandlesSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(deprecate_fields=["max_drawdown"])
 class StatisticsSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField()
-    period = serializers.ChoiceField([period.value for period in Period])
+    period = ChoiceField([period.value for period in Period])
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
     open = PlainDecimalField(allow_null=True)
@@ -165,7 +168,7 @@ class BookSerializer(serializers.Serializer[Any]):
 
 
 class AssetClassQuery(serializers.Serializer[Any]):
-    asset_class = serializers.ChoiceField(AssetClass.choices, required=False)
+    asset_class = ChoiceField(AssetClass.choices, required=False)
 
 
 class InstrumentQuery(AssetClassQuery):
@@ -181,33 +184,31 @@ class SymbolsQuery(serializers.Serializer[Any]):
 
 
 class CandleQuery(serializers.Serializer[Any]):
-    interval = serializers.ChoiceField(Interval.choices, default=Interval.ONE_DAY.value)
-    start = serializers.DateTimeField(required=False, help_text="From here on.")
-    end = serializers.DateTimeField(required=False, help_text="Before here.")
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_CANDLES, default=500)
+    interval = ChoiceField(Interval.choices, default=Interval.ONE_DAY.value)
+    start = TimeField(required=False, help_text="From here on.")
+    end = TimeField(required=False, help_text="Before here.")
+    limit = WholeNumberField(min_value=1, max_value=MAX_CANDLES, default=500)
 
 
 class StatisticsQuery(serializers.Serializer[Any]):
     symbol = serializers.CharField(max_length=40)
-    period = serializers.ChoiceField([period.value for period in Period], default="1d")
+    period = ChoiceField([period.value for period in Period], default="1d")
 
 
 class DepthQuery(serializers.Serializer[Any]):
-    depth = serializers.IntegerField(min_value=1, max_value=MAX_DEPTH, default=10)
+    depth = WholeNumberField(min_value=1, max_value=MAX_DEPTH, default=10)
 
 
 class OrderQuery(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(
-        ORDER_FILTERS, required=False, help_text="A status or a group."
-    )
+    status = ChoiceField(ORDER_FILTERS, required=False, help_text="A status or a group.")
     symbol = serializers.CharField(required=False, max_length=40)
-    side = serializers.ChoiceField(Side.choices, required=False)
+    side = ChoiceField(Side.choices, required=False)
     client_order_id = serializers.CharField(
         required=False,
         max_length=MAX_CLIENT_ORDER_ID,
         help_text="The order that you gave this name, and those that replaced it.",
     )
-    updated_since = serializers.DateTimeField(required=False)
+    updated_since = TimeField(required=False)
 
 
 # Orders ---------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def client_order_id_field(help_text: str) -> serializers.RegexField:
 
 
 class ExitSerializer(Body):
-    time_in_force = serializers.ChoiceField(
+    time_in_force = ChoiceField(
         EXIT_TIMES_IN_FORCE,
         required=False,
         allow_null=True,
@@ -247,8 +248,8 @@ class StopLossSerializer(ExitSerializer):
 @extend_schema_serializer(component_name="Order")  # in requests an OrderRequest
 class OrderRequestSerializer(SparseBody):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
-    side = serializers.ChoiceField(Side.choices)
-    order_type = serializers.ChoiceField(OrderType.choices)
+    side = ChoiceField(Side.choices)
+    order_type = ChoiceField(OrderType.choices)
     quantity = PositiveDecimalField(required=False, allow_null=True)
     notional = PositiveDecimalField(
         required=False, allow_null=True, help_text="Dollars, instead of a quantity (market only)."
@@ -265,12 +266,12 @@ class OrderRequestSerializer(SparseBody):
     trail_percent = PositivePercentField(
         required=False, allow_null=True, help_text="Or so much of the best price."
     )
-    time_in_force = serializers.ChoiceField(
+    time_in_force = ChoiceField(
         TimeInForce.choices,
         required=False,
         help_text="When left out: gtc for crypto, day for the rest.",
     )
-    order_class = serializers.ChoiceField(
+    order_class = ChoiceField(
         OrderClass.choices,
         required=False,
         help_text="bracket: entry, take_profit and stop_loss. oto: entry and one of them. oco: a "
@@ -306,14 +307,14 @@ class ExecutionSerializer(serializers.Serializer[Any]):
     amount = PlainDecimalField(help_text="Dollars moved, accrued interest included, fee not.")
     accrued_interest = PlainDecimalField(help_text="Per 100 of a bond's face value.")
     fee = PlainDecimalField()
-    liquidity = serializers.ChoiceField(Liquidity.choices)
+    liquidity = ChoiceField(Liquidity.choices)
     executed_at = serializers.DateTimeField()
 
 
 class OrderExecutionSerializer(ExecutionSerializer):
     order_id = serializers.UUIDField()
     symbol = serializers.CharField()
-    side = serializers.ChoiceField(Side.choices)
+    side = ChoiceField(Side.choices)
 
 
 class LegSerializer(serializers.Serializer[Any]):
@@ -322,18 +323,18 @@ class LegSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     client_order_id = serializers.CharField(allow_null=True)
     symbol = serializers.CharField()
-    asset_class = serializers.ChoiceField(AssetClass.choices)
-    side = serializers.ChoiceField(Side.choices)
-    order_type = serializers.ChoiceField(OrderType.choices)
-    order_class = serializers.ChoiceField(OrderClass.choices)
-    time_in_force = serializers.ChoiceField(TimeInForce.choices)
+    asset_class = ChoiceField(AssetClass.choices)
+    side = ChoiceField(Side.choices)
+    order_type = ChoiceField(OrderType.choices)
+    order_class = ChoiceField(OrderClass.choices)
+    time_in_force = ChoiceField(TimeInForce.choices)
     quantity = PlainDecimalField(allow_null=True)
     notional = PlainDecimalField(allow_null=True)
     limit_price = PlainDecimalField(allow_null=True)
     stop_price = PlainDecimalField(allow_null=True)
     trail_amount = PlainDecimalField(allow_null=True)
     trail_percent = PercentField(allow_null=True)
-    status = serializers.ChoiceField(OrderStatus.choices)
+    status = ChoiceField(OrderStatus.choices)
     filled_quantity = PlainDecimalField()
     remaining_quantity = PlainDecimalField()
     average_fill_price = PlainDecimalField(allow_null=True)
@@ -362,19 +363,19 @@ class CanceledOrdersSerializer(serializers.Serializer[Any]):
 
 
 class MarketDataCheckSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(FRESHNESS)
+    status = ChoiceField(FRESHNESS)
     last_quote_at = serializers.DateTimeField(allow_null=True)
     age_seconds = serializers.FloatField(allow_null=True)
 
 
 class ChecksSerializer(serializers.Serializer[Any]):
-    database = serializers.ChoiceField(CHECKS)
-    channel_layer = serializers.ChoiceField(CHECKS)
+    database = ChoiceField(CHECKS)
+    channel_layer = ChoiceField(CHECKS)
     market_data = MarketDataCheckSerializer()
 
 
 class StatusSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(SERVER_STATUSES)
+    status = ChoiceField(SERVER_STATUSES)
     version = serializers.CharField()
     time = serializers.DateTimeField()
     checks = ChecksSerializer()

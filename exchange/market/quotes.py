@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
+from banking.assets import canonical
 from be.api.formats import plain, price_text, time_text
 from be.api.refusals import Invalid
 from exchange.market import bonds, calendar, hours
@@ -46,8 +47,9 @@ def current(symbols: Sequence[str] | None = None) -> list[Quote]:
     ).order_by("instrument__symbol")
     if symbols is None:
         return list(quotes)
-    found = list(quotes.filter(instrument__symbol__in=symbols))
-    missing = set(symbols) - {quote.instrument.symbol for quote in found}
+    wanted = {canonical(symbol) for symbol in symbols}
+    found = list(quotes.filter(instrument__symbol__in=wanted))
+    missing = wanted - {quote.instrument.symbol for quote in found}
     if missing:
         raise UnknownSymbol(
             f"There is no {', '.join(sorted(missing))}. See supported_symbols/.", field="symbols"

@@ -24,6 +24,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.utils import timezone
 
+from banking.assets import canonical
 from be.api.formats import time_text
 from exchange.streaming import bus, order_lines, protocol, publish, snapshots
 from exchange.streaming.frames import Frame
@@ -140,7 +141,7 @@ class Hub:
         An error frame that names what does not exist goes before the answer. Raises
         TooManySymbols, and then nothing is added.
         """
-        wanted = frozenset(symbols) - socket.symbols
+        wanted = frozenset(map(canonical, symbols)) - socket.symbols
         if len(socket.symbols) + len(wanted) > protocol.MAX_SYMBOLS:
             raise protocol.TooManySymbols(
                 f"A socket may have {protocol.MAX_SYMBOLS} symbols; open another for more."
@@ -155,7 +156,9 @@ class Hub:
         if unknown := sorted(wanted - new):
             socket.refuse(protocol.UnknownSymbols(unknown))
         if odd := sorted(set(channels) - protocol.CHANNELS):
-            socket.refuse(protocol.UnknownChannels(f"There is no channel {', '.join(odd)}."))
+            there_are = ", ".join(sorted(protocol.CHANNELS))
+            detail = f"There is no channel {', '.join(odd)}; there are: {there_are}."
+            socket.refuse(protocol.UnknownChannels(detail))
         socket.settle_prices()
         self._prices.move(socket, socket.symbols | new)
         socket.channels |= protocol.CHANNELS & set(channels)
@@ -182,7 +185,7 @@ class Hub:
         self, socket: Socket, *, symbols: Collection[str], channels: Collection[str]
     ) -> None:
         """Take this away, and answer with what is left."""
-        self._prices.move(socket, socket.symbols - set(symbols))
+        self._prices.move(socket, socket.symbols - set(map(canonical, symbols)))
         socket.channels -= set(channels)
         self._forget_orders_if_unwatched_by(socket)
         socket.put(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from channels.routing import URLRouter
-from django.urls import path, re_path
+from django.urls import re_path
 
 from exchange.streaming.consumers import market_data
 
@@ -16,7 +16,8 @@ async def not_found(scope: Any, receive: Any, send: Any) -> None:
 
 application = URLRouter(
     [
-        path("ws/market-data/", market_data),  # type: ignore[arg-type]  # URLRouter takes ASGI
+        # With its last slash or without: a refused handshake is a 403, which tells nobody why.
+        re_path(r"^ws/market-data/?$", market_data),  # type: ignore[arg-type]  # URLRouter takes ASGI
         re_path("", not_found),  # type: ignore[arg-type]
     ]
 )

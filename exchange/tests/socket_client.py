@@ -67,8 +67,10 @@ class Client:
 
 
 @asynccontextmanager
-async def opened(server: LiveServer, origin: Any = None) -> AsyncIterator[Client]:
-    async with connect(server.ws_url, origin=origin, max_size=None) as connection:
+async def opened(
+    server: LiveServer, origin: Any = None, *, address: str = ""
+) -> AsyncIterator[Client]:
+    async with connect(address or server.ws_url, origin=origin, max_size=None) as connection:
         yield Client(connection)
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
 
-from banking.assets import EXACT
+from banking.assets import EXACT, canonical
+from be.api import identifiers
 from be.api.refusals import Invalid, Refusal
 from exchange.market import quotes, ticks
 from exchange.models import (
@@ -97,21 +97,14 @@ class ReplaceRequest:
 
 
 def find_instrument(symbol: str) -> Instrument:
-    """The instrument with this symbol or id; Invalid (`unknown_symbol`) if there is none."""
+    """The instrument with this symbol, in any case, or id; Invalid (`unknown_symbol`) if none."""
     instruments = Instrument.objects.select_related("bond")
-    instrument = None if "\x00" in symbol else instruments.filter(symbol=symbol).first()
-    if instrument is None and (key := _as_uuid(symbol)):
+    instrument = None if "\x00" in symbol else instruments.filter(symbol=canonical(symbol)).first()
+    if instrument is None and (key := identifiers.read(symbol)):
         instrument = instruments.filter(pk=key).first()
     if instrument is None:
         raise quotes.UnknownSymbol(f"There is no {symbol[:20]}.", field="symbol")
     return instrument
-
-
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def check_shape(request: OrderRequest, instrument: Instrument) -> None:

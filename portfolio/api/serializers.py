@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from be.api.fields import PositiveDecimalField
+from be.api.fields import ChoiceField, PositiveDecimalField
 from be.api.schema import ProblemSerializer
 from exchange.api.serializers import OrderSerializer
 from exchange.models import AssetClass
@@ -28,7 +28,7 @@ TERMS = ("short", "long")
 
 
 class LotMethodQuery(serializers.Serializer[Any]):
-    lot_method = serializers.ChoiceField(
+    lot_method = ChoiceField(
         [method.value for method in LotMethod],
         default=LotMethod.FIFO.value,
         help_text="Which lots a sale takes from first; `average` gives all the same cost.",
@@ -42,9 +42,7 @@ class LotsQuery(LotMethodQuery):
 
 
 class PerformanceQuery(serializers.Serializer[Any]):
-    period = serializers.ChoiceField(
-        [period.value for period in Period], default=Period.MONTH.value
-    )
+    period = ChoiceField([period.value for period in Period], default=Period.MONTH.value)
     benchmark = serializers.CharField(
         required=False,
         max_length=40,
@@ -77,7 +75,7 @@ class InstrumentRowSerializer(serializers.Serializer[Any]):
 
     symbol = serializers.CharField(source="instrument.symbol")
     name = serializers.CharField(source="instrument.name")
-    asset_class = serializers.ChoiceField(AssetClass.choices, source="instrument.asset_class")
+    asset_class = ChoiceField(AssetClass.choices, source="instrument.asset_class")
 
 
 class HoldingSerializer(InstrumentRowSerializer):
@@ -168,7 +166,7 @@ class LotSerializer(InstrumentRowSerializer):
     market_value = MoneyField(allow_null=True)
     unrealized_pnl = MoneyField(allow_null=True)
     unrealized_pnl_percent = PercentField(allow_null=True, help_text="Of the cost.")
-    term = serializers.ChoiceField(TERMS, help_text="Of a sale now: long after more than a year.")
+    term = ChoiceField(TERMS, help_text="Of a sale now: long after more than a year.")
     acquired_at = TimeField()
 
 
@@ -178,7 +176,7 @@ class RealizedPartSerializer(serializers.Serializer[Any]):
     proceeds = MoneyField()
     cost_basis = MoneyField()
     gain = MoneyField()
-    term = serializers.ChoiceField(TERMS)
+    term = ChoiceField(TERMS)
     acquired_at = TimeField()
 
 

@@ -118,7 +118,7 @@ def test_what_is_wrong_with_the_server_is_not_put_down_to_the_cursor(monkeypatch
     def fail(*_: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("rest_framework.pagination.CursorPagination.decode_cursor", fail)
+    monkeypatch.setattr("be.api.pagination.NewestFirst._read_cursor", fail)
 
     with pytest.raises(RuntimeError, match="a defect"):
-        page([1, 2, 3])
+        page([1, 2, 3], cursor="cj0x")

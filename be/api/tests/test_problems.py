@@ -1,12 +1,19 @@
 """Errors are problem documents, whatever went wrong and wherever."""
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.db import OperationalError
+from rest_framework import exceptions
 from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
+from be.api import problems
+from be.api.refusals import Refusal
 
 ORDERS = "/api/exchange/api/v1/orders/"
 FIELDS = {"type", "title", "status", "code", "detail", "request_id", "errors"}
@@ -110,3 +117,53 @@ def test_a_request_id_that_could_harm_a_log_is_replaced(client: APIClient, given
     answer = client.get("/api/nothing/", headers={"X-Request-ID": given})
     assert answer["X-Request-ID"] != given
     assert len(answer["X-Request-ID"]) == 32
+
+
+def refusals(kind: Any) -> Iterator[Any]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from refusals(each)
+
+
+def is_ours(kind: Any) -> bool:
+    return ".tests." not in kind.__module__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.MethodNotAllowed("PUT"),
+        exceptions.UnsupportedMediaType("text/plain"),
+        exceptions.Throttled(wait=5),
+        *(kind() for kind in refusals(exceptions.APIException) if "__init__" not in vars(kind)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_title_of_the_framework_is_a_short_sentence_without_gaps(error):
+    assert_title(problems.from_exception(error)["title"])
+
+
+def test_a_title_of_ours_is_a_short_sentence_without_gaps():
+    kinds = [kind for kind in refusals(Refusal) if is_ours(kind)]
+    assert len(kinds) > 30
+    for kind in kinds:
+        assert_title(kind.title)
+
+
+def assert_title(title: str) -> None:
+    assert re.fullmatch(r"[A-Z][^{}\n]{3,60}[^.{}\s]", title), title
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "title"),
+    [
+        ("PUT", "application/json", "Method not allowed"),
+        ("POST", "text/plain", "Unsupported media type"),
+    ],
+)
+def test_what_a_title_would_leave_open_is_in_the_detail(
+    client: APIClient, method: str, content_type: str, title: str
+):
+    answer = client.generic(method, ORDERS, "x", content_type)
+    assert answer.json()["title"] == title
+    assert (method if method == "PUT" else content_type) in answer.json()["detail"]
