@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from be.api.fields import ChoiceField, PositiveDecimalField
+from be.api.fields import ChoiceField, PositiveDecimalField, PositivePercentField
 from be.api.schema import ProblemSerializer
 from exchange.api.serializers import OrderSerializer
 from exchange.models import AssetClass
@@ -61,7 +61,7 @@ class CloseQuery(CloseAllQuery):
     quantity = PositiveDecimalField(
         required=False, help_text="Shares, coins, or dollars of face value; all when left out."
     )
-    percent = PositiveDecimalField(
+    percent = PositivePercentField(
         required=False,
         help_text="Of what you hold, instead of a quantity; rounded down to what can be traded.",
     )
