@@ -82,7 +82,8 @@ def test_it_is_filtered_by_asset_and_by_time_from_start_until_before_end(api, al
 
     assert amounts() == ["3.00", "2.00", "1.00", "1.5"]
     assert amounts(asset="AAPL") == ["1.5"]
-    assert amounts(asset="aapl") == []
+    assert amounts(asset="aapl") == ["1.5"]
+    assert amounts(asset="GONE") == []
     assert amounts(start="2026-03-02T14:32:00Z") == ["3.00", "2.00"]
     assert amounts(end="2026-03-02T14:32:00Z") == ["1.00", "1.5"]
     assert amounts(start="2026-03-02T15:32:00+01:00", end="2026-03-02T14:33:00Z") == ["2.00"]
