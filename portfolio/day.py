@@ -7,7 +7,7 @@ The day is read from the journal, so trades, fees, interest and dividends are al
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from banking import flows
 from banking.assets import USD
 from banking.models import EntryKind, Posting
 from exchange.market import candles
-from exchange.models import Entitlement, Interval, Quote
+from exchange.models import Clawback, Entitlement, Interval, Quote
 
 # What only moves between `available` and `held`.
 _INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
@@ -31,7 +31,7 @@ class Moved:
     """Of one instrument: units that came less units that went, in shares of their time.
 
     `spent` are cents paid for it, and `received` the cents that sales, interest, dividends and
-    repayment have brought; fees are in both.
+    repayment have brought, less what of those was taken back; fees are in both.
     """
 
     units: int = 0
@@ -101,7 +101,7 @@ def read(*, owner_id: UUID, since: datetime) -> Day:
         for line in lines:
             found.balances[line.asset] = (line.available, line.held)
     for symbol, cents in _by_symbol(incomes):
-        _move(found.moved[symbol], EntryKind.DIVIDEND, cents, 0)
+        found.moved[symbol].received += cents
     return found
 
 
@@ -127,9 +127,12 @@ def _move(moved: Moved, kind: str, cents: int, units: int) -> None:
     moved.was_split |= kind == EntryKind.SPLIT
 
 
-def _by_symbol(incomes: dict[UUID, int]) -> Iterator[tuple[str, int]]:
-    """Which instruments paid; what none of them did is in the account's cents alone."""
-    rows = Entitlement.objects.filter(pk__in=incomes).values_list(
+def _by_symbol(incomes: Mapping[UUID, int]) -> Iterator[tuple[str, int]]:
+    """Which instruments paid, or took back; the rest is in the account's cents alone."""
+    paid = Entitlement.objects.filter(pk__in=incomes).values_list(
         "pk", "action__instrument__symbol"
     )
-    return ((symbol, incomes[pk]) for pk, symbol in rows)
+    taken = Clawback.objects.filter(pk__in=incomes).values_list(
+        "pk", "entitlement__action__instrument__symbol"
+    )
+    return ((symbol, incomes[pk]) for pk, symbol in (*paid, *taken))

@@ -253,16 +253,26 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     end_equity = MoneyField(allow_null=True)
     net_deposits = MoneyField(allow_null=True, help_text="Deposits less withdrawals.")
     gain = MoneyField(allow_null=True, help_text="What equity rose by beyond net deposits.")
-    time_weighted_return = FractionField(allow_null=True)
-    money_weighted_return = FractionField(allow_null=True)
+    time_weighted_return = FractionField(
+        allow_null=True,
+        help_text="Of the whole period, whatever came or went: the account is valued at each "
+        "deposit and withdrawal when it is booked, and that value stays.",
+    )
+    money_weighted_return = FractionField(allow_null=True, help_text="Of the whole period.")
     annualized_return = FractionField(
         allow_null=True, help_text="Time-weighted; null for less than a year."
     )
     volatility = FractionField(allow_null=True, source="risk.volatility", help_text="Annual.")
     sharpe_ratio = RatioField(allow_null=True, source="risk.sharpe_ratio", help_text="Annual.")
     sortino_ratio = RatioField(allow_null=True, source="risk.sortino_ratio", help_text="Annual.")
-    max_drawdown = DrawdownSerializer(allow_null=True, help_text="Null if there was none.")
+    max_drawdown = DrawdownSerializer(
+        allow_null=True,
+        help_text="Of the time-weighted return, between the points of the series; null if there "
+        "was none. A finer series sees falls within a day that a coarser one does not.",
+    )
     beta = RatioField(allow_null=True, source="risk.beta")
     alpha = FractionField(allow_null=True, source="risk.alpha", help_text="Annual.")
-    benchmark_return = FractionField(allow_null=True)
+    benchmark_return = FractionField(
+        allow_null=True, help_text="From the start of the period, or when the account was opened."
+    )
     series = SeriesPointSerializer(many=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from be.api.identifiers import uuid7
-from exchange.corporate import due
+from exchange.corporate import due, reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio.tests.accounts import buy, deposit, open_account, reprice, sell, shown, withdraw
@@ -132,6 +132,12 @@ def test_a_dividend_is_a_gain_of_its_day(aapl):
     totals, rows = holdings(alice)
 
     assert totals["day_change"] == rows["AAPL"]["day_change"] == "5.00"  # −10 and 15
+
+    reversals.reverse(CorporateAction.objects.get().pk, by=alice, now=NOW)  # it was a slip
+
+    totals, rows = holdings(alice)
+    assert totals["day_change"] == rows["AAPL"]["day_change"] == "-10.00"
+    assert rows["AAPL"]["day_change_percent"] == "-1.0000"
 
 
 def test_a_split_is_no_gain_and_no_loss(aapl):
