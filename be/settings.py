@@ -112,7 +112,7 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20, at_least=1)
 OTHER_CONNECTIONS = 4
 # Requests are answered by so many threads, which use a connection each. Further requests wait for a
 # thread, so many and so many seconds at most; what is beyond that is answered with 503. SQLite has
-# one writer at a time: there requests that write have a few threads of their own, so that none of
+# one writer at a time: there requests that write have as many threads of their own, so that none of
 # them keeps a reader waiting.
 HTTP_THREADS = env.int(
     "HTTP_THREADS",
@@ -120,7 +120,7 @@ HTTP_THREADS = env.int(
     at_least=1,
     at_most=1024,
 )
-HTTP_WRITING_THREADS = 0 if USES_POSTGRESQL else 4
+HTTP_WRITING_THREADS = 0 if USES_POSTGRESQL else HTTP_THREADS
 HTTP_QUEUE = env.int("HTTP_QUEUE", default=256)
 HTTP_QUEUE_SECONDS = env.float("HTTP_QUEUE_SECONDS", default=5.0)
 if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
