@@ -35,7 +35,8 @@ from exchange.simulator.universe import CATALOGUE
 from exchange.tests.market import balance, make_customer
 from exchange.trading import reconciliation
 
-pytestmark = pytest.mark.django_db
+# In no transaction, which PostgreSQL would end while a pause of years is computed.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ORDERS = "/api/exchange/api/v1/orders/"
 MONDAY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # Thanksgiving's week

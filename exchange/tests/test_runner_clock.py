@@ -24,7 +24,7 @@ OPENING = datetime(2026, 3, 2, 14, 29, 59, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalogue(db: None) -> None:
+def catalogue(transactional_db: None) -> None:
     listing.list_instruments(CATALOGUE, now=NOW)
     for spec in CATALOGUE:
         price = on_grid(spec.start_price, spec.price_increment, ROUND_HALF_EVEN)
