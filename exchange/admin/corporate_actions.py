@@ -226,6 +226,7 @@ class CorporateActionAdmin(CorporateActionModelAdmin):
         "entered_by",
         "approved_by",
         "approved_at",
+        "approved_value",
         "failed_at",
         "carried_out_at",
         "reversal_asked_by",

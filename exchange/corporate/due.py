@@ -17,7 +17,7 @@ from django.db.models import Q
 from be.api import transactions
 from be.api.identifiers import uuid7
 from be.api.refusals import Refusal
-from exchange.corporate import payments, second_look, splits, terms
+from exchange.corporate import entries, payments, second_look, splits, terms
 from exchange.market import bonds, calendar, quotes
 from exchange.models import ActionKind, Bond, CorporateAction
 
@@ -91,7 +91,7 @@ def _attempt(action: CorporateAction, now: datetime) -> Done | None:
     except second_look.Wanted as wanted:
         logger.warning("%s %s is put off: %s", action.pk, action, wanted.detail)
         action.awaits_approval = True
-        _mark(action, awaits_approval=True)
+        _mark(action, awaits_approval=True, failure=_reason(wanted))
     except Exception as error:
         logger.exception("%s %s cannot be carried out: %s", action.pk, action, error)
         action.failed_at = now
@@ -191,7 +191,7 @@ def _settle(pk: UUID, now: datetime) -> Done | None:
     )
     if action is None:
         return None
-    second_look.require_if_wanted(action)
+    entries.check_again(action)
     concerned = _HOW[ActionKind(action.kind)](action, now=now)
     action.carried_out_at = now
     action.save(update_fields=["carried_out_at"])

@@ -43,7 +43,7 @@ def enter(action: CorporateAction, *, by: User, now: datetime) -> preview.Previe
         action.pk, action.announced_at = uuid7(now), now
     action.entered_by = by
     action.awaits_approval = second_look.wants(action, seen)
-    action.approved_by = action.approved_at = action.failed_at = None
+    action.approved_by = action.approved_at = action.approved_value = action.failed_at = None
     action.failure = ""
     _save(action)
     return seen
@@ -76,10 +76,30 @@ def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
         check(action, now=now)
     else:
         limits.check_size(action)
-    action.awaits_approval = False
+    action.awaits_approval, action.failure = False, ""
     action.approved_by, action.approved_at = by, now
-    action.save(update_fields=["awaits_approval", "approved_by", "approved_at"])
+    action.approved_value = preview.of(action).value
+    action.save(
+        update_fields=[
+            "awaits_approval",
+            "failure",
+            "approved_by",
+            "approved_at",
+            "approved_value",
+        ]
+    )
     return action
+
+
+def check_again(action: CorporateAction) -> None:
+    """Refuse to carry out what prices, splits or holders have made another thing by now.
+
+    What bonds pay follows from their terms, and is nobody's entry. Raises what `limits.check_size`
+    does, and `second_look.Wanted`.
+    """
+    if action.entered_by_id is not None:
+        limits.check_size(action)
+        second_look.require_if_wanted(action)
 
 
 @transactions.atomic

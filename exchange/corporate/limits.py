@@ -1,5 +1,6 @@
 """What an administrator may enter: a slip of the hand is refused before it moves anything."""
 
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -84,12 +85,39 @@ def check(action: CorporateAction, *, today: date) -> None:
 
 
 def check_size(action: CorporateAction) -> None:
-    """Refuse an amount or ratio that doesn't go with the instrument's price of now."""
-    price = price_of(action.instrument)
+    """Refuse an amount or ratio that doesn't go with the price, as its ex-date counts shares."""
+    price = price_for(action)
     if action.kind == ActionKind.SPLIT:
         _check_ratio(action, price)
-    else:
+    elif action.kind == ActionKind.DIVIDEND:
         _check_amount(action, price)
+
+
+def price_for(action: CorporateAction) -> Decimal:
+    """The price of now of one share as the action's ex-date counts them. Raises PriceUnknown.
+
+    Splits of earlier ex-dates that are still to come will have made it smaller (or larger); those
+    that a dividend's ex-date did not know have done so already, and are left out of it.
+    """
+    price = price_of(action.instrument)
+    others = CorporateAction.objects.filter(
+        instrument=action.instrument, kind=ActionKind.SPLIT
+    ).exclude(pk=action.pk)
+    ahead = others.filter(carried_out_at__isnull=True, ex_date__lt=action.ex_date)
+    ratio = _ratio_of(ahead)
+    if action.kind != ActionKind.SPLIT:
+        ratio /= _ratio_of(others.filter(carried_out_at__isnull=False, ex_date__gte=action.ex_date))
+    return EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), Decimal(ratio.numerator))
+
+
+def _ratio_of(splits: QuerySet[CorporateAction]) -> Fraction:
+    """What they make of one share, together."""
+    return math.prod((split_ratio(each) for each in splits), start=Fraction(1))
+
+
+def split_ratio(action: CorporateAction) -> Fraction:
+    """What a split makes of one share."""
+    return Fraction(action.new_shares or 0, action.old_shares or 1)
 
 
 def price_of(instrument: Instrument) -> Decimal:
@@ -108,7 +136,7 @@ def is_unusual(action: CorporateAction) -> bool:
     """A dividend so large, beside the price, that it wants a second look whatever it costs."""
     if action.amount is None:
         return False
-    return action.amount >= EXACT.multiply(price_of(action.instrument), UNUSUAL_DIVIDEND)
+    return action.amount >= EXACT.multiply(price_for(action), UNUSUAL_DIVIDEND)
 
 
 def _check_dates(action: CorporateAction, today: date) -> None:
@@ -145,13 +173,13 @@ def _check_amount(action: CorporateAction, price: Decimal) -> None:
         shown = price_text(price, action.instrument.price_increment)
         raise DividendTooLarge(
             f"{plain(action.amount or Decimal(0))} a share is no less than the share is worth: "
-            f"{action.instrument.symbol} is at {shown}.",
+            f"{action.instrument.symbol} is at {shown}, counting shares as its ex-date does.",
             field="amount",
         )
 
 
 def _check_ratio(action: CorporateAction, price: Decimal) -> None:
-    ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
+    ratio = split_ratio(action)
     if not Fraction(1, LARGEST_RATIO) <= ratio <= LARGEST_RATIO:
         raise SplitOutOfBounds(
             f"At most {LARGEST_RATIO} new shares for one old, or one new for {LARGEST_RATIO} old.",

@@ -43,7 +43,8 @@ class Preview:
     """The whole of it, and its largest parts.
 
     `dollars` are paid in all; `value` is what the second look goes by: the dollars of a dividend,
-    or what the shares are worth that a split replaces. Prices are of a split.
+    or what the shares are worth that a split replaces. `price_after` is of a split, and so are
+    `dividends`: those to come that are for its new shares.
     """
 
     holders: int
@@ -57,6 +58,7 @@ class Preview:
     price_after: str
     largest_holders: Sequence[HolderLine]
     largest_orders: Sequence[OrderLine]
+    dividends: Sequence[CorporateAction]
 
 
 Held = list[tuple[UUID, int, int, int]]  # owner, units before, units after, cents
@@ -65,8 +67,8 @@ Held = list[tuple[UUID, int, int, int]]  # owner, units before, units after, cen
 def of(action: CorporateAction) -> Preview:
     """What the action does, with holders and open orders of now."""
     instrument = action.instrument
-    price = limits.price_of(instrument)
     splitting = action.kind == ActionKind.SPLIT
+    price = limits.price_of(instrument) if splitting else limits.price_for(action)
     ratio = Fraction(action.new_shares or 1, action.old_shares or 1)
     held = _split_up(action, ratio) if splitting else _paid(action)
     units = sum(before for _, before, _, _ in held)
@@ -85,7 +87,19 @@ def of(action: CorporateAction) -> Preview:
         price_after=price_text(after, instrument.price_increment),
         largest_holders=_largest(instrument, held),
         largest_orders=lines,
+        dividends=_dividends_after(action) if splitting else [],
     )
+
+
+def _dividends_after(action: CorporateAction) -> list[CorporateAction]:
+    """Those that may have been entered with the old shares in mind."""
+    found = CorporateAction.objects.filter(
+        instrument=action.instrument,
+        kind=ActionKind.DIVIDEND,
+        carried_out_at__isnull=True,
+        ex_date__gt=action.ex_date,
+    )
+    return list(found.order_by("ex_date"))
 
 
 def _paid(action: CorporateAction) -> Held:

@@ -12,7 +12,7 @@ from authentication import powers
 from authentication.models import User
 from be.api.refusals import Refusal
 from exchange.corporate import limits, preview
-from exchange.models import CorporateAction
+from exchange.models import ActionKind, CorporateAction
 
 PERMISSION = "exchange.approve_corporateaction"
 
@@ -43,12 +43,23 @@ def wants(action: CorporateAction, seen: preview.Preview) -> bool:
 
 
 def require_if_wanted(action: CorporateAction) -> None:
-    """Refuse to carry out what has grown since one administrator entered it. Raises Wanted."""
-    if action.entered_by_id is None or action.approved_at is not None:
+    """Refuse to carry out what has grown since it was entered, or approved. Raises Wanted.
+
+    What was approved may grow by less than what one administrator may enter alone. A split that was
+    approved is: its shares become dearer by the hour, and it gives nobody more than they had.
+    """
+    if action.approved_at is not None and action.kind == ActionKind.SPLIT:
         return
     seen = preview.of(action)
-    if is_wanted(seen.value):
-        raise Wanted(f"It has come to ${seen.value:,.2f} since it was entered.")
+    since = "entered" if action.approved_at is None else "approved"
+    more = seen.value - (action.approved_value or 0)
+    if is_wanted(more) and (more or action.approved_at is None):
+        raise Wanted(f"It has come to ${seen.value:,.2f} since it was {since}.")
+    if action.approved_at is None and limits.is_unusual(action):
+        raise Wanted(
+            f"It has come to a quarter of the price, or more, since it was {since}: "
+            f"{action.instrument.symbol} is at {seen.price_before}."
+        )
 
 
 def require_approver(by: User, first: User | None) -> None:

@@ -32,7 +32,8 @@ class CorporateAction(models.Model):
     `old_shares`. It is carried out on `payable_date` (New York), and `carried_out_at` is set then.
 
     What an administrator entered has `entered_by`; while it `awaits_approval`, and once it has
-    failed, it is left alone until somebody decides. What was paid can be reversed, once.
+    failed, it is left alone until somebody decides; `failure` says why. `approved_value` is what
+    it came to when it was approved, in dollars. What was paid can be reversed, once.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -57,8 +58,11 @@ class CorporateAction(models.Model):
     awaits_approval = models.BooleanField("awaits a second look", default=False, editable=False)
     approved_by = _administrator()
     approved_at = models.DateTimeField(null=True, editable=False)
+    approved_value = models.DecimalField(
+        "approved up to (USD)", max_digits=30, decimal_places=2, null=True, editable=False
+    )
     failed_at = models.DateTimeField(null=True, editable=False)
-    failure = models.CharField("reason of the failure", max_length=300, blank=True, editable=False)
+    failure = models.CharField("what is in the way", max_length=300, blank=True, editable=False)
     reversal_asked_by = _administrator()
     reversed_by = _administrator()
     reversed_at = models.DateTimeField(null=True, editable=False)
