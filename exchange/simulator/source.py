@@ -100,8 +100,10 @@ class Source:
         return self._replay is None or self._replay.is_over
 
     def count_in(self, shares: Mapping[str, Fraction]) -> None:
-        """Tell prices in the shares that splits have made out of one: see the model."""
+        """Tell prices in the shares that splits have made out of one: see model and replay."""
         self._model.count_in(shares)
+        if self._replay is not None:
+            self._replay.count_in(shares)
 
     def state(self) -> dict[str, Any]:
         """What the model needs to go on."""

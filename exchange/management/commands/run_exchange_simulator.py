@@ -4,6 +4,7 @@ import signal
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,9 +15,11 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from rich.console import Console
 
+from be.api import transactions
 from be.api.commands import DatabaseCommand
 from exchange import seeding
-from exchange.models import Instrument, Quote
+from exchange.corporate import splits
+from exchange.models import Instrument, Quote, Simulator
 from exchange.simulator import lease, live_view, replay, scenarios
 from exchange.simulator.replay import Replay
 from exchange.simulator.runner import Runner, continue_model
@@ -95,7 +98,7 @@ class Command(DatabaseCommand):
             call_command("seed_market", stdout=self.stdout)
         instruments = Instrument.objects.in_bulk(field_name="symbol")
         listed = {symbol: instrument.asset_class for symbol, instrument in instruments.items()}
-        replayed = self._replay(options, instruments)
+        recordings = self._recordings(options, instruments)
         performance = self._performance(options["scenario"], listed)
         holder = lease.new_holder()
         try:
@@ -109,7 +112,7 @@ class Command(DatabaseCommand):
                 listed=listed,
                 speed=options["speed"],
                 interval=options["interval"],
-                replay=replayed,
+                replay=_replay(recordings, instruments, rescale=options["rescale"]),
                 performance=performance,
             )
             self._run(source, holder, listed, options)
@@ -148,15 +151,15 @@ class Command(DatabaseCommand):
             return live_view.Screen(Console(), began=timezone.now(), title=title)
         return live_view.Lines(self.stdout.write)
 
-    def _replay(
+    def _recordings(
         self, options: Mapping[str, Any], instruments: Mapping[str, Instrument]
-    ) -> Replay | None:
+    ) -> list[replay.Recording]:
         paths: Sequence[Path] = options["replay"] or ()
         if not paths:
             if any(options[name] for name in OF_A_REPLAY):
                 names = ", ".join(f"--{name.replace('_', '-')}" for name in OF_A_REPLAY)
                 raise CommandError(f"{names} go with --replay FILE.csv.")
-            return None
+            return []
         if settings.EXCHANGE_MARKET_HOURS:
             raise CommandError("A replay needs a market that is always open: see .env.example.")
         asked = options["symbol"]
@@ -165,9 +168,7 @@ class Command(DatabaseCommand):
             raise CommandError(f"There is no instrument {asked}.")
         form = replay.Form(options["columns"], options["date_format"], not options["no_header"])
         skip = options["bad_rows"] == "skip"
-        recordings = [self._recording(path, instruments, symbol, form, skip) for path in paths]
-        scale = replay.scale_to(recordings, _last_prices()) if options["rescale"] else {}
-        return Replay(recordings, instruments, scale)
+        return [self._recording(path, instruments, symbol, form, skip) for path in paths]
 
     def _recording(
         self,
@@ -204,8 +205,21 @@ class Command(DatabaseCommand):
         return Performance(scenario)
 
 
-def _last_prices() -> dict[str, Decimal]:
-    return dict(Quote.objects.values_list("instrument__symbol", "price"))
+def _replay(
+    recordings: Sequence[replay.Recording], instruments: Mapping[str, Instrument], *, rescale: bool
+) -> Replay | None:
+    if not recordings:
+        return None
+    prices, shares = _prices_and_shares()
+    scale = replay.scale_to(recordings, prices) if rescale else {}
+    return Replay(recordings, instruments, scale, shares)
+
+
+@transactions.atomic
+def _prices_and_shares() -> tuple[dict[str, Decimal], dict[str, Fraction]]:
+    """Last prices, and what splits had made out of one share by the same moment."""
+    list(Simulator.objects.select_for_update().values_list("pk"))  # which a split locks
+    return dict(Quote.objects.values_list("instrument__symbol", "price")), splits.shares()
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import groupby, zip_longest
+from fractions import Fraction
+from itertools import groupby
 from operator import attrgetter
 
 from exchange.market.ticks import Tick, increment_at, on_grid
 from exchange.models import Instrument
 from exchange.simulator.replay.files import Recording
 from exchange.simulator.replay.layout import BAR
-from exchange.simulator.replay.rows import HIGHEST_PRICE, Row
+from exchange.simulator.replay.rows import HIGHEST_PRICE, MOST_UNITS, Row
 
 TICKS_PER_BAR = len(BAR)
 DISPLAYED_PART = 200
@@ -26,17 +27,23 @@ class Replay:
 
     All rows of one moment play in the same rounds, whatever their files. Prices of a symbol are
     multiplied by its `scale`, if it has one.
+
+    Files count in the shares of the moment at which the replay was made: by then splits had made
+    `shares` out of one, by symbol.
     """
 
     recordings: Sequence[Recording]
     instruments: Mapping[str, Instrument]
     scale: Mapping[str, Decimal] = field(default_factory=dict)
+    shares: Mapping[str, Fraction] = field(default_factory=dict)
     playing: Counter[str] = field(default_factory=Counter)
     """The frames that are left of each symbol."""
 
     _frames: Iterator[Sequence[Tick]] = field(init=False)
+    _shares_now: Mapping[str, Fraction] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._shares_now = self.shares
         rows = [row for recording in self.recordings for row in recording.rows]
         for row in rows:
             self.playing[row.symbol] += len(row.prices)
@@ -56,8 +63,12 @@ class Replay:
     def is_over(self) -> bool:
         return not any(self.playing.values())
 
-    def _factor(self, row: Row) -> Decimal:
-        return self.scale.get(row.symbol, Decimal(1))
+    def count_in(self, shares: Mapping[str, Fraction]) -> None:
+        """Tell all that is still to come in today's shares, of which splits made so many of one.
+
+        So does the rest of a bar that is being played.
+        """
+        self._shares_now = shares
 
     def _play(self, rows: Iterable[Row]) -> Iterator[Sequence[Tick]]:
         for _, moment in groupby(rows, key=attrgetter("at")):
@@ -65,12 +76,16 @@ class Replay:
             waiting = list(moment)
             while waiting:
                 playing = list({row.symbol: row for row in reversed(waiting)}.values())[::-1]
-                ticks = [
-                    _ticks(self.instruments[row.symbol], row, self._factor(row)) for row in playing
-                ]
-                for round_ in zip_longest(*ticks):
-                    yield [tick for tick in round_ if tick is not None]
+                for number in range(max(len(row.prices) for row in playing)):
+                    yield [self._tick(row, number) for row in playing if number < len(row.prices)]
                 waiting = [row for row in waiting if row not in playing]
+
+    def _tick(self, row: Row, number: int) -> Tick:
+        """Made when it is due, for a split may come between two ticks of a bar."""
+        one = Fraction(1)
+        ratio = self._shares_now.get(row.symbol, one) / self.shares.get(row.symbol, one)
+        scale = self.scale.get(row.symbol, Decimal(1))
+        return _tick(self.instruments[row.symbol], _in_new_shares(row, scale, ratio), number)
 
 
 def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -80,43 +95,50 @@ def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> 
     return {symbol: prices[symbol] / first[symbol] for symbol in first if symbol in prices}
 
 
-def _ticks(instrument: Instrument, row: Row, factor: Decimal) -> list[Tick]:
-    """The bid is the row's price, the ask one increment above.
+def _in_new_shares(row: Row, scale: Decimal, ratio: Fraction) -> Row:
+    new, old = ratio.numerator, ratio.denominator
+    volume = None if row.volume is None else row.volume * new / old
+    prices = tuple(price * scale * old / new for price in row.prices)
+    return replace(row, prices=prices, volume=volume)
+
+
+def _tick(instrument: Instrument, row: Row, number: int) -> Tick:
+    """The bid is the row's price of that number, the ask one increment above.
 
     Inside a bar the price goes from each of them to the next through all between: orders that wait
     on its way are met there. Where a bar begins it jumps.
     """
-    shown = _shown(instrument, row, factor)
+    shown = _shown(instrument, row)
     traded = _on_step(instrument, (row.volume or Decimal(0)) / len(row.prices))
-    quoted = [_quoted(instrument, price * factor) for price in row.prices]
+    quoted = [_quoted(instrument, price) for price in row.prices]
     bids = [bid for bid, _ in quoted]
-    return [
-        Tick(
-            instrument.symbol,
-            *(bid, bid, bid + increment),
-            *(shown, shown),
-            volume=traded,
-            came_from=bids[number - 1] if number else None,
-            low_ahead=min(bids[number + 1 :], default=None) if number else None,
-        )
-        for number, (bid, increment) in enumerate(quoted)
-    ]
+    bid, increment = quoted[number]
+    return Tick(
+        instrument.symbol,
+        *(bid, bid, bid + increment),
+        *(shown, shown),
+        volume=traded,
+        came_from=bids[number - 1] if number else None,
+        low_ahead=min(bids[number + 1 :], default=None) if number else None,
+    )
 
 
-def _shown(instrument: Instrument, row: Row, factor: Decimal) -> Decimal:
+def _shown(instrument: Instrument, row: Row) -> Decimal:
     """What is offered at the best price, at least one increment.
 
     Where nothing has traded, or nobody knows, as much is offered as usual.
     """
     if not row.volume:
-        shown = DISPLAYED_DOLLARS * instrument.price_divisor / (row.prices[0] * factor)
+        shown = DISPLAYED_DOLLARS * instrument.price_divisor / row.prices[0]
     else:
         shown = row.volume / DISPLAYED_PART if row.is_bar else row.volume
     return max(_on_step(instrument, shown), instrument.quantity_increment)
 
 
 def _on_step(instrument: Instrument, quantity: Decimal) -> Decimal:
-    return on_grid(quantity, instrument.quantity_increment, "ROUND_FLOOR")
+    """On its grid, and no more than can be counted, however many shares a split makes."""
+    most = instrument.asset.amount(MOST_UNITS)
+    return on_grid(min(quantity, most), instrument.quantity_increment, "ROUND_FLOOR")
 
 
 def _quoted(instrument: Instrument, price: Decimal) -> tuple[Decimal, Decimal]:
