@@ -11,8 +11,14 @@ from banking import ledger
 from banking.assets import USD, canonical
 from banking.models import LedgerAccount, Posting
 from be.api import statements
+from be.api.refusals import Invalid
 
 BATCH = 1000
+
+
+class UnknownAsset(Invalid):
+    code = "unknown_asset"
+    title = "Unknown asset"
 
 
 def balances(*, owner: User) -> list[LedgerAccount]:
@@ -86,12 +92,26 @@ def lines(
 ) -> Lines:
     """The postings of the owner's accounts, of one asset or all.
 
-    A hold or its release is two lines: out of one bucket and into the other.
+    A hold or its release is two lines: out of one bucket and into the other. Raises UnknownAsset,
+    and Invalid (`end`) when the end is not after the start.
     """
+    if start is not None and end is not None and start >= end:
+        raise Invalid("end must be after start.", field="end")
     accounts = LedgerAccount.objects.filter(owner=owner)
     if asset is not None:
         accounts = accounts.filter(asset=canonical(asset))
-    return Lines(tuple(accounts.order_by("pk").values_list("pk", flat=True)), start, end)
+    keys = tuple(accounts.order_by("pk").values_list("pk", flat=True))
+    if asset is not None and not keys and not _is_known(canonical(asset)):
+        raise UnknownAsset(
+            f"Nobody here ever had {asset}; balances/ shows what you have.", field="asset"
+        )
+    return Lines(keys, start, end)
+
+
+def _is_known(code: str) -> bool:
+    """Whether anybody ever had some: it came from the house, whose accounts are few."""
+    house = LedgerAccount.objects.filter(owner=None)
+    return code == USD.code or house.filter(asset=code).exists()
 
 
 def batches(found: Lines) -> Iterator[list[Posting]]:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
-from banking.assets import canonical
 from exchange.market import quotes
 from exchange.models import Instrument
+from exchange.trading import requests
 from portfolio import lots, positions, valuation
 from portfolio.lots import Lot, LotMethod, RealizedGain, Term
 from portfolio.positions import Position
@@ -59,7 +59,10 @@ class Sale:
 def open_lots(
     *, owner_id: UUID, lot_method: LotMethod, symbol: str | None, now: datetime
 ) -> list[OpenLot]:
-    """The owner's open lots, of one instrument or of all, newest first."""
+    """The owner's open lots, of one instrument or of all, newest first.
+
+    Raises quotes.UnknownSymbol (field `symbol`).
+    """
     found = [
         lot
         for position in _positions(owner_id, lot_method, symbol)
@@ -69,7 +72,10 @@ def open_lots(
 
 
 def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[Sale]:
-    """The owner's sales, of one instrument or of all, newest first."""
+    """The owner's sales, of one instrument or of all, newest first.
+
+    Raises quotes.UnknownSymbol (field `symbol`).
+    """
     found = [
         sale for position in _positions(owner_id, lot_method, symbol) for sale in _sales(position)
     ]
@@ -77,9 +83,9 @@ def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[
 
 
 def _positions(owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> Iterator[Position]:
-    wanted = None if symbol is None else canonical(symbol)
+    wanted = None if symbol is None else requests.find_instrument(symbol)
     for position in positions.read(owner_id=owner_id, lot_method=lot_method).positions:
-        if wanted in (None, position.instrument.symbol):
+        if wanted in (None, position.instrument):
             yield position
 
 

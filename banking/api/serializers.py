@@ -43,6 +43,19 @@ class IdField(serializers.CharField):
         return identifiers.parse(super().to_internal_value(data))
 
 
+@extend_schema_field(OpenApiTypes.UUID)
+class IdFilterField(serializers.CharField):
+    """An id to filter by; what can be none is refused, lest it seem that nothing was found."""
+
+    default_error_messages = {"invalid": "Send the id of a bank account, as accounts/ shows it."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = identifiers.read(super().to_internal_value(data))
+        if found is None:
+            self.fail("invalid")
+        return found
+
+
 @extend_schema_field({"type": "string", "pattern": f"^{ACCOUNT_NUMBER.pattern}$"})
 class AccountNumberField(serializers.CharField):
     """Digits; the domain says whether they can be a number of an account."""
@@ -134,7 +147,7 @@ class NewBankTransactionSerializer(Body):
 class TransactionFilterSerializer(serializers.Serializer[Any]):
     type = fields.ChoiceField(choices=TransactionType.choices, required=False)
     status = fields.ChoiceField(choices=TransactionStatus.choices, required=False)
-    account = IdField(required=False, help_text="The id of a bank account.")
+    account = IdFilterField(required=False, help_text="The id of a bank account.")
 
 
 class BalanceSerializer(serializers.Serializer[LedgerAccount]):

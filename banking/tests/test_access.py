@@ -70,9 +70,16 @@ def test_a_foreign_account_in_a_body_behaves_exactly_like_a_missing_one(api, ali
 
 
 def test_a_foreign_account_as_a_filter_behaves_like_a_missing_one(api, bobs):
-    for account in (bobs["accounts"], uuid.uuid4(), "no-id"):
+    for account in (bobs["accounts"], uuid.uuid4()):
         listed = api.get(f"{BASE}transactions/", {"account": str(account)}).json()
         assert listed == {"next": None, "previous": None, "results": []}
+
+
+@pytest.mark.parametrize("account", ["no-id", "7", "", str(uuid.UUID(int=7)) + "0"])
+def test_what_is_no_id_at_all_is_no_filter(api, account):
+    answer = api.get(f"{BASE}transactions/", {"account": account})
+
+    assert_problem(answer, status=400, code="invalid", field="account")
 
 
 @pytest.mark.django_db

@@ -83,10 +83,31 @@ def test_it_is_filtered_by_asset_and_by_time_from_start_until_before_end(api, al
     assert amounts() == ["3.00", "2.00", "1.00", "1.5"]
     assert amounts(asset="AAPL") == ["1.5"]
     assert amounts(asset="aapl") == ["1.5"]
-    assert amounts(asset="GONE") == []
     assert amounts(start="2026-03-02T14:32:00Z") == ["3.00", "2.00"]
     assert amounts(end="2026-03-02T14:32:00Z") == ["1.00", "1.5"]
     assert amounts(start="2026-03-02T15:32:00+01:00", end="2026-03-02T14:33:00Z") == ["2.00"]
+
+
+@pytest.mark.parametrize("more", [{}, {"format": "csv"}])
+def test_an_asset_that_nobody_ever_had_is_refused(api, more):
+    answer = api.get(URL, {"asset": "GONE", **more})
+
+    assert_problem(answer, status=400, code="unknown_asset", field="asset")
+    assert "GONE" in answer.json()["detail"]
+
+
+def test_dollars_and_what_others_have_are_known_assets(api, bob):
+    give(bob, "1.5", AAPL)
+
+    for asset in ("USD", "usd", "AAPL"):
+        assert api.get(URL, {"asset": asset}).json()["results"] == []
+
+
+@pytest.mark.parametrize("end", ["2026-03-02T14:31:00Z", "2026-03-02T14:32:00Z"])
+def test_an_end_that_is_not_after_the_start_is_refused(api, end):
+    answer = api.get(URL, {"start": "2026-03-02T14:32:00Z", "end": end})
+
+    assert_problem(answer, status=400, code="invalid", field="end")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class LotMethodQuery(serializers.Serializer[Any]):
 
 class LotsQuery(LotMethodQuery):
     symbol = serializers.CharField(
-        required=False, max_length=40, help_text="Of this instrument only."
+        required=False, max_length=40, help_text="Symbol or id: of this instrument only."
     )
 
 

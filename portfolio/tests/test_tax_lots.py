@@ -164,7 +164,18 @@ def test_one_instrument_can_be_asked_for(alice, aapl, path):
 
     assert [row["symbol"] for row in shown(alice, path, symbol="MSFT")["results"]] == ["MSFT"]
     assert len(shown(alice, path)["results"]) == 2
-    assert shown(alice, path, symbol="GONE")["results"] == []
+    by_id = shown(alice, path, symbol=str(aapl.pk))["results"]
+    assert [row["symbol"] for row in by_id] == ["AAPL"]
+    make_instrument("NVDA")
+    assert shown(alice, path, symbol="NVDA")["results"] == []
+
+
+@pytest.mark.parametrize("path", ["lots", "realized"])
+@pytest.mark.parametrize("symbol", ["GONE", str(uuid4())])
+def test_an_instrument_that_there_is_not_is_refused(alice, aapl, path, symbol):
+    response = get(alice, path, symbol=symbol)
+
+    assert_problem(response, status=400, code="unknown_symbol", field="symbol")
 
 
 @pytest.mark.parametrize("path", ["lots", "realized"])
