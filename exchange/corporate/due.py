@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.db.models import Q
 
 from be.api import transactions
@@ -105,6 +105,8 @@ def _mark(action: CorporateAction, **values: object) -> None:
 
 def _reason(error: Exception) -> str:
     told = error.detail if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OverflowError | DataError):  # of SQLite, of PostgreSQL
+        told = f"Numbers come of it that are larger than can be stored. {told}"
     return told[:LONGEST_REASON]
 
 

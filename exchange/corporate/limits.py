@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from banking.assets import EXACT
 from be.api.formats import plain, price_text
 from be.api.refusals import Refusal
+from exchange.corporate import terms
 from exchange.market.ticks import increment_at
 from exchange.models import ActionKind, CorporateAction, Instrument, Quote
 from exchange.trading import requests
@@ -74,21 +75,19 @@ def check(action: CorporateAction, *, today: date) -> None:
     """
     if action.instrument.is_bond:
         raise NotEntered("What a bond pays is announced by itself.", field="instrument")
-    if _same(action).filter(reversed_at__isnull=True).exclude(pk=action.pk).exists():
-        raise EnteredAlready(
-            f"There is a {action.kind} of {action.instrument.symbol} on {action.ex_date}: change "
-            "that one.",
-            field="ex_date",
-        )
+    _check_once(action)
     _check_dates(action, today)
     check_size(action)
+    if action.kind == ActionKind.SPLIT:
+        _check_with_others(action)
 
 
 def check_size(action: CorporateAction) -> None:
     """Refuse an amount or ratio that doesn't go with the price, as its ex-date counts shares."""
     price = price_for(action)
     if action.kind == ActionKind.SPLIT:
-        _check_ratio(action, price)
+        _check_ratio(action)
+        _price_after(action, price)
     elif action.kind == ActionKind.DIVIDEND:
         _check_amount(action, price)
 
@@ -107,7 +106,7 @@ def price_for(action: CorporateAction) -> Decimal:
     ratio = _ratio_of(ahead)
     if action.kind != ActionKind.SPLIT:
         ratio /= _ratio_of(others.filter(carried_out_at__isnull=False, ex_date__gte=action.ex_date))
-    return EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), Decimal(ratio.numerator))
+    return terms.price_after_split(price, ratio)
 
 
 def _ratio_of(splits: QuerySet[CorporateAction]) -> Fraction:
@@ -137,6 +136,25 @@ def is_unusual(action: CorporateAction) -> bool:
     if action.amount is None:
         return False
     return action.amount >= EXACT.multiply(price_for(action), UNUSUAL_DIVIDEND)
+
+
+def _check_once(action: CorporateAction) -> None:
+    """One of a kind and day; but a split may be taken back on its own day."""
+    others = _same(action).filter(reversed_at__isnull=True).exclude(pk=action.pk)
+    done = others.filter(kind=ActionKind.SPLIT, carried_out_at__isnull=False)
+    ratio = _ratio_of(done)
+    if len(done) < len(others):
+        raise EnteredAlready(
+            f"There is a {action.kind} of {action.instrument.symbol} on {action.ex_date}: change "
+            "that one.",
+            field="ex_date",
+        )
+    if ratio != 1 and ratio * split_ratio(action) != 1:
+        raise EnteredAlready(
+            f"{action.instrument.symbol} has been split on {action.ex_date}: on that day it can "
+            f"only be taken back, by {ratio.denominator} new for {ratio.numerator} old.",
+            field="ex_date",
+        )
 
 
 def _check_dates(action: CorporateAction, today: date) -> None:
@@ -178,18 +196,33 @@ def _check_amount(action: CorporateAction, price: Decimal) -> None:
         )
 
 
-def _check_ratio(action: CorporateAction, price: Decimal) -> None:
-    ratio = split_ratio(action)
-    if not Fraction(1, LARGEST_RATIO) <= ratio <= LARGEST_RATIO:
+def _check_ratio(action: CorporateAction) -> None:
+    if not Fraction(1, LARGEST_RATIO) <= split_ratio(action) <= LARGEST_RATIO:
         raise SplitOutOfBounds(
             f"At most {LARGEST_RATIO} new shares for one old, or one new for {LARGEST_RATIO} old.",
             field="new_shares",
         )
-    after = price * ratio.denominator / ratio.numerator
-    instrument = action.instrument
+
+
+def _check_with_others(action: CorporateAction) -> None:
+    """Follow the price through all splits that are to come: each alone might be harmless."""
+    coming = CorporateAction.objects.filter(
+        instrument=action.instrument, kind=ActionKind.SPLIT, carried_out_at__isnull=True
+    ).exclude(pk=action.pk)
+    price = price_of(action.instrument)
+    for each in sorted([*coming, action], key=lambda split: split.ex_date):
+        price = _price_after(each, price)
+
+
+def _price_after(split: CorporateAction, price: Decimal) -> Decimal:
+    """The price after it. Raises SplitOutOfBounds where that is none."""
+    after = terms.price_after_split(price, split_ratio(split))
+    instrument = split.instrument
     least = increment_at(after, instrument.price_increment, instrument.asset_class)
     if not least * INCREMENTS_IN_A_PRICE <= after <= requests.MAX_PRICE:
         raise SplitOutOfBounds(
-            f"{instrument.symbol} would be at {after:.6f} then, where nobody can trade.",
+            f"{instrument.symbol} would be at {after:.6f} after its split of {split.ex_date}, "
+            "where nobody can trade.",
             field="new_shares",
         )
+    return after

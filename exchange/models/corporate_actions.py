@@ -73,10 +73,12 @@ class CorporateAction(models.Model):
             ("reverse_corporateaction", "Can reverse what a corporate action paid"),
         ]
         constraints = [
-            # Once it has been reversed, the right one may be entered in its place.
+            # Once it has been reversed, the right one may be entered in its place; a split is taken
+            # back by another, maybe on the same day.
             models.UniqueConstraint(
                 fields=["instrument", "kind", "ex_date"],
-                condition=Q(reversed_at__isnull=True),
+                condition=Q(reversed_at__isnull=True)
+                & (~Q(kind="split") | Q(carried_out_at__isnull=True)),
                 name="corporate_action_once",
             ),
             models.CheckConstraint(
