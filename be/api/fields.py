@@ -15,7 +15,10 @@ from be.api.numbers import whole_number
 MAX_DECIMALS = 18
 # Of a word that is not taken, so much is told.
 LETTERS_TOLD = 40
-TIME_FORMAT = "YYYY-MM-DDThh:mm:ssZ"
+# RFC 3339, section 5.6: whole date, whole time, and how far it is from UTC.
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 # As JSON Schema has it. A client's number is positive besides, which no simple pattern says.
@@ -80,12 +83,18 @@ class WholeNumberField(serializers.IntegerField):
 
 
 class TimeField(serializers.DateTimeField):
-    """A moment. DRF's would take any script's digits."""
+    """A moment, as RFC 3339 has it. DRF's would take weeks, lone dates and any script's digits."""
+
+    default_error_messages = {
+        "invalid": "Send a date, a time and its distance from UTC: 2026-03-02T14:30:00Z or "
+        "2026-03-02T09:30:00-05:00 (in an address, + is %2B).",
+    }
 
     def to_internal_value(self, value: Any) -> datetime:
-        if not isinstance(value, str) or not value.isascii():
-            self.fail("invalid", format=TIME_FORMAT)
-        return super().to_internal_value(value)
+        text = value.upper() if isinstance(value, str) else ""
+        if not MOMENT.fullmatch(text):
+            self.fail("invalid")
+        return super().to_internal_value(text)
 
 
 class ChoiceField(serializers.ChoiceField):

@@ -90,6 +90,34 @@ def test_a_moment_is_written_in_ascii(client: APIClient, path: str, known: dict[
     assert get(client, path, **{name: "2026-01-01T00:00:00Z"}).status_code == 200
 
 
+@pytest.mark.parametrize(("path", "known"), parameters("date-time"))
+def test_a_moment_has_the_form_of_rfc_3339(client: APIClient, path: str, known: dict[str, Any]):
+    name = known["name"]
+    for text in (
+        "20261101",
+        "2026-W44",
+        "2026-11-01",
+        "20261101T000000Z",
+        "2026-11-01T00:00Z",
+        "2026-11-01T00:00:00",
+        "2026-11-01T00:00:00 01:00",
+        "2026-11-01T00:00:00+0100",
+        "2026-11-01 00:00:00Z",
+        "2026-11-01T00:00:00,5Z",
+        "2026-11-31T00:00:00Z",
+        "2026-11-01T00:00:00Z\n",
+    ):
+        answer = get(client, path, **{name: text})
+        assert_problem(answer, status=400, code="invalid", field=name)
+        assert "2026-03-02T14:30:00Z" in answer.json()["errors"][0]["detail"]
+    for text in (
+        "2026-11-01T01:00:00+01:00",
+        "2026-11-01T00:00:00.123456789Z",
+        "2026-11-01t00:00:00z",
+    ):
+        assert get(client, path, **{name: text}).status_code == 200, text
+
+
 KEYS = ["٣", "1_0", "+5", " 5", "-5", "9" * 30, "1e9", "019c_f10-3180-7000-9d72-21103e693a73"]
 CURSORS = [
     *(b64encode(f"p={key}".encode()).decode() for key in KEYS if key.isascii()),
