@@ -191,7 +191,11 @@ class SessionView(Strict):
         operation_id="auth_session_end",
         summary="End one session",
         tags=TAGS,
-        parameters=[OpenApiParameter("id", UUID, OpenApiParameter.PATH)],
+        parameters=[
+            OpenApiParameter(
+                "id", UUID, OpenApiParameter.PATH, description="The id of the session."
+            )
+        ],
         responses={204: None, **problems(401, 404, 503)},
         examples=[examples.INVALID_TOKEN],
     )

@@ -145,9 +145,19 @@ class NewBankTransactionSerializer(Body):
 
 
 class TransactionFilterSerializer(serializers.Serializer[Any]):
-    type = fields.ChoiceField(choices=TransactionType.choices, required=False)
-    status = fields.ChoiceField(choices=TransactionStatus.choices, required=False)
-    account = IdFilterField(required=False, help_text="The id of a bank account.")
+    type = fields.ChoiceField(
+        choices=TransactionType.choices,
+        required=False,
+        help_text="Deposits or withdrawals only; both when left out.",
+    )
+    status = fields.ChoiceField(
+        choices=TransactionStatus.choices,
+        required=False,
+        help_text="Only those that are in this state now.",
+    )
+    account = IdFilterField(
+        required=False, help_text="The id of a bank account: only what went to or came from it."
+    )
 
 
 class BalanceSerializer(serializers.Serializer[LedgerAccount]):
@@ -176,7 +186,11 @@ class BalancesSerializer(serializers.Serializer[Any]):
 
 
 class StatementFilterSerializer(serializers.Serializer[Any]):
-    asset = serializers.CharField(max_length=24, required=False, help_text="For example `USD`.")
+    asset = serializers.CharField(
+        max_length=24,
+        required=False,
+        help_text="`USD`, or the symbol of an instrument; all when left out.",
+    )
     start = fields.TimeField(required=False, help_text="From this time on.")
     end = fields.TimeField(required=False, help_text="Before this time.")
 

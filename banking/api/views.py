@@ -37,7 +37,12 @@ from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
 
 TAGS = ["Banking"]
-ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+ACCOUNT_ID = OpenApiParameter(
+    "id", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The id of the bank account."
+)
+TRANSACTION_ID = OpenApiParameter(
+    "id", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The id of the bank transaction."
+)
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     str,
@@ -144,7 +149,7 @@ class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
         operation_id="banking_accounts_retrieve",
         summary="Show a linked bank account",
         tags=TAGS,
-        parameters=[ID],
+        parameters=[ACCOUNT_ID],
         responses={200: BankAccountSerializer, **problems(401, 404, 503)},
         examples=[example("Bank account", ACCOUNT_EXAMPLE)],
     )
@@ -157,7 +162,7 @@ class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
         summary="Unlink a bank account",
         description="Its transactions stay. Refused with 409 while one of them is pending.",
         tags=TAGS,
-        parameters=[ID],
+        parameters=[ACCOUNT_ID],
         responses={204: None, **problems(401, 404, 409, 503)},
     )
     def destroy(self, request: Request, id: str) -> Response:
@@ -171,7 +176,7 @@ class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
         summary="Verify a bank account by its micro-deposits",
         description="An account that is verified already stays so; amounts are not needed then.",
         tags=TAGS,
-        parameters=[ID],
+        parameters=[ACCOUNT_ID],
         request=VerifyBankAccountSerializer,
         responses={200: BankAccountSerializer, **problems(400, 401, 404, 422, 503)},
         examples=[
@@ -243,7 +248,7 @@ class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
         operation_id="banking_transactions_retrieve",
         summary="Show a deposit or withdrawal",
         tags=TAGS,
-        parameters=[ID],
+        parameters=[TRANSACTION_ID],
         responses={200: BankTransactionSerializer, **problems(401, 404, 503)},
         examples=[example("Deposit", TRANSACTION_EXAMPLE)],
     )
@@ -255,7 +260,7 @@ class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
         operation_id="banking_transactions_cancel",
         summary="Cancel a pending deposit or withdrawal",
         tags=TAGS,
-        parameters=[ID],
+        parameters=[TRANSACTION_ID],
         request=None,
         responses={200: BankTransactionSerializer, **problems(401, 404, 409, 503)},
         examples=[

@@ -18,6 +18,7 @@ MEANINGS = {
     400: "The request cannot be read: `errors` says which input is at fault.",
     401: "There is no valid access token.",
     404: "There is no such thing, or it is not yours.",
+    405: "This address takes no such method: `Allow` says which it takes.",
     406: "None of the media types of `Accept` can be had.",
     409: "It cannot be done as things stand now.",
     413: "The body is larger than 1 MiB.",
@@ -40,6 +41,11 @@ HEADERS: Document = {
     },
     "WWW-Authenticate": {
         "description": "`Bearer`, with the error if a token was sent (RFC 6750).",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Allow": {
+        "description": "The methods that this address takes.",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -159,6 +165,8 @@ def _describe(response: Document, status: int, operation: Document) -> None:
     names = ["X-Request-ID"]
     if status in BUSY:
         names.append("Retry-After")
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        names.append("Allow")
     if status == HTTPStatus.UNAUTHORIZED:
         names.append("WWW-Authenticate")
     if status in REPLAYED and _takes_a_key(operation):

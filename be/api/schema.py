@@ -90,7 +90,7 @@ class ProblemAutoSchema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _common_problems(self) -> list[int]:
-        common = [400, 406, 500, 503]
+        common = [400, 405, 406, 500, 503]
         if any(self.get_auth()):
             common.append(401)
         if self.method in ("POST", "PATCH", "PUT"):

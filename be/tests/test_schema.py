@@ -117,6 +117,16 @@ def test_numbers_of_bank_accounts_have_their_patterns(schema):
     assert link["routing_number"]["pattern"] == "^[0-9]{9}$"
 
 
+def test_every_parameter_is_described(schema):
+    bare = [
+        (path, method, parameter["name"])
+        for path, method, operation in operations(schema)
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description", "").partition("* `")[0].strip()  # the choices aside
+    ]
+    assert bare == []
+
+
 def test_every_answer_is_described_with_the_headers_that_come_with_it(schema):
     for path, method, operation in operations(schema):
         for status, answer in operation["responses"].items():
@@ -124,6 +134,7 @@ def test_every_answer_is_described_with_the_headers_that_come_with_it(schema):
             assert answer["description"], where
             assert "X-Request-ID" in answer["headers"], where
             assert ("Retry-After" in answer["headers"]) or status not in ("429", "503"), where
+            assert ("Allow" in answer["headers"]) is (status == "405"), where
             assert ("WWW-Authenticate" in answer["headers"]) is (status == "401"), where
             assert ("ETag" in answer["headers"]) or status != "304", where
     for operation_id in ("orders_create", "banking_transactions_create"):

@@ -169,6 +169,19 @@ def test_what_any_operation_may_refuse_is_documented(client):  # noqa: F811
             assert_as_documented(operation, answer)
 
 
+def test_a_method_that_an_address_does_not_take_is_refused_as_documented(client):  # noqa: F811
+    for path, methods in schema()["paths"].items():
+        others = {"get", "post", "put", "patch", "delete"} - set(methods)
+        assert others, path
+        for method in others:
+            answer = getattr(client, method)(re.sub(r"{\w+}", MISSING, path))
+            assert answer.status_code == 405, (method, path)
+            taken = {each.strip().lower() for each in answer.headers["Allow"].split(",")}
+            assert taken - {"head", "options"} == set(methods), path
+            for operation in methods.values():
+                assert_as_documented(operation, answer)
+
+
 def refused(
     client: APIClient,  # noqa: F811
     method: str,

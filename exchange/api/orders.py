@@ -29,7 +29,7 @@ from exchange.models import (
 from exchange.trading import documents, orders, requests
 from exchange.trading.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
 
-ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
+ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH, description="The id of the order.")
 
 
 # Made once: a serializer copies all its fields each time it is made, which costs more than it does.

@@ -168,7 +168,9 @@ class BookSerializer(serializers.Serializer[Any]):
 
 
 class AssetClassQuery(serializers.Serializer[Any]):
-    asset_class = ChoiceField(AssetClass.choices, required=False)
+    asset_class = ChoiceField(
+        AssetClass.choices, required=False, help_text="Instruments of this kind only."
+    )
 
 
 class InstrumentQuery(AssetClassQuery):
@@ -184,31 +186,50 @@ class SymbolsQuery(serializers.Serializer[Any]):
 
 
 class CandleQuery(serializers.Serializer[Any]):
-    interval = ChoiceField(Interval.choices, default=Interval.ONE_DAY.value)
+    interval = ChoiceField(
+        Interval.choices, default=Interval.ONE_DAY.value, help_text="How long a candle lasts."
+    )
     start = TimeField(required=False, help_text="From here on.")
     end = TimeField(required=False, help_text="Before here.")
-    limit = WholeNumberField(min_value=1, max_value=MAX_CANDLES, default=500)
+    limit = WholeNumberField(
+        min_value=1, max_value=MAX_CANDLES, default=500, help_text="How many candles at most."
+    )
 
 
 class StatisticsQuery(serializers.Serializer[Any]):
-    symbol = serializers.CharField(max_length=40)
-    period = ChoiceField([period.value for period in Period], default="1d")
+    symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
+    period = ChoiceField(
+        [period.value for period in Period], default="1d", help_text="How far back from now."
+    )
 
 
 class DepthQuery(serializers.Serializer[Any]):
-    depth = WholeNumberField(min_value=1, max_value=MAX_DEPTH, default=10)
+    depth = WholeNumberField(
+        min_value=1,
+        max_value=MAX_DEPTH,
+        default=10,
+        help_text="How many prices of each side at most.",
+    )
 
 
 class OrderQuery(serializers.Serializer[Any]):
-    status = ChoiceField(ORDER_FILTERS, required=False, help_text="A status or a group.")
-    symbol = serializers.CharField(required=False, max_length=40)
-    side = ChoiceField(Side.choices, required=False)
+    status = ChoiceField(
+        ORDER_FILTERS, required=False, help_text="A status; `open` and `closed` are groups of them."
+    )
+    symbol = serializers.CharField(
+        required=False, max_length=40, help_text="Symbol or id: of this instrument only."
+    )
+    side = ChoiceField(
+        Side.choices, required=False, help_text="Orders that buy, or that sell, only."
+    )
     client_order_id = serializers.CharField(
         required=False,
         max_length=MAX_CLIENT_ORDER_ID,
         help_text="The order that you gave this name, and those that replaced it.",
     )
-    updated_since = TimeField(required=False)
+    updated_since = TimeField(
+        required=False, help_text="Only those that changed at this moment or later."
+    )
 
 
 # Orders ---------------------------------------------------------------------------------------

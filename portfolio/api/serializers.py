@@ -42,7 +42,11 @@ class LotsQuery(LotMethodQuery):
 
 
 class PerformanceQuery(serializers.Serializer[Any]):
-    period = ChoiceField([period.value for period in Period], default=Period.MONTH.value)
+    period = ChoiceField(
+        [period.value for period in Period],
+        default=Period.MONTH.value,
+        help_text="How far back from now; `ytd` is since the year began.",
+    )
     benchmark = serializers.CharField(
         required=False,
         max_length=40,
