@@ -19,7 +19,7 @@ from be.api import transactions
 from be.api.commands import DatabaseCommand
 from exchange import seeding
 from exchange.corporate import splits
-from exchange.models import Instrument, Quote, Simulator
+from exchange.models import AssetClass, Instrument, Quote, Simulator
 from exchange.simulator import lease, live_view, replay, scenarios
 from exchange.simulator.replay import Replay
 from exchange.simulator.runner import Runner, continue_model
@@ -112,7 +112,7 @@ class Command(DatabaseCommand):
                 listed=listed,
                 speed=options["speed"],
                 interval=options["interval"],
-                replay=_replay(recordings, instruments, rescale=options["rescale"]),
+                replay=self._replay(recordings, instruments, rescale=options["rescale"]),
                 performance=performance,
             )
             self._run(source, holder, listed, options)
@@ -194,6 +194,23 @@ class Command(DatabaseCommand):
         )
         return recording
 
+    def _replay(
+        self,
+        recordings: Sequence[replay.Recording],
+        instruments: Mapping[str, Instrument],
+        *,
+        rescale: bool,
+    ) -> Replay | None:
+        if not recordings:
+            return None
+        prices, shares = _prices_and_shares()
+        scale = replay.scale_to(recordings, prices)
+        if rescale:
+            return Replay(recordings, instruments, scale, shares)
+        for symbol, factor in replay.far_off(scale).items():
+            self.stderr.write(_far_off(instruments[symbol], prices[symbol], factor))
+        return Replay(recordings, instruments, shares=shares)
+
     def _performance(self, name: str | None, listed: Mapping[str, str]) -> Performance | None:
         if name is None:
             return None
@@ -205,14 +222,13 @@ class Command(DatabaseCommand):
         return Performance(scenario)
 
 
-def _replay(
-    recordings: Sequence[replay.Recording], instruments: Mapping[str, Instrument], *, rescale: bool
-) -> Replay | None:
-    if not recordings:
-        return None
-    prices, shares = _prices_and_shares()
-    scale = replay.scale_to(recordings, prices) if rescale else {}
-    return Replay(recordings, instruments, scale, shares)
+def _far_off(instrument: Instrument, price: Decimal, factor: Decimal) -> str:
+    percent = " A bond's price is in percent of its face value: yields are none."
+    return (
+        f"{instrument.symbol}: the market is at {price.normalize():f}, and the replay begins at "
+        f"{price / factor:.6g}. --rescale lets it begin where the market is."
+        f"{percent if instrument.asset_class == AssetClass.BOND else ''}"
+    )
 
 
 @transactions.atomic

@@ -2,7 +2,7 @@
 
 from exchange.simulator.replay.files import Form, Recording, read, refuse_problems
 from exchange.simulator.replay.layout import BAR as BAR_COLUMNS
-from exchange.simulator.replay.player import TICKS_PER_BAR, Replay, scale_to
+from exchange.simulator.replay.player import TICKS_PER_BAR, Replay, far_off, scale_to
 from exchange.simulator.replay.refusals import BadReplayFile
 from exchange.simulator.replay.symbols import find as find_symbol
 
@@ -13,6 +13,7 @@ __all__ = [
     "Form",
     "Recording",
     "Replay",
+    "far_off",
     "find_symbol",
     "read",
     "refuse_problems",

@@ -74,13 +74,17 @@ def read(
     except (UnicodeError, csv.Error) as error:
         raise BadReplayFile(f"{_BINARY} ({error})") from error
     columns, body = _columns(lines, form)
+    name = _name(columns, path, instruments, symbol)
+    said = symbol is not None or columns.symbol is not None or form.columns is not None
+    if not said and (whose := symbols.find(name, instruments)) is not None:
+        _refuse_other_symbols(columns, lines[0][1] if body is not lines else [], body, whose)
     times = _times(columns, body, form)
     reader = RowReader(
         columns,
         times,
         instruments,
         symbol,
-        _name(columns, path, instruments, symbol),
+        name,
         _finder(instruments, symbol),
         thousands=delimiter != ";",
     )
@@ -174,6 +178,24 @@ def _name(
             f"({path.stem[:20]} is none): --symbol says whose prices these are"
         )
     return path.stem
+
+
+def _refuse_other_symbols(
+    columns: Layout, header: Sequence[str], body: Sequence[_Line], symbol: str
+) -> None:
+    """Rows are taken for those of `symbol`, unless a column that nobody reads has other symbols."""
+    width = max((len(row) for _, row in body), default=0)
+    for place, column in layout.unread(columns, header, width).items():
+        texts = {row[place].strip() for _, row in body if place < len(row)}
+        said = {text for text in texts if text.lower() not in cells.NOTHING}
+        like_symbols = {text for text in said if symbols.looks_like_one(text)}
+        others = sorted(text for text in like_symbols if not symbols.is_part_of(text, symbol))
+        if others and 2 * len(like_symbols) >= len(said):
+            raise BadReplayFile(
+                f"{column} has {', '.join(others[:5])}, but the file is named after {symbol}: if "
+                "these are symbols, say so with --columns, which tells what each column is; if "
+                f"all rows are of {symbol}, say --symbol {symbol}"
+            )
 
 
 def _finder(

@@ -29,7 +29,18 @@ _PRICES = {
 _TRADED = ("price", "trade price", "p")
 _VOLUMES = ("volume", "vol", "vol.", "size", "quantity", "qty", "amount", "v")
 _TURNOVERS = ("turnover", "quote asset volume", "quote volume", "dollar volume", "volume usd")
-_SYMBOLS = ("symbol", "ticker", "tic", "instrument", "product id", "pair", "name")
+_SYMBOLS = (
+    *("symbol", "ticker", "tic", "instrument", "product id", "pair", "sym", "act symbol"),
+    *("ticker symbol", "stock symbol", "code", "stock", "security", "s", "name", "company"),
+)
+# Columns of words that may look like symbols and are none.
+_LABELS = frozenset(
+    {
+        *("currency", "ccy", "exchange", "exch", "market", "venue", "mic", "country", "sector"),
+        *("side", "type", "per", "period", "interval", "timeframe", "resolution", "day", "weekday"),
+        *("tape", "condition", "conditions", "unit", "status", "source", "session", "series"),
+    }
+)
 _DOLLARS = ("usd", "usdt", "usdc", "busd")
 # Only Yahoo has these, which counts the volume of coins in dollars: columns, or their order.
 _OF_YAHOO = ({"adj close"}, {"dividends", "stock splits"})
@@ -139,6 +150,17 @@ def named(header: Sequence[str], first: Sequence[str], line: int) -> Layout:
         _first(names, _SYMBOLS),
         coins_in_dollars=_is_of_yahoo(names),
     )
+
+
+def unread(columns: Layout, header: Sequence[str], width: int) -> dict[int, str]:
+    """The columns that nobody reads and that may say whose the rows are: places and names."""
+    read = {*columns.time, *columns.prices, columns.volume, columns.turnover, columns.symbol}
+    names = dict(enumerate(header))
+    return {
+        place: names.get(place, "").strip() or f"column {place + 1}"
+        for place in range(width)
+        if place not in read and _name(names.get(place, "")) not in _LABELS
+    }
 
 
 def _is_of_yahoo(names: Sequence[str]) -> bool:

@@ -20,6 +20,9 @@ DISPLAYED_PART = 200
 DISPLAYED_DOLLARS = Decimal(50_000)
 """What is shown where the file does not say how much has traded."""
 
+FAR = Decimal("0.5")
+"""By more than this part of the market's price a replay rarely begins elsewhere on purpose."""
+
 
 @dataclass(slots=True)
 class Replay:
@@ -93,6 +96,11 @@ def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> 
     rows = sorted((row for each in recordings for row in each.rows), key=attrgetter("at"))
     first = {row.symbol: row.prices[0] for row in reversed(rows)}
     return {symbol: prices[symbol] / first[symbol] for symbol in first if symbol in prices}
+
+
+def far_off(scale: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Of the factors of `scale_to`, those that change a price by more than half of the market's."""
+    return {symbol: factor for symbol, factor in scale.items() if abs(1 / factor - 1) > FAR}
 
 
 def _in_new_shares(row: Row, scale: Decimal, ratio: Fraction) -> Row:

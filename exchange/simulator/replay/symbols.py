@@ -1,9 +1,24 @@
 """Symbols as sources spell them: BTC/USD, BTCUSD, XBTUSD, X:BTCUSD, aapl.us. Pure."""
 
+import re
 from collections.abc import Iterable
 
 _STABLE = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD")
 """Coins that stand for a dollar. Their prices are another market's: played only when asked for."""
+
+_SHAPE = re.compile(r"([A-Z]{1,3}:)?[A-Z]{1,6}([./-][A-Z0-9]{1,4}|[A-Z]{1,4})?")
+_NO_SYMBOLS = frozenset({"true", "false", "yes", "no", "buy", "sell", "bid", "ask", "trade"})
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether a word has the form of a symbol, in capitals or in small letters, and is no flag."""
+    shaped = _SHAPE.fullmatch(text.upper()) and (text.isupper() or text.islower())
+    return bool(shaped) and text.lower() not in _NO_SYMBOLS
+
+
+def is_part_of(text: str, symbol: str) -> bool:
+    """Whether it is the symbol, or of a pair the one or the other: BTC or USD of BTC-USD."""
+    return find(text, [symbol, *symbol.split("-")]) is not None
 
 
 def find(text: str, listed: Iterable[str]) -> str | None:
