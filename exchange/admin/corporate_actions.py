@@ -129,7 +129,8 @@ class EntitlementInline(LookOnly, EntitlementTabularInline):
 class Step:
     """Something that an administrator does to an action that is there already.
 
-    `look` is what is shown before (`None` when it is not the time for it), `do` the domain's call.
+    `look` is what is shown before (`None` when it is not the time for it), `do` the domain's call,
+    which returns the action that it has made or changed.
     """
 
     name: str
@@ -184,6 +185,14 @@ STEPS = (
         lambda action: action.reversed_at is not None and bool(reversals.of(action).due),
         reversals.of,
         lambda action, by, now: reversals.collect(action.pk, now=now),
+    ),
+    Step(
+        "anew",
+        "Announce anew",
+        "add_corporateaction",
+        entries.is_to_announce_anew,
+        preview.of,
+        lambda action, by, now: entries.announce_anew(action.pk, by=by, now=now),
     ),
 )
 
@@ -389,25 +398,29 @@ class CorporateActionAdmin(CorporateActionModelAdmin):
         found = self.get_queryset(request).filter(pk=object_id).first()
         if found is None:
             raise Http404
-        page = reverse("admin:exchange_corporateaction_change", args=[found.pk])
         try:
             if request.method == "POST":
-                self._do(request, found, step)
-                return HttpResponseRedirect(page)
+                after = self._do(request, found, step)
+                return HttpResponseRedirect(_page_of(after))
             seen = step.look(found)
         except Refusal as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
-            return HttpResponseRedirect(page)
+            return HttpResponseRedirect(_page_of(found))
         context = {"seen": seen, "step": step.name, "title": step.title, "button": step.title}
         return self._page(request, found, context)
 
     @transactions.atomic
-    def _do(self, request: HttpRequest, action: CorporateAction, step: Step) -> None:
+    def _do(self, request: HttpRequest, action: CorporateAction, step: Step) -> CorporateAction:
         seen = step.look(action)
         after = step.do(action, _user(request), timezone.now())
         told = f"{step.title}: it {_now(after)}.{_summary(seen)}"
         self.log_change(request, after, told)
         self.message_user(request, told)
+        return after
+
+
+def _page_of(action: CorporateAction) -> str:
+    return reverse("admin:exchange_corporateaction_change", args=[action.pk])
 
 
 def _is_ahead(action: CorporateAction | None) -> bool:

@@ -91,6 +91,40 @@ def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
     return action
 
 
+@transactions.atomic
+def announce_anew(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
+    """Announce a coupon once more that was reversed by mistake, and return the new one.
+
+    It is paid to the same holders when `due` runs next; a large one awaits approval. Raises
+    NotFound, NotAwaited, PriceUnknown.
+    """
+    reversed_one = locked(pk)
+    if not is_to_announce_anew(reversed_one):
+        raise NotAwaited("Only a coupon that was reversed, and is not announced again, can be.")
+    action = CorporateAction(
+        id=uuid7(now),
+        instrument=reversed_one.instrument,
+        kind=reversed_one.kind,
+        ex_date=reversed_one.ex_date,
+        payable_date=reversed_one.payable_date,
+        amount=reversed_one.amount,
+        announced_at=now,
+        entered_by=by,
+    )
+    action.awaits_approval = second_look.wants(action, preview.of(action))
+    _save(action)
+    return action
+
+
+def is_to_announce_anew(action: CorporateAction) -> bool:
+    """Whether it is a coupon that was reversed, and that nothing has taken the place of."""
+    return (
+        action.kind == ActionKind.COUPON
+        and action.reversed_at is not None
+        and not limits.in_its_place(action).exists()
+    )
+
+
 def check_again(action: CorporateAction) -> None:
     """Refuse to carry out what prices, splits or holders have made another thing by now.
 

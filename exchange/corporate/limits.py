@@ -140,7 +140,7 @@ def is_unusual(action: CorporateAction) -> bool:
 
 def _check_once(action: CorporateAction) -> None:
     """One of a kind and day; but a split may be taken back on its own day."""
-    others = _same(action).filter(reversed_at__isnull=True).exclude(pk=action.pk)
+    others = in_its_place(action)
     done = others.filter(kind=ActionKind.SPLIT, carried_out_at__isnull=False)
     ratio = _ratio_of(done)
     if len(done) < len(others):
@@ -178,6 +178,11 @@ def _is_known(action: CorporateAction) -> bool:
         return False
     known = Q(pk=action.pk) | Q(reversed_at__isnull=False)
     return _same(action).filter(known).exists()
+
+
+def in_its_place(action: CorporateAction) -> QuerySet[CorporateAction]:
+    """Others of its instrument, kind and ex-date that stand."""
+    return _same(action).filter(reversed_at__isnull=True).exclude(pk=action.pk)
 
 
 def _same(action: CorporateAction) -> QuerySet[CorporateAction]:

@@ -13,7 +13,7 @@ MOST_IN_A_ROW = 5
 
 
 class ClosureOutOfBounds(Refusal):
-    """A day that has no session anyway, is too far away, or closes the exchange for too long."""
+    """A day without a session anyway, past, too far away, or one too many in a row."""
 
     code = "closure_out_of_bounds"
     title = "The exchange is not closed like that"
@@ -25,6 +25,11 @@ def check(closure: MarketClosure, *, today: date) -> None:
     session = calendar.session_on(day)
     if session is None:
         raise ClosureOutOfBounds("There is no session on that day anyway.", field="day")
+    if day < today:
+        raise ClosureOutOfBounds(
+            f"That day has passed; in New York it is {today}. What traded on it has traded.",
+            field="day",
+        )
     if day > today + FURTHEST:
         raise ClosureOutOfBounds(
             f"That is more than a year away; in New York it is {today}.", field="day"

@@ -1,6 +1,6 @@
 """No form of the admin closes the market for ever, asks for absurd fees, or revives a dead bond."""
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -39,6 +39,8 @@ def close(root: Client, day: str, closes_at: str = ""):
     [
         ("2206-03-03", "", "more than a year away"),
         ("2027-03-05", "", "more than a year away"),
+        ("2026-02-27", "", "That day has passed; in New York it is 2026-03-02"),
+        ("2026-02-27", "12:00", "That day has passed"),
         ("2026-03-07", "", "no session on that day anyway"),  # a Saturday
         ("2026-07-03", "", "no session on that day anyway"),  # Independence Day, observed
         ("2026-03-03", "09:30", "between 09:30 and 16:00"),
@@ -69,6 +71,18 @@ def test_the_exchange_can_not_be_closed_for_ever(root):
     monday = calendar.start_of_day(date(2026, 3, 30))
     session = calendar.current_or_next_session(monday, hours.closures())
     assert session.day == date(2026, 4, 7)
+
+
+def test_a_closure_of_today_is_accepted_and_stays_once_its_day_has_passed(root, monkeypatch):
+    assert close(root, "2026-03-02", "12:00").status_code == 302
+    url = f"{CLOSURES}2026-03-02/change/"
+    tomorrow = market.NOW + timedelta(days=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: tomorrow)
+
+    answer = root.post(url, {"closes_at": "13:00", "reason": "Snow"})
+
+    assert "That day has passed" in words(answer)
+    assert MarketClosure.objects.get().closes_at == time(12)
 
 
 def test_a_closure_that_joins_two_rows_is_refused(root):

@@ -145,7 +145,10 @@ def admin(db: None) -> Client:
 
 
 @pytest.mark.usefixtures("stock")
-def test_an_administrator_can_close_the_exchange_for_a_day(admin: Client, alice: User):
+def test_an_administrator_can_close_the_exchange_for_a_day(
+    admin: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: OPENING)
     quote(OPENING)
     assert hours.is_open("stock", OPENING)
 
