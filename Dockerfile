@@ -10,7 +10,7 @@ WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY --chown=brokerpro . .
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 VAR_DIR=/data
-RUN mkdir /data && chown brokerpro /data && python manage.py collectstatic --noinput --verbosity 0
+RUN mkdir /data && chown brokerpro /data
 # From here on production rules apply: see .env.example for what must be set.
 ENV DEBUG=false
 USER brokerpro

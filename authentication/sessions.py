@@ -104,7 +104,7 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         last_used_at=now,
         expires_at=pair.refresh_expires_at,
     )
-    events.happened("signed in", user_id=user.pk, session_id=session_id)
+    events.happened("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
     return _handed_out(user, pair)
 
 

@@ -45,7 +45,8 @@ usable(
 )
 
 INSTALLED_APPS = [
-    "daphne",  # first, so that runserver is the ASGI server
+    "be",  # first, so that runserver is ours, which is Daphne's
+    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -57,7 +58,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "be",
     "be.api",
     "authentication",
     "banking",
@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "be.page_middleware.Users",
     "be.page_middleware.Messages",
+    "be.page_middleware.OddLookups",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -312,7 +313,8 @@ CSRF_COOKIE_SECURE = EXPECTS_TLS
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
 STATICFILES_DIRS = [BASE_DIR / "be" / "static"]
-WHITENOISE_USE_FINDERS = DEBUG
+# Files are served from where they are; collecting them is for those who serve them by other means.
+WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # Banking ----------------------------------------------------------------------------------------
@@ -392,8 +394,12 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "daphne.http_protocol": {"level": "WARNING"},
+        # Django would write its own lines beside ours, in another form.
+        "django": {"handlers": []},
         "django.request": {"level": "ERROR"},
+        # Whoever sends a foreign Host header would fill the log; the request has its line.
+        "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
+        "daphne.http_protocol": {"level": "WARNING"},
     },
 }
 

@@ -1,5 +1,6 @@
 """Static files from Django itself, without a thread in between."""
 
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +21,10 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it h
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        super().__init__(get_response)
+        with warnings.catch_warnings():
+            # That nobody has collected the files is no fault: they are found where they are.
+            warnings.filterwarnings("ignore", "No directory at")
+            super().__init__(get_response)
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 

@@ -38,3 +38,23 @@ def test_a_few_slips_are_forgotten(admin: User):
         for _ in range(6):
             assert not sign_in(client, "wrong")
         assert sign_in(client, PASSWORD)
+
+
+def test_signing_in_and_being_refused_are_told_in_the_log(
+    admin: User, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "brokerpro.events")
+    assert not sign_in(Client(), "wrong")
+    assert sign_in(Client(), PASSWORD)
+    told = [(record.message, record.__dict__["fields"]) for record in caplog.records]
+    assert told == [
+        ("sign-in refused", {"client": "127.0.0.1", "to": "admin"}),
+        ("signed in", {"user_id": str(admin.pk), "client": "127.0.0.1", "to": "admin"}),
+    ]
+
+
+def test_a_list_that_is_asked_for_an_absurd_year_is_shown_whole(admin: User):
+    client = Client()
+    client.force_login(admin)
+    answer = client.get("/admin/exchange/order/?created_at__year=99999999999")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/exchange/order/?e=1")

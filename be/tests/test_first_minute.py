@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ DATABASE_COMMANDS = (
 
 def test_every_command_that_needs_a_database_is_known_here():
     """Those of the project that don't are listed: a new command joins one list or the other."""
-    without = {"run_broker", "market_report"}
+    without = {"run_broker", "runserver", "market_report"}
     found = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
     assert found - without == set(DATABASE_COMMANDS)
 
@@ -98,3 +99,15 @@ def test_running_the_broker_installs_no_tools_of_its_tests():
         syncs = re.findall(r"uv sync.*", installs(target))
         assert syncs == ["uv sync --frozen --quiet --no-default-groups --inexact"]
     assert "--no-default-groups" not in installs("test")
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloading", "once"])
+def test_runserver_says_that_its_port_is_taken_and_ends(tmp_path: Path, options: tuple[str, ...]):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = LiveServer(tmp_path)
+        status, output = finished(server, "manage.py", "runserver", address, *options)
+    assert status == 1
+    assert "is taken. Stop what uses it, or choose another" in output

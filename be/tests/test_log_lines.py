@@ -1,6 +1,7 @@
 """What the log says of a customer's day, and what it never says."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -8,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from be.log_lines import JSONLines
 from exchange.tests.scenes import __name__ as scenes
 from exchange.tests.server import LiveServer
 
@@ -115,10 +117,6 @@ def test_no_secret_and_no_account_number_is_told(told: Any, form: str):
 
 
 def test_an_error_stays_one_line_of_json(caplog: pytest.LogCaptureFixture):
-    import logging
-
-    from be.log_lines import JSONLines
-
     try:
         raise RuntimeError("what went wrong")
     except RuntimeError:
@@ -130,3 +128,23 @@ def test_an_error_stays_one_line_of_json(caplog: pytest.LogCaptureFixture):
     line = json.loads(told)
     assert (line["level"], line["message"]) == ("ERROR", "It failed.")
     assert "what went wrong" in line["exc_info"]
+
+
+def test_what_django_itself_logs_is_json_too_and_once(tmp_path: Path):
+    """With DEBUG on, where Django has a handler of its own; a foreign host is no error."""
+    with LiveServer(tmp_path, env={"LOG_FORMAT": "json", "DEBUG": "true"}) as server:
+        with pytest.raises(HTTPError):
+            urlopen(Request(server.url, headers={"Host": "evil.example"}), timeout=30)  # noqa: S310
+        output = server.output
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert [line for line in lines if line["level"] not in ("INFO", "DEBUG")] == []
+    assert "Traceback" not in output
+
+
+def test_every_logger_writes_by_the_one_handler():
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    of_django = [each for each in named if each.name.split(".")[0] == "django"]
+    assert {each.name: each.handlers for each in of_django if each.handlers} in (
+        {},
+        {"django.server": logging.getLogger("django.server").handlers},  # of no server of ours
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from be.management.commands.run_broker import require_free_port
+from be.management.ports import require_free_port
 from be.tests.processes import running
 from exchange.tests.server import LiveServer
 

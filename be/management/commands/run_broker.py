@@ -1,10 +1,8 @@
 """manage.py run_broker: the whole broker in one command."""
 
 import ctypes
-import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from be.api.commands import PlainCommand
+from be.management.ports import require_free_port
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 12  # a little longer than the server gives its open requests
@@ -97,26 +96,6 @@ class StopSignal:
 
     def _on_signal(self, *_: object) -> None:
         self.received = True
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Raises CommandError, which says why nobody can listen there and what to do."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OverflowError as error:
-            raise CommandError(f"There is no port {port}: choose one from 1 to 65535.") from error
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise CommandError(
-                    f"Port {port} on {host} is taken. Stop what uses it, or choose another: "
-                    f"make run PORT={port + 1}"
-                ) from error
-            raise CommandError(
-                f"Nobody can listen on port {port} of {host} ({error.strerror}). Choose an address "
-                "of this machine, and a port from 1024 up."
-            ) from error
 
 
 def start(*arguments: str) -> "subprocess.Popen[bytes]":
