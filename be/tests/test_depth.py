@@ -29,10 +29,10 @@ MOST_BLOCKS = 2_000
 
 ORDERS = """
 INSERT INTO exchange_order (id, owner_id, instrument_id, side, order_type, time_in_force, quantity,
-    limit_price, armed, order_class, maker_fee_bps, taker_fee_bps, status, filled_quantity,
-    reject_reason, created_at, updated_at)
+    client_order_version, limit_price, armed, order_class, maker_fee_bps, taker_fee_bps, status,
+    filled_quantity, reject_reason, created_at, updated_at)
 SELECT lpad(to_hex(n + %(before)s), 32, '0')::uuid, %(owner)s, %(instrument)s, 'buy',
-    'limit', 'gtc', 1, 1, false, 'simple', 0, 0, CASE WHEN n %% 100 = 0
+    'limit', 'gtc', 1, 0, 1, false, 'simple', 0, 0, CASE WHEN n %% 100 = 0
     THEN 'new' ELSE 'canceled' END, 0, '', now(), now()
 FROM generate_series(1, %(rows)s) AS n
 """
