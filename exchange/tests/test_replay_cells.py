@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exchange.market.calendar import NEW_YORK
@@ -187,6 +187,7 @@ NUMBERS = st.one_of(
 
 
 @given(st.lists(st.lists(NUMBERS, min_size=7, max_size=7), min_size=1, max_size=5), st.booleans())
+@example([["1768262400", "NaN", "1", "1", "1", "1", "1"]], False)
 def test_no_file_of_numbers_is_worse_than_bad(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], has_header: bool
 ):

@@ -120,6 +120,8 @@ def _read_time(texts: Sequence[str], times: TimeReader) -> None:
 
 
 def _is_bar(figures: Sequence[Decimal]) -> bool:
+    if not all(figure.is_finite() for figure in figures):
+        return False
     return figures[1] == max(figures) and figures[2] == min(figures)
 
 
