@@ -30,7 +30,7 @@ GET_UV = command -v $(UV) >/dev/null 2>&1 || { echo "Getting uv into .uv/ ..."; 
 
 .venv/serving: pyproject.toml uv.lock
 	@$(GET_UV)
-	@$(UV) sync --frozen --quiet --no-default-groups --inexact
+	@$(UV) sync --frozen --quiet --no-default-groups --group examples --inexact
 	@touch $@
 
 .venv/installed: pyproject.toml uv.lock

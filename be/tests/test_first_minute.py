@@ -45,6 +45,8 @@ def test_the_simulator_seeds_an_empty_market(tmp_path: Path):
     output = server.manage("run_exchange_simulator", "--duration", "1", "--interval", "0.2")
     assert "The market is empty: seeding it." in output
     assert re.search(r"Stopped after \d+ rounds", output), output
+    status, output = finished(LiveServer(tmp_path), "manage.py", "check_ledger")
+    assert status == 0, output
 
 
 def test_ctrl_c_while_seeding_ends_in_a_word_and_leaves_nothing_half_done(tmp_path: Path):
@@ -97,7 +99,7 @@ def test_running_the_broker_installs_no_tools_of_its_tests():
 
     for target in ("run", "runserver", "run-simulator", "migrate"):
         syncs = re.findall(r"uv sync.*", installs(target))
-        assert syncs == ["uv sync --frozen --quiet --no-default-groups --inexact"]
+        assert syncs == ["uv sync --frozen --quiet --no-default-groups --group examples --inexact"]
     assert "--no-default-groups" not in installs("test")
 
 
@@ -111,3 +113,12 @@ def test_runserver_says_that_its_port_is_taken_and_ends(tmp_path: Path, options:
         status, output = finished(server, "manage.py", "runserver", address, *options)
     assert status == 1
     assert "is taken. Stop what uses it, or choose another" in output
+
+
+def test_the_made_up_past_of_the_demo_customer_is_no_news(tmp_path: Path):
+    server = LiveServer(tmp_path)
+    server.manage("migrate", "--verbosity", "0")
+    status, output = finished(server, "manage.py", "seed_market", "--days", "40", "--minutes", "1")
+    assert status == 0
+    assert "a demo customer with a past" in output
+    assert "brokerpro.events" not in output

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from be.api import events
 from be.api.commands import DatabaseCommand
 from exchange import seeding
 from exchange.management.progress import ProgressBar
@@ -55,14 +56,15 @@ class Command(DatabaseCommand):
         began = time.monotonic()
         progress = ProgressBar(self.stdout)
         try:
-            seeding.seed(
-                now=timezone.now(),
-                seed=options["seed"],
-                days=length,
-                fine_days=fine_days,
-                people=settings.DEBUG,
-                progress=progress,
-            )
+            with events.muted():
+                seeding.seed(
+                    now=timezone.now(),
+                    seed=options["seed"],
+                    days=length,
+                    fine_days=fine_days,
+                    people=settings.DEBUG,
+                    progress=progress,
+                )
         finally:
             progress.clear()
         self.stdout.write(f"Seeded in {time.monotonic() - began:.1f} s.")
