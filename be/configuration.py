@@ -24,6 +24,8 @@ PORTS = 65_535
 LOG_LEVELS = tuple(logging.getLevelNamesMapping())
 # Of 50 random digits or 32 random bytes, fewer are different once in a million times.
 LEAST_DIFFERENT = 8
+# What stands in keys that somebody has made up, or left as an example had them.
+TELLING_WORDS = ("changeme", "change-", "insecure", "password", "please")
 
 POSTGRESQL = "Write postgresql://user:password@host:5432/name, with %40 for an @ in the password."
 REDIS = "Write redis://host:6379/0, or rediss:// for TLS."
@@ -198,6 +200,8 @@ def _is_origin(text: str) -> bool:
 
 
 def is_guessable(key: str | bytes) -> bool:
-    """Whether a key is no work of chance: hardly any different characters, or one part repeated."""
+    """Whether a key is no work of chance: few characters, one part repeated, or words in it."""
     few = len(set(key)) < LEAST_DIFFERENT
+    if isinstance(key, str) and any(word in key.lower() for word in TELLING_WORDS):
+        return True
     return few or any(key[step:] == key[:-step] for step in range(1, len(key) // 2 + 1))

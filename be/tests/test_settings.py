@@ -77,6 +77,7 @@ SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
         ("SECRET_KEY", {"SECRET_KEY": "a" * 60}),
         ("SECRET_KEY", {"SECRET_KEY": "aB3xQ7%." * 8}),
         ("SECRET_KEY", {"SECRET_KEY": "abababc" * 10}),
+        ("SECRET_KEY", {"SECRET_KEY": "changeme-changeme-insecure-please-change-this-before-use"}),
         ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "*"}),
         ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "https://broker.example"}),
         ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "broker.example:443"}),
