@@ -18,7 +18,7 @@ OPERATIONS = {
     "banking_statement_list": {200, 400},
 }
 # What the shared kit may add to any operation.
-COMMON = {400, 401, 404, 406, 413, 415, 429, 500, 503}
+COMMON = {400, 401, 404, 405, 406, 413, 415, 429, 500, 503}
 
 
 @pytest.fixture(scope="module")
