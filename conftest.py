@@ -12,7 +12,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
-from be.api import immutability
+from be.database import immutability
 
 # A busy machine is no defect, and CI looks at the same examples each time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)

@@ -1,0 +1,1 @@
+"""Who are you? Users, sessions and tokens; nothing about money."""

@@ -25,8 +25,8 @@ from authentication import powers, sessions
 from authentication.admin_login import OwnPasswordForm, ThrottledLoginForm
 from authentication.models import Session, User
 from authentication.sessions import EndReason
-from be.api import transactions
-from be.api.refusals import NotFound
+from be.database import transactions
+from be.kernel.refusals import NotFound
 
 if TYPE_CHECKING:  # generic for the type checker only
     SessionModelAdmin = admin.ModelAdmin[Session]

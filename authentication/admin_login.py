@@ -14,7 +14,7 @@ from authentication import attempts, sessions
 from authentication.api import origin
 from authentication.models import User
 from authentication.sessions import EndReason
-from be.api import events
+from be.logs import events
 
 
 class ThrottledLoginForm(AdminAuthenticationForm):

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from django.utils.crypto import salted_hmac
 
 from authentication.models import LoginAttempt
-from be.api import transactions
-from be.api.refusals import Refusal
+from be.database import transactions
+from be.kernel.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 

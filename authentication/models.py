@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 
 
 def new_id() -> object:

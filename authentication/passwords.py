@@ -6,7 +6,7 @@ from django.contrib.auth import hashers, password_validation
 from django.core.exceptions import ValidationError
 
 from authentication.models import User
-from be.api.refusals import Invalid
+from be.kernel.refusals import Invalid
 
 # Argon2 takes 100 MiB and several cores for each password. A burst of sign-ins waits its turn here
 # instead of taking both from everybody else.

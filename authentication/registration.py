@@ -6,9 +6,10 @@ from django.db import IntegrityError, transaction
 
 from authentication import passwords, sessions
 from authentication.models import User
-from be.api import events, transactions
-from be.api.identifiers import uuid7
-from be.api.refusals import Refusal
+from be.database import transactions
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Refusal
+from be.logs import events
 
 
 class RegistrationRefused(Refusal):

@@ -19,10 +19,11 @@ from rest_framework_simplejwt.tokens import AccessToken
 from authentication import attempts, passwords, tokens
 from authentication.models import Session, User
 from authentication.tokens import InvalidToken
-from be.api import events, statements, transactions
-from be.api.identifiers import uuid7
-from be.api.refusals import NotFound, Refusal
-from be.api.rows import Reader
+from be.database import statements, transactions
+from be.database.rows import Reader
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import NotFound, Refusal
+from be.logs import events
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 
 # Ours are about 400 characters. A longer one is not ours, and its JSON is not worth parsing.
 MAX_LENGTH = 1000

@@ -22,7 +22,6 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from banking.assets import USD, Asset
 from banking.models import (
     BankAccount,
     BankTransaction,
@@ -31,6 +30,7 @@ from banking.models import (
     LedgerAccount,
     Posting,
 )
+from banking.rules.assets import USD, Asset
 
 if TYPE_CHECKING:  # generic for the type checker only
     AnyModelAdmin = admin.ModelAdmin[Any]

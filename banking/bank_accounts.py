@@ -11,12 +11,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from authentication.models import User
-from banking import encryption, rails
 from banking.models import BankAccount, BankAccountStatus, TransactionStatus
-from be.api import events
-from be.api.identifiers import uuid7
-from be.api.refusals import Invalid, NotFound, Refusal
-from be.api.transactions import atomic
+from banking.rules import encryption, rails
+from be.database.transactions import atomic
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Invalid, NotFound, Refusal
+from be.logs import events
 
 NO_SUCH_ACCOUNT = "There is no bank account with this id."
 

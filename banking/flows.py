@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from banking.assets import USD
 from banking.models import EntryKind
+from banking.rules.assets import USD
 
 if TYPE_CHECKING:
     from banking.ledger import Line

@@ -14,7 +14,7 @@ from uuid import UUID
 from banking import ledger
 from banking.ledger import HoldSpent, Journal
 from banking.models import Bucket, EntryKind, Hold, LedgerAccount
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 
 
 def hold(

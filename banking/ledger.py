@@ -3,7 +3,7 @@
 Everything that anyone owns stands in ledger accounts and changes only through a `Journal`: a
 transaction collects its entries in one and writes them at once (`post` is a journal of one entry).
 An entry sums to zero for each asset: what one account gains, another gives. Units are integers of
-the asset's smallest unit (`banking.assets`).
+the asset's smallest unit (`banking.rules.assets`).
 
 Locks: a transaction that posts several entries first calls `lock` with all accounts it will touch;
 they are locked in the order of their ids. Accounts come late in the lock order of the whole
@@ -21,11 +21,11 @@ from uuid import UUID
 from django.db import transaction
 
 from banking import flows, ledger_rows
-from banking.assets import USD, Asset
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
-from be.api import statements
-from be.api.refusals import Refusal
-from be.api.statements import Row, Statement
+from banking.rules.assets import USD, Asset
+from be.database import statements
+from be.database.statements import Row, Statement
+from be.kernel.refusals import Refusal
 
 
 class InsufficientFunds(Refusal):

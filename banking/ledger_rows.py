@@ -5,9 +5,9 @@ from functools import cache
 from uuid import UUID
 
 from banking.models import Hold, HouseAccount, LedgerAccount
-from be.api import statements
-from be.api.rows import Reader
-from be.api.statements import Statement
+from be.database import statements
+from be.database.rows import Reader
+from be.database.statements import Statement
 
 _accounts = Reader(LedgerAccount)
 

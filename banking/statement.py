@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 
 from authentication.models import User
 from banking import ledger
-from banking.assets import USD, canonical
 from banking.models import LedgerAccount, Posting
-from be.api import statements
-from be.api.refusals import Invalid
+from banking.rules.assets import USD, canonical
+from be.database import statements
+from be.kernel.refusals import Invalid
 
 BATCH = 1000
 

@@ -16,8 +16,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from authentication.models import User
-from banking import bank_accounts, encryption, holds, ledger, rails
-from banking.assets import USD, InexactAmount
+from banking import bank_accounts, holds, ledger
 from banking.ledger import Line
 from banking.models import (
     BankAccount,
@@ -30,10 +29,12 @@ from banking.models import (
     TransactionStatus,
     TransactionType,
 )
-from be.api import events
-from be.api.identifiers import uuid7
-from be.api.refusals import Invalid, NotFound, Refusal
-from be.api.transactions import atomic
+from banking.rules import encryption, rails
+from banking.rules.assets import USD, InexactAmount
+from be.database.transactions import atomic
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Invalid, NotFound, Refusal
+from be.logs import events
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ django.setup(set_prefix=False)  # first: what follows imports models
 
 from django.conf import settings  # noqa: E402
 
-from be import daphne_stop, proxies  # noqa: E402
-from be.http import HTTPHandler  # noqa: E402
-from be.proxies import BehindProxies  # noqa: E402
+from be.serving import daphne_shutdown, proxies  # noqa: E402
+from be.serving.handler import HTTPHandler  # noqa: E402
+from be.serving.proxies import BehindProxies  # noqa: E402
 from exchange.streaming import routing  # noqa: E402
 
-daphne_stop.install()
+daphne_shutdown.install()
 proxies.install()
 application = BehindProxies(
     ProtocolTypeRouter({"http": HTTPHandler(), "websocket": routing.application}),

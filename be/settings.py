@@ -13,10 +13,10 @@ from typing import Any
 import environ
 from corsheaders.defaults import default_headers
 
-from banking import encryption
-from be import configuration, databases, local_hosts
-from be.configuration import Misconfigured, usable
-from be.proxies import TrustedProxies
+from banking.rules import encryption
+from be.configuration import databases, environment, local_hosts
+from be.configuration.environment import Misconfigured, usable
+from be.configuration.trusted_proxies import TrustedProxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -24,7 +24,7 @@ if ENV_FILE.exists():
     usable("ENV_FILE", lambda: environ.Env.read_env(ENV_FILE), "See .env.example.")
 elif "ENV_FILE" in os.environ:
     raise Misconfigured("ENV_FILE", f"{ENV_FILE} does not exist.", "Correct the path, or unset it.")
-env = configuration.Environment(os.environ)
+env = environment.Environment(os.environ)
 
 VERSION = "0.1.0"
 
@@ -37,7 +37,7 @@ SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
 if DEBUG:  # a private address beside them, for a phone; the developer's own pages work on
     ALLOWED_HOSTS = [*dict.fromkeys([*LOCAL_HOSTS, *ALLOWED_HOSTS])]
-configuration.require_hosts(ALLOWED_HOSTS)
+environment.require_hosts(ALLOWED_HOSTS)
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 usable(
@@ -69,13 +69,13 @@ MIDDLEWARE = [
     "be.api.request_id.middleware",
     "corsheaders.middleware.CorsMiddleware",  # before all that may refuse or redirect
     "django.middleware.security.SecurityMiddleware",
-    "be.static_files.StaticFilesMiddleware",
-    "be.page_middleware.Sessions",
+    "be.serving.static_files.StaticFilesMiddleware",
+    "be.serving.page_middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "be.page_middleware.Users",
-    "be.page_middleware.Messages",
-    "be.page_middleware.OddLookups",
+    "be.serving.page_middleware.Users",
+    "be.serving.page_middleware.Messages",
+    "be.serving.page_middleware.OddLookups",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -88,7 +88,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "be" / "templates"],
+        "DIRS": [BASE_DIR / "be" / "pages" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -135,7 +135,7 @@ if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
 SQLITE_LOCK_SECONDS = env.float("SQLITE_LOCK_SECONDS", default=5.0, at_most=60)
 
 if USES_POSTGRESQL:
-    configuration.require_database_url(DATABASE_URL)
+    environment.require_database_url(DATABASE_URL)
     DATABASES = {"default": databases.postgresql(DATABASE_URL, pool_size=DATABASE_POOL_SIZE)}
 elif not DATABASE_URL or DATABASE_URL.startswith("sqlite:///"):
     path = (
@@ -143,7 +143,7 @@ elif not DATABASE_URL or DATABASE_URL.startswith("sqlite:///"):
         if DATABASE_URL
         else str(VAR_DIR / "brokerpro.sqlite3")
     )
-    configuration.require_folder_of("DATABASE_URL", path)
+    environment.require_folder_of("DATABASE_URL", path)
     DATABASES = {"default": databases.sqlite(path, lock_seconds=SQLITE_LOCK_SECONDS)}
 else:
     raise Misconfigured(
@@ -154,13 +154,13 @@ else:
 
 # Channel layer ----------------------------------------------------------------------------------
 REDIS_HOST = env.str("REDIS_HOST", default="")
-REDIS_PORT = env.int("REDIS_PORT", default=6379, at_least=1, at_most=configuration.PORTS)
+REDIS_PORT = env.int("REDIS_PORT", default=6379, at_least=1, at_most=environment.PORTS)
 REDIS_DB = env.int("REDIS_DB", default=0)
 REDIS_URL = env.str("REDIS_URL", default="") or (
     f"redis://{REDIS_HOST}:{REDIS_PORT}/{REDIS_DB}" if REDIS_HOST else ""
 )
 if REDIS_URL:
-    configuration.require_redis_url(REDIS_URL)
+    environment.require_redis_url(REDIS_URL)
 CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default="brokerpro")
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1, at_least=1)
 
@@ -174,7 +174,7 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "be.channel_layer.EmbeddedChannelLayer",
+            "BACKEND": "be.embedded.channel_layer.EmbeddedChannelLayer",
             "CONFIG": {"path": str(VAR_DIR / "channels.sqlite3")},
         }
     }
@@ -214,13 +214,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # HTTP API ---------------------------------------------------------------------------------------
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-configuration.require_origins("CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS, wildcards=False)
+environment.require_origins("CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS, wildcards=False)
 # In development a front end may be on any port of the developer's machine and network.
 CORS_ALLOWED_ORIGIN_REGEXES = [local_hosts.origins(ALLOWED_HOSTS)] if DEBUG else []
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotency-Replayed", "Retry-After", "ETag"]
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-configuration.require_origins("CSRF_TRUSTED_ORIGINS", CSRF_TRUSTED_ORIGINS, wildcards=True)
+environment.require_origins("CSRF_TRUSTED_ORIGINS", CSRF_TRUSTED_ORIGINS, wildcards=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 REST_FRAMEWORK = {
@@ -294,8 +294,8 @@ SPECTACULAR_SETTINGS = {
 # Where no other host is named than this machine, nobody before the broker speaks TLS either.
 EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOSTS)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
-# Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/proxies.py. It tells
-# what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
+# Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/serving/proxies.py. It
+# tells what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
 TRUSTED_PROXIES = usable(
     "TRUSTED_PROXIES",
     lambda: TrustedProxies.of(env.list("TRUSTED_PROXIES", default=[])),
@@ -312,7 +312,7 @@ CSRF_COOKIE_SECURE = EXPECTS_TLS
 # Static files -----------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
-STATICFILES_DIRS = [BASE_DIR / "be" / "static"]
+STATICFILES_DIRS = [BASE_DIR / "be" / "pages" / "static"]
 # Files are served from where they are; collecting them is for those who serve them by other means.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -375,15 +375,15 @@ ADMIN_EMAIL = "admin@brokerpro.example"
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="paper-admin-2026")
 
 # Logging ----------------------------------------------------------------------------------------
-LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=configuration.LOG_LEVELS)
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=environment.LOG_LEVELS)
 LOG_FORMAT = env.choice("LOG_FORMAT", default="text", among=("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "be.api.request_id.RequestIdFilter"}},
     "formatters": {
-        "text": {"()": "be.log_lines.TextLines"},
-        "json": {"()": "be.log_lines.JSONLines"},
+        "text": {"()": "be.logs.lines.TextLines"},
+        "json": {"()": "be.logs.lines.JSONLines"},
     },
     "handlers": {
         "console": {
@@ -418,7 +418,7 @@ def refuse_unsafe_production() -> None:
     if (
         SECRET_KEY == DEVELOPMENT_SECRET_KEY
         or len(SECRET_KEY) < 50  # noqa: PLR2004
-        or configuration.is_guessable(SECRET_KEY)
+        or environment.is_guessable(SECRET_KEY)
     ):
         raise Misconfigured(
             "SECRET_KEY",
@@ -431,7 +431,7 @@ def refuse_unsafe_production() -> None:
         )
     if not BANKING_ENCRYPTION_KEY:
         raise Misconfigured("BANKING_ENCRYPTION_KEY", "It is missing.", NEW_KEY)
-    if configuration.is_guessable(encryption.parse_key_ring(BANKING_ENCRYPTION_KEY).newest.secret):
+    if environment.is_guessable(encryption.parse_key_ring(BANKING_ENCRYPTION_KEY).newest.secret):
         raise Misconfigured("BANKING_ENCRYPTION_KEY", "Its first key is easy to guess.", NEW_KEY)
     if WEB_CONCURRENCY > 1 and not REDIS_URL:
         raise Misconfigured(

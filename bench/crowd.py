@@ -19,8 +19,8 @@ from django.utils import timezone  # noqa: E402
 
 from authentication import sessions  # noqa: E402
 from authentication.models import User  # noqa: E402
-from exchange import seeding  # noqa: E402
 from exchange.market import quotes  # noqa: E402
+from exchange.seeding import seeding  # noqa: E402
 
 
 def main(path: str, users: str) -> None:

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, Field
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from bench import scene
 from bench.scene import Statement, account_slot
 

@@ -29,14 +29,14 @@ from django.db import connection, transaction  # noqa: E402
 from rest_framework.test import APIRequestFactory, force_authenticate  # noqa: E402
 
 from authentication.models import User  # noqa: E402
-from be.api import statements  # noqa: E402
 from be.api.pagination import NewestFirst  # noqa: E402
+from be.database import statements  # noqa: E402
 from bench.effort import Rates, compare  # noqa: E402
 from bench.trading import backends, ratio, show, write  # noqa: E402
 from exchange.api.orders import ExecutionViewSet  # noqa: E402
 from exchange.market import candles, feed  # noqa: E402
 from exchange.market.candles import Bar  # noqa: E402
-from exchange.market.ticks import Round, Tick  # noqa: E402
+from exchange.market.rules.ticks import Round, Tick  # noqa: E402
 from exchange.models import Candle, Execution, Instrument, Interval, Order, Quote  # noqa: E402
 
 SYMBOLS = int(os.environ.get("BENCH_SYMBOLS", "5000"))

@@ -24,13 +24,13 @@ from django.utils import timezone  # noqa: E402
 from authentication import sessions  # noqa: E402
 from authentication.models import User  # noqa: E402
 from banking import ledger  # noqa: E402
-from banking.assets import USD  # noqa: E402
 from banking.models import EntryKind, HouseAccount  # noqa: E402
+from banking.rules.assets import USD  # noqa: E402
 from bench.scene import Customer, Scene  # noqa: E402
 from bench.statements import FIRST_ACCOUNT, record  # noqa: E402
 from exchange.models import Instrument, OrderType, Quote, Side  # noqa: E402
 from exchange.trading import orders  # noqa: E402
-from exchange.trading.requests import OrderRequest  # noqa: E402
+from exchange.trading.intake.requests import OrderRequest  # noqa: E402
 
 CUSTOMERS = 8
 ENDLESS = 10**15

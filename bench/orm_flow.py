@@ -16,7 +16,6 @@ from channels.layers import get_channel_layer
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from banking.assets import USD
 from banking.ledger import InsufficientFunds
 from banking.models import (
     Bucket,
@@ -26,8 +25,9 @@ from banking.models import (
     LedgerAccount,
     Posting,
 )
-from be.api.identifiers import uuid7
-from be.api.refusals import Invalid
+from banking.rules.assets import USD
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Invalid
 from exchange.market import book, quotes
 from exchange.models import (
     WORKING_STATUSES,
@@ -43,8 +43,10 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.streaming import publish
-from exchange.trading import amounts, documents, matching, requests
-from exchange.trading.requests import OrderRequest
+from exchange.trading.intake import requests
+from exchange.trading.intake.requests import OrderRequest
+from exchange.trading.reports import documents
+from exchange.trading.rules import amounts, matching
 
 CHANGING_FIELDS = [
     "quantity",

@@ -21,11 +21,11 @@ from django.core.management import call_command  # noqa: E402
 from bench.effort import compare  # noqa: E402
 from bench.trading import ratio, show, write  # noqa: E402
 from exchange import engine  # noqa: E402
-from exchange.market.ticks import Round  # noqa: E402
+from exchange.market.rules.ticks import Round  # noqa: E402
 from exchange.models import Instrument  # noqa: E402
-from exchange.simulator import history, listing  # noqa: E402
-from exchange.simulator.model import MarketModel  # noqa: E402
-from exchange.simulator.universe import CATALOGUE, InstrumentSpec  # noqa: E402
+from exchange.seeding import history, listing  # noqa: E402
+from exchange.simulator.model.market_model import MarketModel  # noqa: E402
+from exchange.simulator.model.universe import CATALOGUE, InstrumentSpec  # noqa: E402
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROUNDS = 20

@@ -24,8 +24,9 @@ django.setup(set_prefix=False)
 
 from channels.layers import get_channel_layer  # noqa: E402
 
-from exchange.streaming import bus, protocol  # noqa: E402
-from exchange.streaming.frames import Frame  # noqa: E402
+from exchange.streaming import bus  # noqa: E402
+from exchange.streaming.rules import protocol  # noqa: E402
+from exchange.streaming.rules.frames import Frame  # noqa: E402
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 BACKLOG = 2048

@@ -20,7 +20,7 @@ from banking.models import LedgerAccount
 from bench.scene import QUANTITY, Recording, Rows, Slot, Statement, account_slot
 from exchange.models import Execution, OrderType, Quote, Side
 from exchange.trading import orders
-from exchange.trading.requests import OrderRequest
+from exchange.trading.intake.requests import OrderRequest
 
 # Numbers that nothing else in the statements is equal to.
 ASK_TAKEN = 1_000_000_007

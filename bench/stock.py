@@ -18,8 +18,8 @@ from bench import orm_flow  # noqa: E402
 from exchange.api import serializers  # noqa: E402
 from exchange.api.orders import owner_of  # noqa: E402
 from exchange.models import OrderType, Side  # noqa: E402
-from exchange.trading import documents  # noqa: E402
-from exchange.trading.requests import OrderRequest  # noqa: E402
+from exchange.trading.intake.requests import OrderRequest  # noqa: E402
+from exchange.trading.reports import documents  # noqa: E402
 
 
 class OrdersView(APIView):

@@ -30,17 +30,17 @@ from django.utils import timezone  # noqa: E402
 
 from authentication.models import User  # noqa: E402
 from banking import ledger  # noqa: E402
-from banking.assets import USD  # noqa: E402
 from banking.models import EntryKind, HouseAccount  # noqa: E402
+from banking.rules.assets import USD  # noqa: E402
 from bench import orm_flow  # noqa: E402
 from bench.effort import Rates, Work, compare  # noqa: E402
 from bench.replay import Recording, record  # noqa: E402
 from exchange import engine  # noqa: E402
-from exchange.market.ticks import Round, Tick  # noqa: E402
+from exchange.market.rules.ticks import Round, Tick  # noqa: E402
 from exchange.models import Instrument, Order, OrderType, Quote, Side, TimeInForce  # noqa: E402
 from exchange.streaming import publish  # noqa: E402
 from exchange.trading import orders, rounds  # noqa: E402
-from exchange.trading.requests import OrderRequest  # noqa: E402
+from exchange.trading.intake.requests import OrderRequest  # noqa: E402
 
 CLIENTS = 8
 ORDERS = 200

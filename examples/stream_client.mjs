@@ -12,7 +12,7 @@
 //
 // Tabs that have the same tokens share each refresh: take one_refresh.mjs along with this file.
 
-import { renewed } from "../be/static/brokerpro/one_refresh.mjs";
+import { renewed } from "../be/pages/static/brokerpro/one_refresh.mjs";
 
 const FIRST_RETRY = 250; // milliseconds
 const LONGEST_RETRY = 10_000;

@@ -7,12 +7,13 @@ from uuid import UUID
 from django.db import transaction
 
 from banking import transactions as bank_transactions
-from be.api import transactions
+from be.database import transactions
 from exchange.market import feed, quotes, retention
-from exchange.market.ticks import Round
+from exchange.market.rules.ticks import Round
 from exchange.models import Quote
 from exchange.streaming import publish
-from exchange.trading import order_rows, orders, rounds
+from exchange.trading import orders, rounds
+from exchange.trading.rows import markets
 
 # Old candles go a little at a time: more in an hour than 5,000 symbols add, and none waits for it.
 ROUNDS_BETWEEN_PRUNES = 30
@@ -40,7 +41,7 @@ def _record(round_: Round) -> int | None:
     recorded = feed.record(round_)
     if recorded is None:
         return None
-    order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
+    markets.mark_unworked([quote.pk for quote in recorded.quotes])
     transaction.on_commit(partial(_publish, recorded.sequence, recorded.quotes))
     return recorded.sequence
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from banking.assets import USD
-from portfolio import holdings, lots
-from portfolio.lots import LotMethod
+from banking.rules.assets import USD
+from portfolio import holdings
+from portfolio.rules import lots
+from portfolio.rules.lots import LotMethod
 
 CASH = "cash"
 

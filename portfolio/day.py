@@ -17,8 +17,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from banking import flows
-from banking.assets import USD
 from banking.models import EntryKind, Posting
+from banking.rules.assets import USD
 from exchange.market import candles
 from exchange.models import Clawback, Entitlement, Interval, Quote
 

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db.models import F, OuterRef, Subquery
 
-from banking.assets import USD
 from banking.flows import Flow
 from banking.models import JournalEntry, LedgerAccount
+from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument, Quote
 from portfolio import valuation

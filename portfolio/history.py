@@ -13,9 +13,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from banking import flows
-from banking.assets import USD
 from banking.models import EntryKind, Posting
-from exchange.market import calendar, quotes
+from banking.rules.assets import USD
+from exchange.market import quotes
+from exchange.market.rules import calendar
 from exchange.models import Instrument
 from portfolio import flow_values, valuation
 from portfolio.prices import Observation

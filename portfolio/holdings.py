@@ -14,13 +14,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from banking.assets import USD
+from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument, Interval
 from portfolio import day, history, positions, prices, splits, valuation
 from portfolio.day import Day
-from portfolio.lots import LotMethod
 from portfolio.positions import Account, Position
+from portfolio.rules.lots import LotMethod
 
 ZERO = Decimal(0)
 

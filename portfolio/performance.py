@@ -19,9 +19,10 @@ from uuid import UUID
 
 from exchange.market import candles, quotes
 from exchange.models import Instrument, Interval
-from exchange.trading import requests
-from portfolio import history, returns, risk, spans, track
+from exchange.trading.intake import requests
+from portfolio import history, spans, track
 from portfolio.history import Flow, Movements
+from portfolio.rules import returns, risk
 from portfolio.spans import Period, Span
 from portfolio.track import SeriesPoint
 

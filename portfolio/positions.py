@@ -8,11 +8,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from banking import ledger
-from banking.assets import USD
+from banking.rules.assets import USD
 from exchange.models import Instrument, Quote
-from portfolio import day, lots, trades
+from portfolio import day, trades
 from portfolio.day import Day
-from portfolio.lots import Event, LotBook, LotMethod
+from portfolio.rules import lots
+from portfolio.rules.lots import Event, LotBook, LotMethod
 
 logger = logging.getLogger(__name__)
 

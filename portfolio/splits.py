@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import cast
 
-from banking.assets import EXACT
+from banking.rules.assets import EXACT
 from exchange.models import ActionKind, CorporateAction
 
 Splits = dict[str, list[tuple[datetime, Fraction]]]

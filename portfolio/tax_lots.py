@@ -9,10 +9,11 @@ from uuid import UUID
 
 from exchange.market import quotes
 from exchange.models import Instrument
-from exchange.trading import requests
-from portfolio import lots, positions, valuation
-from portfolio.lots import Lot, LotMethod, RealizedGain, Term
+from exchange.trading.intake import requests
+from portfolio import positions, valuation
 from portfolio.positions import Position
+from portfolio.rules import lots
+from portfolio.rules.lots import Lot, LotMethod, RealizedGain, Term
 
 ZERO = Decimal(0)
 

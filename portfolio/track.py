@@ -17,12 +17,13 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
-from banking.assets import USD
+from banking.rules.assets import USD
 from exchange.models import Instrument, Interval
-from portfolio import flow_values, history, prices, returns, splits
+from portfolio import flow_values, history, prices, splits
 from portfolio.history import Flow, Movements
 from portfolio.prices import Observations
-from portfolio.returns import Point
+from portfolio.rules import returns
+from portfolio.rules.returns import Point
 from portfolio.spans import Span
 
 ZERO = Decimal(0)

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
-from banking.assets import USD, Asset
 from banking.models import EntryKind, JournalEntry
+from banking.rules.assets import USD, Asset
 from exchange.models import ActionKind, Entitlement, Execution, Side
-from portfolio.lots import Event, Split, Trade
+from portfolio.rules.lots import Event, Split, Trade
 
 
 class Fill(NamedTuple):

@@ -3,10 +3,10 @@
 from datetime import datetime
 from decimal import Decimal
 
-from banking.assets import EXACT
+from banking.rules.assets import EXACT
 from exchange.market import quotes
 from exchange.models import Instrument
-from exchange.trading import amounts
+from exchange.trading.rules import amounts
 
 CENT = Decimal("0.01")
 HUNDRED = Decimal(100)

@@ -1,0 +1,1 @@
+"""HTTP for users, sessions and tokens; thin, and no rule."""

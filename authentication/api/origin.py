@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from authentication.models import Session
-from be.api import addresses
+from be.kernel import addresses
 
 MAX_USER_AGENT_LENGTH = Session._meta.get_field("user_agent").max_length
 
@@ -25,8 +25,8 @@ def of(request: Request) -> Origin:
 def ip_address_of(request: Request | HttpRequest) -> str | None:
     """The client's address; None when there is none (a Unix socket).
 
-    It is the connection's, or what a trusted proxy says (be/proxies.py). Headers are not read here:
-    anybody can write them, and tries are counted by address.
+    It is the connection's, or what a trusted proxy says (be/serving/proxies.py). Headers are not
+    read here: anybody can write them, and tries are counted by address.
     """
     address = addresses.parse(request.META.get("REMOTE_ADDR", ""))
     return None if address is None else str(address)

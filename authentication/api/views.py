@@ -24,9 +24,9 @@ from authentication.api.serializers import (
     UserSerializer,
 )
 from authentication.models import Session
-from be.api import identifiers
 from be.api.schema import problems
 from be.api.strict import Strict
+from be.kernel import identifiers
 
 TAGS = ["Authentication"]
 

@@ -1,0 +1,1 @@
+"""Tests of users, sessions and tokens, and the API client that all tests use."""

@@ -1,0 +1,1 @@
+"""HTTP for bank accounts, transactions and the statement; thin, and no rule."""

@@ -6,7 +6,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from banking.assets import USD, Asset
 from banking.bank_accounts import ACCOUNT_NUMBER, ROUTING_NUMBER
 from banking.models import (
     AccountType,
@@ -19,8 +18,10 @@ from banking.models import (
     TransactionStatus,
     TransactionType,
 )
-from be.api import fields, formats, identifiers
+from banking.rules.assets import USD, Asset
+from be.api import fields
 from be.api.strict import Body
+from be.kernel import formats, identifiers
 
 DECIMAL_SCHEMA = {**fields.GIVEN, "example": "250.00"}
 

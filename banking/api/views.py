@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
-from banking import bank_accounts, rails, statement, transactions
+from banking import bank_accounts, statement, transactions
 from banking.api import statement_csv
 from banking.api.serializers import (
     BalancesSerializer,
@@ -30,11 +30,12 @@ from banking.api.serializers import (
 )
 from banking.api.statement_pages import StatementPages
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
-from be.api import identifiers
+from banking.rules import rails
 from be.api.idempotency import idempotent
 from be.api.negotiation import format_parameter
 from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
+from be.kernel import identifiers
 
 TAGS = ["Banking"]
 ACCOUNT_ID = OpenApiParameter(

@@ -1,3 +1,5 @@
+"""The tables of the ledger and of bank accounts; no rule in `save`."""
+
 from banking.models.bank_accounts import AccountType, BankAccount, BankAccountStatus
 from banking.models.ledger import (
     Bucket,

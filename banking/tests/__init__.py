@@ -1,0 +1,1 @@
+"""Tests of the ledger and of transfers, with the factories for their rows."""

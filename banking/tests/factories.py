@@ -11,9 +11,9 @@ from factory.django import DjangoModelFactory
 from authentication.models import User
 from authentication.tests.factories import UserFactory
 from banking import bank_accounts, ledger
-from banking.assets import USD, Asset
 from banking.ledger import Line
 from banking.models import BankAccount, EntryKind, HouseAccount, LedgerAccount
+from banking.rules.assets import USD, Asset
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ ROUTING_NUMBER = "021000021"
 
 
 class BankAccountFactory(DjangoModelFactory[BankAccount]):
-    """A linked account; give `account_number` one of `banking.rails` to force an outcome."""
+    """A linked account; give `account_number` one of `banking.rules.rails` to force an outcome."""
 
     class Meta:
         model = BankAccount

@@ -2,8 +2,8 @@
 
 from authentication.models import User
 from banking import books
-from banking.assets import USD
 from banking.models import HouseAccount, LedgerAccount, Posting
+from banking.rules.assets import USD
 
 
 def dollars(owner: User) -> tuple[str, str]:

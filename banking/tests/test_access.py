@@ -7,7 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.tests.problems import assert_problem
-from banking import rails, transactions
+from banking import transactions
+from banking.rules import rails
 from banking.tests.factories import NOW, BankAccountFactory
 from banking.tests.money import dollars
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banking.assets import USD, Asset, InexactAmount
+from banking.rules.assets import USD, Asset, InexactAmount
 
 SCALES = st.integers(min_value=0, max_value=12)
 UNITS = st.integers(min_value=-(2**63), max_value=2**63 - 1)

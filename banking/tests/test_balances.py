@@ -3,8 +3,8 @@
 import uuid
 
 from banking import holds, ledger
-from banking.assets import Asset
 from banking.models import LedgerAccount
+from banking.rules.assets import Asset
 from banking.tests.factories import NOW, give
 
 URL = "/api/banking/balances/"

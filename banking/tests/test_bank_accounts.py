@@ -8,9 +8,9 @@ import pytest
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import encryption, rails
 from banking.bank_accounts import details
 from banking.models import BankAccount
+from banking.rules import encryption, rails
 from banking.tests.factories import BankAccountFactory
 from banking.tests.parallel import at_once
 

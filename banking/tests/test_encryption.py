@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from banking import encryption
-from banking.encryption import InvalidKeyRing, KeyRing, Unreadable
+from banking.rules import encryption
+from banking.rules.encryption import InvalidKeyRing, KeyRing, Unreadable
 
 OLD = base64.urlsafe_b64encode(b"\xff" * 32).decode()
 NEW = base64.urlsafe_b64encode(bytes(range(32))).decode()

@@ -6,9 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from banking import holds, ledger
-from banking.assets import USD
 from banking.ledger import HoldSpent, InsufficientFunds, Line
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
+from banking.rules.assets import USD
 from banking.tests.factories import NOW, give
 from banking.tests.money import assert_books_are_right, dollars
 

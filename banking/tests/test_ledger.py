@@ -7,7 +7,6 @@ from django.db import IntegrityError, connection, transaction
 
 from authentication.tests.factories import UserFactory
 from banking import ledger
-from banking.assets import USD, Asset
 from banking.ledger import InsufficientFunds, InsufficientPosition, Line, UnbalancedEntry
 from banking.models import (
     Bucket,
@@ -17,6 +16,7 @@ from banking.models import (
     LedgerAccount,
     Posting,
 )
+from banking.rules.assets import USD, Asset
 from banking.tests.factories import NOW, give
 from banking.tests.money import assert_books_are_right, dollars
 from banking.tests.parallel import at_once

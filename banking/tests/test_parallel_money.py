@@ -9,13 +9,14 @@ import pytest
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import bank_accounts, rails, transactions
+from banking import bank_accounts, transactions
 from banking.bank_accounts import BankAccountInUse
 from banking.models import BankTransaction, Hold
+from banking.rules import rails
 from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right, dollars
 from banking.tests.parallel import at_once
-from be.api.refusals import NotFound
+from be.kernel.refusals import NotFound
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

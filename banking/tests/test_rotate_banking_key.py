@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from banking import bank_accounts
 from banking.bank_accounts import BankAccountExists
-from banking.encryption import Unreadable
+from banking.rules.encryption import Unreadable
 from banking.tests.factories import BankAccountFactory
 
 OLD = base64.urlsafe_b64encode(b"o" * 32).decode()

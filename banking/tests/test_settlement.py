@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from authentication.tests.problems import assert_problem
-from banking import ledger, rails, transactions
+from banking import ledger, transactions
 from banking.models import BankAccount, Hold, HouseAccount, JournalEntry
+from banking.rules import rails
 from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right, dollars, house_dollars
 

@@ -15,10 +15,11 @@ from django.test import AsyncClient
 from authentication.tests.api_client import signed_in
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import holds, ledger, rails, statement, transactions
+from banking import holds, ledger, statement, transactions
 from banking.api.statement_csv import neutralised
-from banking.assets import Asset
 from banking.models import EntryKind, HouseAccount, Posting
+from banking.rules import rails
+from banking.rules.assets import Asset
 from banking.tests.factories import NOW, BankAccountFactory, give
 
 URL = "/api/banking/statement/"

@@ -3,7 +3,7 @@
 import pytest
 
 from authentication.tests.problems import assert_problem
-from banking import rails
+from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
 from banking.tests.money import dollars
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from be.api import units
-from be.api.formats import plain
-from be.api.numbers import whole_number
+from be.kernel import units
+from be.kernel.formats import plain
+from be.kernel.numbers import whole_number
 
 MAX_DECIMALS = 18
 # Of a word that is not taken, so much is told.

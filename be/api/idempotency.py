@@ -22,9 +22,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from be.api import problems, transactions
+from be.api import problems
 from be.api.models import IdempotentRequest
-from be.api.refusals import Invalid, Refusal
+from be.database import transactions
+from be.kernel.refusals import Invalid, Refusal
 
 P = ParamSpec("P")
 Handler = Callable[Concatenate[Any, Request, P], Response]

@@ -14,8 +14,8 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from be.api import identifiers
-from be.api.numbers import whole_number
+from be.kernel import identifiers
+from be.kernel.numbers import whole_number
 
 
 @dataclass(frozen=True, slots=True)

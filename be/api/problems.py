@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from be.api import request_id
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 

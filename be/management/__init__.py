@@ -1,0 +1,1 @@
+"""The project's own management commands; thin, the work is done elsewhere."""

@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from exchange.streaming import asyncapi, protocol
+from exchange.streaming import asyncapi
+from exchange.streaming.rules import protocol
 
 Document = dict[str, Any]
 

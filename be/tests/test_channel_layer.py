@@ -20,8 +20,8 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import channel_layers, get_channel_layer
 from channels.testing import WebsocketCommunicator
 
-from be import channel_layer
-from be.channel_layer import EmbeddedChannelLayer
+from be.embedded import channel_layer
+from be.embedded.channel_layer import EmbeddedChannelLayer
 
 PATIENCE = 20  # seconds until a test that waits in vain gives up
 SELDOM = 3 * PATIENCE  # the poll interval of a process that reads only when it sends
@@ -722,7 +722,7 @@ class Echo(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels has no
 async def test_a_consumer_receives_what_is_sent_to_its_group_and_leaves_nothing(path, settings):
     settings.CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "be.channel_layer.EmbeddedChannelLayer",
+            "BACKEND": "be.embedded.channel_layer.EmbeddedChannelLayer",
             "CONFIG": {"path": str(path), "expiry": 60, "poll_interval": 0.01, "capacity": 1000},
         }
     }

@@ -14,10 +14,10 @@ from authentication.tests.problems import assert_problem
 from banking import books
 from banking.models import JournalEntry, LedgerAccount
 from banking.tests.parallel import at_once
-from be.api import transactions
+from be.database import transactions
 from exchange.models import Order, Simulator
 from exchange.tests import market
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,8 +16,8 @@ from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import rails
 from banking.models import BankAccount, BankTransaction, Hold, JournalEntry, LedgerAccount
+from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
 from exchange.models import Execution, Order
 from exchange.tests import market

@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from be.api import statements
+from be.database import statements
 from exchange.tests import market
 
 ROWS = 20_000

@@ -61,7 +61,7 @@ def test_ctrl_c_while_seeding_ends_in_a_word_and_leaves_nothing_half_done(tmp_pa
         assert broker.wait(30) == 130
     assert told.splitlines()[-1] == "Stopped."
     assert "Traceback" not in told
-    assert server.call("exchange.seeding:is_seeded") is False
+    assert server.call("exchange.seeding.seeding:is_seeded") is False
 
 
 def test_starting_says_nothing_of_a_missing_env_file(tmp_path: Path):

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings as configured
 from django.http import HttpResponse
 
-from be.http import PASSWORD_THREADS, HTTPHandler, Message
-from be.lane import Lane, Overloaded
+from be.serving.handler import PASSWORD_THREADS, HTTPHandler, Message
+from be.serving.thread_pool import Overloaded, ThreadPool
 from be.tests import odd_views
 
 WHOLE: Message = {"type": "http.request", "body": b""}
@@ -359,9 +359,9 @@ async def test_any_number_of_sign_ins_leaves_the_other_requests_their_threads(
 
 
 async def test_work_that_waited_too_long_is_not_begun_and_leaves_its_place():
-    lane = Lane(name="late", threads=1, line=1, seconds=-1)
+    pool = ThreadPool(name="late", threads=1, queue=1, seconds=-1)
     done: list[int] = []
     for _ in range(5):
         with pytest.raises(Overloaded):
-            await lane.run(lambda: done.append(1))
+            await pool.run(lambda: done.append(1))
     assert done == []

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from be.log_lines import JSONLines
+from be.logs.lines import JSONLines
 from exchange.tests.scenes import __name__ as scenes
 from exchange.tests.server import LiveServer
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from be import local_hosts
+from be.configuration import local_hosts
 from be.tests.test_settings import PRODUCTION, start, value_of
 
 STATUS = "/api/exchange/api/v1/status/"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from be.api import addresses
-from be.proxies import BehindProxies, TrustedProxies, client_of
+from be.configuration.trusted_proxies import TrustedProxies
+from be.kernel import addresses
+from be.serving.proxies import BehindProxies, client_of
 
 TRUSTED = TrustedProxies.of(["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48"])
 CLIENT = "198.51.100.7"

@@ -17,8 +17,8 @@ from django.db import (
 from django.test.utils import CaptureQueriesContext
 
 from authentication.models import Session
-from be.api import statements
-from be.server_connection import KEPT_SECONDS
+from be.database import statements
+from be.database.connections import KEPT_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 servers_may_go = pytest.mark.skipif(

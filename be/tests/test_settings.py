@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from be.configuration import is_guessable
+from be.configuration.environment import is_guessable
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {

@@ -168,6 +168,6 @@ def serve_from_the_repository(route: Route) -> None:
     """Both files as a front end would have them, side by side."""
     path = route.request.url.split("/", 3)[3]
     file = ROOT / (
-        path if path.startswith("examples/") else f"be/static/brokerpro/{Path(path).name}"
+        path if path.startswith("examples/") else f"be/pages/static/brokerpro/{Path(path).name}"
     )
     route.fulfill(body=file.read_text(), content_type="text/javascript")

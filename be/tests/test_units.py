@@ -11,7 +11,7 @@ import yaml
 from django.test import Client
 
 from authentication.tests.api_client import signed_in_client
-from be.api import units
+from be.kernel import units
 from exchange.tests.market import NOW, make_bond, make_instrument, set_quote
 from portfolio.tests.accounts import buy, open_account, reprice, shown
 

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import Model
 
 from banking.admin import Column, amount_column
-from banking.assets import USD, Asset
-from be.api.formats import price_text
+from banking.rules.assets import USD, Asset
+from be.kernel.formats import price_text
 from exchange.models import Instrument
 
 

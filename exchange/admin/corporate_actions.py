@@ -24,12 +24,12 @@ from django.utils import timezone
 
 from authentication.models import User
 from banking.admin import LookOnly
-from banking.assets import USD
-from be.api import transactions
-from be.api.refusals import Refusal
+from banking.rules.assets import USD
+from be.database import transactions
+from be.kernel.refusals import Refusal
 from exchange.admin import amounts
 from exchange.corporate import due, entries, preview, reversals, second_look
-from exchange.market import calendar
+from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 
 if TYPE_CHECKING:  # generic for the type checker only

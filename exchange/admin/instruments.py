@@ -12,8 +12,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from banking.admin import LookOnly
-from be.api.refusals import Refusal
-from exchange.market import calendar
+from be.kernel.refusals import Refusal
+from exchange.market.rules import calendar
 from exchange.models import OPEN_STATUSES, Bond, Instrument, InstrumentStatus, Order
 from exchange.trading import halts
 

@@ -9,11 +9,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from banking.admin import LookOnlyAdmin
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.admin import amounts
-from exchange.market import calendar, closing, hours
+from exchange.market import closing, hours
+from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, MarketClosure, Quote, Simulator
-from exchange.trading import fees
+from exchange.trading.rules import fees
 
 if TYPE_CHECKING:  # generic for the type checker only
     FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]

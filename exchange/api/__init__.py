@@ -1,0 +1,1 @@
+"""HTTP for market data, orders and the status; thin, and no rule."""

@@ -12,15 +12,15 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from be.api import conditional
-from be.api.formats import plain, price_text, time_text
 from be.api.pagination import NewestFirst
-from be.api.refusals import Invalid, NotFound
 from be.api.schema import problems
 from be.api.strict import Strict
+from be.kernel.formats import plain, price_text, time_text
+from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
 from exchange.market import book, candles, quotes, statistics
 from exchange.models import Instrument, Interval
-from exchange.trading import requests
+from exchange.trading.intake import requests
 
 # How long a client may use a page of candles that have all ended, without asking again.
 SECONDS_ENDED = 60

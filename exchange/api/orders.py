@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
-from be.api import identifiers
 from be.api.idempotency import idempotent
-from be.api.refusals import NotFound
 from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
+from be.kernel import identifiers
+from be.kernel.refusals import NotFound
 from exchange.api import examples, queries, serializers
 from exchange.models import (
     OPEN_STATUSES,
@@ -26,8 +26,10 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
-from exchange.trading import documents, orders, requests
-from exchange.trading.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
+from exchange.trading import orders
+from exchange.trading.intake import requests
+from exchange.trading.intake.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
+from exchange.trading.reports import documents
 
 ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH, description="The id of the order.")
 

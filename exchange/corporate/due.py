@@ -14,11 +14,13 @@ from uuid import UUID
 from django.db import DataError, InterfaceError, OperationalError
 from django.db.models import Q
 
-from be.api import transactions
-from be.api.identifiers import uuid7
-from be.api.refusals import Refusal
-from exchange.corporate import entries, payments, second_look, splits, terms
-from exchange.market import bonds, calendar, quotes
+from be.database import transactions
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Refusal
+from exchange.corporate import entries, payments, second_look, splits
+from exchange.corporate.rules import terms
+from exchange.market import quotes
+from exchange.market.rules import bonds, calendar
 from exchange.models import ActionKind, Bond, CorporateAction
 
 logger = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from authentication.models import User
-from be.api import transactions
-from be.api.identifiers import uuid7
-from be.api.refusals import NotFound, Refusal
+from be.database import transactions
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import NotFound, Refusal
 from exchange.corporate import limits, preview, second_look
-from exchange.market import calendar
+from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction
 
 

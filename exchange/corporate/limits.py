@@ -7,13 +7,13 @@ from fractions import Fraction
 
 from django.db.models import Q, QuerySet
 
-from banking.assets import EXACT
-from be.api.formats import plain, price_text
-from be.api.refusals import Refusal
-from exchange.corporate import terms
-from exchange.market.ticks import increment_at
+from banking.rules.assets import EXACT
+from be.kernel.formats import plain, price_text
+from be.kernel.refusals import Refusal
+from exchange.corporate.rules import terms
+from exchange.market.rules.ticks import increment_at
 from exchange.models import ActionKind, CorporateAction, Instrument, Quote
-from exchange.trading import requests
+from exchange.trading.intake import requests
 
 # Stocks are split into 50 at most, and 100 old ones make a new one when they would be delisted.
 LARGEST_RATIO = 100

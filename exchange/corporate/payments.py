@@ -7,13 +7,14 @@ from fractions import Fraction
 from uuid import UUID
 
 from banking import ledger
-from banking.assets import USD
 from banking.ledger import Accounts, Line
 from banking.models import EntryKind, HouseAccount
-from be.api import transactions
-from be.api.identifiers import uuid7
-from exchange.corporate import holders, terms
-from exchange.market import calendar
+from banking.rules.assets import USD
+from be.database import transactions
+from be.kernel.identifiers import uuid7
+from exchange.corporate import holders
+from exchange.corporate.rules import terms
+from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument, Quote
 from exchange.trading import orders
 

@@ -10,9 +10,10 @@ from fractions import Fraction
 from uuid import UUID
 
 from authentication.models import User
-from banking.assets import EXACT, USD
-from be.api.formats import price_text
-from exchange.corporate import holders, limits, payments, splits, terms
+from banking.rules.assets import EXACT, USD
+from be.kernel.formats import price_text
+from exchange.corporate import holders, limits, payments, splits
+from exchange.corporate.rules import terms
 from exchange.models import OPEN_STATUSES, ActionKind, CorporateAction, Instrument, Order
 
 # Holders and orders that are shown one by one: the largest.

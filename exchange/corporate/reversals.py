@@ -15,12 +15,12 @@ from django.db.models import Sum
 
 from authentication.models import User
 from banking import ledger
-from banking.assets import USD
 from banking.ledger import Accounts, Line
 from banking.models import EntryKind, HouseAccount, LedgerAccount
-from be.api import transactions
-from be.api.identifiers import uuid7
-from be.api.refusals import Refusal
+from banking.rules.assets import USD
+from be.database import transactions
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Refusal
 from exchange.corporate import entries, second_look
 from exchange.corporate.payments import PAID_AT_ONCE
 from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement

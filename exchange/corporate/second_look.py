@@ -10,7 +10,7 @@ from django.conf import settings
 
 from authentication import powers
 from authentication.models import User
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.corporate import limits, preview
 from exchange.models import ActionKind, CorporateAction
 

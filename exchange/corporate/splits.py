@@ -16,14 +16,15 @@ from django.db.models import BigIntegerField, DecimalField, F, Value
 from django.db.models.functions import Greatest, Round
 
 from banking import holds, ledger
-from banking.assets import EXACT, USD
 from banking.ledger import Line
 from banking.models import Bucket, EntryKind, Hold, HouseAccount, LedgerAccount
-from be.api import statements
-from be.api.formats import decimals
-from be.api.identifiers import uuid7
-from exchange.corporate import holders, terms
-from exchange.market.ticks import increment_at
+from banking.rules.assets import EXACT, USD
+from be.database import statements
+from be.kernel.formats import decimals
+from be.kernel.identifiers import uuid7
+from exchange.corporate import holders
+from exchange.corporate.rules import terms
+from exchange.market.rules.ticks import increment_at
 from exchange.models import (
     OPEN_STATUSES,
     ActionKind,
@@ -38,7 +39,11 @@ from exchange.models import (
     Side,
     Simulator,
 )
-from exchange.trading import documents, order_rows, orders, requests, stops, updates
+from exchange.trading import orders
+from exchange.trading.intake import requests
+from exchange.trading.reports import documents, updates
+from exchange.trading.rows import order_rows
+from exchange.trading.rules import stops
 
 REASON = "split"
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")

@@ -1,0 +1,1 @@
+"""Management commands of the exchange, and how they show progress; thin."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
-from be.api.formats import plain, price_text
-from exchange.market.levels import Level, without
-from exchange.market.ticks import increment_at
+from be.kernel.formats import plain, price_text
+from exchange.market.rules.levels import Level, without
+from exchange.market.rules.ticks import increment_at
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
 
 DEPTH = 10

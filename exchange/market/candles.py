@@ -14,9 +14,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from be.api import statements
-from be.api.rows import Columns
-from be.api.statements import Statement
+from be.database import statements
+from be.database.rows import Columns
+from be.database.statements import Statement
 from exchange.models import Candle, Instrument, Interval
 
 LENGTH = {

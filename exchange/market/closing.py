@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import date, timedelta
 
-from be.api.refusals import Refusal
-from exchange.market import calendar
+from be.kernel.refusals import Refusal
+from exchange.market.rules import calendar
 from exchange.models import MarketClosure
 
 FURTHEST = timedelta(days=366)

@@ -15,14 +15,13 @@ from decimal import Decimal
 from functools import cache
 from operator import attrgetter
 
-from be.api import statements
-from be.api.rows import Reader, relate
-from be.api.statements import Row
-from exchange.market import candles
-from exchange.market.ticks import Round, Tick
-from exchange.models import SIMULATOR, Bond, Instrument, InstrumentStatus, Quote, Simulator
+from be.database import statements
+from exchange.market import candles, quote_rows
+from exchange.market.quote_rows import QuoteReader
+from exchange.market.rules.ticks import Round, Tick
+from exchange.models import SIMULATOR, Instrument, InstrumentStatus, Quote, Simulator
 
-_quotes, _instruments, _bonds = Reader(Quote), Reader(Instrument), Reader(Bond)
+_quotes = QuoteReader()
 
 CHANGING_COLUMNS = (
     "price",
@@ -85,7 +84,7 @@ def lock_quotes(symbols: Sequence[str]) -> list[Quote]:
     if not symbols:
         return []
     chosen, values = statements.among("instrument.symbol", symbols)
-    return [_quote(row) for row in statements.query(_select_quotes(chosen), values)]
+    return [_quotes.make(row) for row in statements.query(_select_quotes(chosen), values)]
 
 
 def write(
@@ -115,21 +114,9 @@ def _count(sequence: int | None) -> int | None:
 @cache
 def _select_quotes(chosen: str) -> str:
     return (
-        f"SELECT {_quotes.columns('quote')}, {_instruments.columns('instrument')}, "
-        f"{_bonds.columns('bond')} FROM exchange_quote quote "
-        "JOIN exchange_instrument instrument ON instrument.id = quote.instrument_id "
-        "LEFT JOIN exchange_bond bond ON bond.instrument_id = instrument.id "
+        f"SELECT {_quotes.columns} FROM {quote_rows.TABLES} "
         f"WHERE {chosen} ORDER BY quote.instrument_id {statements.locking('quote')}"
     )
-
-
-def _quote(row: Row) -> Quote:
-    first, second = _quotes.width, _quotes.width + _instruments.width
-    quote = _quotes.make(row[:first])
-    relate(quote, "instrument", _instruments.make(row[first:second]))
-    if row[second] is not None:
-        _bonds.make(row[second:]).instrument = quote.instrument
-    return quote
 
 
 def _apply(quote: Quote, tick: Tick, at: datetime) -> None:

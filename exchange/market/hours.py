@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from exchange.market import calendar
-from exchange.market.calendar import Closures
+from exchange.market.rules import calendar
+from exchange.market.rules.calendar import Closures
 from exchange.models import AssetClass, MarketClosure
 
 # So long a process may go on with what it has read of the closures.

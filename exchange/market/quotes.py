@@ -8,11 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from banking.assets import canonical
-from be.api.formats import plain, price_text, time_text
-from be.api.refusals import Invalid
-from exchange.market import bonds, calendar, hours
+from banking.rules.assets import canonical
+from be.kernel.formats import plain, price_text, time_text
+from be.kernel.refusals import Invalid
+from exchange.market import hours
 from exchange.market.book import street_levels
+from exchange.market.rules import bonds, calendar
 from exchange.models import DayCount, Instrument, Quote, Side
 
 Document = dict[str, Any]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from be.api import statements
+from be.database import statements
 
 
 def cutoffs(now: datetime) -> dict[str, datetime]:

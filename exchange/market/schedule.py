@@ -7,8 +7,9 @@ from functools import cache
 
 from django.conf import settings
 
-from exchange.market import calendar, candles, hours
-from exchange.market.calendar import Market
+from exchange.market import candles, hours
+from exchange.market.rules import calendar
+from exchange.market.rules.calendar import Market
 from exchange.models import AssetClass, Interval
 
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from django.db.models import Max, Min
 
-from be.api.formats import plain, price_text, time_text
+from be.kernel.formats import plain, price_text, time_text
 from exchange.market import candles, schedule
 from exchange.market.candles import Bar
 from exchange.models import Candle, Instrument, Interval

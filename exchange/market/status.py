@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Max
 
-from be.api.formats import time_text
+from be.kernel.formats import time_text
 from exchange.models import Quote
 
 logger = logging.getLogger(__name__)

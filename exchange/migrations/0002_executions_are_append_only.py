@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from be.api import immutability
+from be.database import immutability
 
 
 class Migration(migrations.Migration):

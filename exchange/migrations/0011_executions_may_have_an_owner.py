@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from be.api import immutability
+from be.database import immutability
 
 
 class Migration(migrations.Migration):

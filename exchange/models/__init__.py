@@ -1,3 +1,5 @@
+"""The tables of the exchange; no rule in `save`."""
+
 from exchange.models.closures import MarketClosure
 from exchange.models.corporate_actions import ActionKind, Clawback, CorporateAction, Entitlement
 from exchange.models.fees import FeeSchedule

@@ -3,7 +3,7 @@ from functools import cached_property
 
 from django.db import models
 
-from banking.assets import Asset
+from banking.rules.assets import Asset
 
 
 class AssetClass(models.TextChoices):

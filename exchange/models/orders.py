@@ -41,7 +41,7 @@ class TimeInForce(models.TextChoices):
 
 
 class OrderStatus(models.TextChoices):
-    """The table of legal moves between them is in `exchange.trading.states`."""
+    """The table of legal moves between them is in `exchange.trading.rules.states`."""
 
     ACCEPTED = "accepted", "waits for a fresh quote or for the market to open"
     NEW = "new", "working"
@@ -202,8 +202,8 @@ class Order(models.Model):
     # Set by whoever has the rows in memory, so that nobody asks the database for them again.
     loaded_fills: "list[Execution] | None" = None
     loaded_legs: "list[Order] | None" = None
-    # What its owner was told of it when it was written last, as the public contract shows it.
-    told: "dict[str, Any] | None" = None
+    # The order as its owner was last shown it, when it was written in this process.
+    document: "dict[str, Any] | None" = None
 
     def __str__(self) -> str:
         return f"{self.side} {self.instrument_id} {self.status}"

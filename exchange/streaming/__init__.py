@@ -1,0 +1,3 @@
+"""WebSockets: from what was published to the bytes on each socket; nothing is decided about
+orders or prices.
+"""

@@ -4,8 +4,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from exchange.streaming import protocol
-from exchange.streaming.protocol import (
+from exchange.streaming.rules import protocol
+from exchange.streaming.rules.protocol import (
     Auth,
     AuthSuccess,
     Error,

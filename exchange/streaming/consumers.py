@@ -14,10 +14,11 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from authentication import websocket
-from be.api.formats import time_text
-from be.api.refusals import Refusal
-from exchange.streaming import hub, origins, protocol, transport
-from exchange.streaming.protocol import Auth, Ping, SocketRefusal, Subscribe, Unsubscribe
+from be.kernel.formats import time_text
+from be.kernel.refusals import Refusal
+from exchange.streaming import hub, origins, transport
+from exchange.streaming.rules import protocol
+from exchange.streaming.rules.protocol import Auth, Ping, SocketRefusal, Subscribe, Unsubscribe
 from exchange.streaming.sockets import Access, Socket
 
 logger = logging.getLogger(__name__)

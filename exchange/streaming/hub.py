@@ -24,12 +24,13 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.utils import timezone
 
-from banking.assets import canonical
-from be.api.formats import time_text
-from exchange.streaming import bus, order_lines, protocol, publish, snapshots
-from exchange.streaming.frames import Frame
-from exchange.streaming.order_lines import OrderLine
+from banking.rules.assets import canonical
+from be.kernel.formats import time_text
+from exchange.streaming import bus, publish, snapshots
 from exchange.streaming.prices import Prices
+from exchange.streaming.rules import order_lines, protocol
+from exchange.streaming.rules.frames import Frame
+from exchange.streaming.rules.order_lines import OrderLine
 from exchange.streaming.sockets import Access, Socket
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Hub:
 
     def leave(self, socket: Socket) -> None:
         """Let go of a socket that had joined."""
-        self._prices.move(socket, frozenset())
+        self._prices.subscribe(socket, frozenset())
         if socket.access is not None:
             user_id = socket.access.user_id
             self._users[user_id].discard(socket)
@@ -160,7 +161,7 @@ class Hub:
             detail = f"There is no channel {', '.join(odd)}; there are: {there_are}."
             socket.refuse(protocol.UnknownChannels(detail))
         socket.settle_prices()
-        self._prices.move(socket, socket.symbols | new)
+        self._prices.subscribe(socket, socket.symbols | new)
         socket.channels |= protocol.CHANNELS & set(channels)
         self._answer(socket, new)
 
@@ -185,7 +186,7 @@ class Hub:
         self, socket: Socket, *, symbols: Collection[str], channels: Collection[str]
     ) -> None:
         """Take this away, and answer with what is left."""
-        self._prices.move(socket, socket.symbols - set(map(canonical, symbols)))
+        self._prices.subscribe(socket, socket.symbols - set(map(canonical, symbols)))
         socket.channels -= set(channels)
         self._forget_orders_if_unwatched_by(socket)
         socket.put(

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from exchange.streaming import protocol, transport
-from exchange.streaming.frames import Frame
-from exchange.streaming.outbox import Outbox
-from exchange.streaming.protocol import ServerMessage, SocketRefusal
-
-if TYPE_CHECKING:
-    from exchange.streaming.prices import Audience
+from exchange.streaming import transport
+from exchange.streaming.latest_quotes import Subscription
+from exchange.streaming.rules import protocol
+from exchange.streaming.rules.frames import Frame
+from exchange.streaming.rules.outbox import Outbox
+from exchange.streaming.rules.protocol import ServerMessage, SocketRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +31,12 @@ class Socket:
     """
 
     __slots__ = ("_close_code", "_lacks_since", "_outbox", "_paused_at", "_transport", "access",
-                 "audience", "channels", "is_ready", "write")  # fmt: skip
+                 "channels", "is_ready", "subscription", "write")  # fmt: skip
 
     def __init__(self, send: transport.Send) -> None:
         self.access: Access | None = None
         # Changed by the hub only, which keeps its lists by them.
-        self.audience: Audience | None = None
+        self.subscription: Subscription | None = None
         self.channels: frozenset[str] = frozenset()
         self.is_ready = True
         self._outbox = Outbox()
@@ -51,7 +49,7 @@ class Socket:
     @property
     def symbols(self) -> frozenset[str]:
         """What the client gets prices of."""
-        return frozenset() if self.audience is None else self.audience.symbols
+        return frozenset() if self.subscription is None else self.subscription.symbols
 
     @property
     def is_closing(self) -> bool:
@@ -124,6 +122,6 @@ class Socket:
 
     def _lacking(self) -> Frame | None:
         since, self._lacks_since = self._lacks_since, None
-        if since is None or self.audience is None:
+        if since is None or self.subscription is None:
             return None
-        return self.audience.newest(since=since)
+        return self.subscription.newest(since=since)

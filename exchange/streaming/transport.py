@@ -24,8 +24,8 @@ from typing import Any, Protocol
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import tcp
 
-from exchange.streaming import protocol
-from exchange.streaming.frames import Frame
+from exchange.streaming.rules import protocol
+from exchange.streaming.rules.frames import Frame
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 

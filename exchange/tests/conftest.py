@@ -12,7 +12,7 @@ from authentication.tests.api_client import signed_in_client
 from banking import books
 from exchange.models import Instrument
 from exchange.tests import market
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from django.db.models import Model, Sum
 
 from banking import books
 from banking.models import BankTransaction, Hold, LedgerAccount, Posting
-from be.api import statements
-from be.api.rows import Reader
-from be.api.statements import Row
+from be.database import statements
+from be.database.rows import Reader
+from be.database.statements import Row
 from exchange.market.book import street_levels
 from exchange.models import (
     Execution,
@@ -33,8 +33,8 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
-from exchange.trading import reconciliation
-from exchange.trading.states import LEGAL_MOVES, Status
+from exchange.trading.rules.states import LEGAL_MOVES, Status
+from exchange.trading.settlement import reconciliation
 
 M = TypeVar("M", bound=Model)
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 from authentication.models import User
 from banking import ledger
-from banking.assets import USD, Asset
 from banking.models import EntryKind, HouseAccount
+from banking.rules.assets import USD, Asset
 from exchange import engine
-from exchange.market.ticks import Round, Tick
+from exchange.market.rules.ticks import Round, Tick
 from exchange.models import AssetClass, Bond, Instrument, Order, OrderType, Quote, Side
 from exchange.trading import orders
-from exchange.trading.requests import OrderRequest
+from exchange.trading.intake.requests import OrderRequest
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # a Monday
 

@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from authentication import sessions
 from authentication.models import User
-from banking.assets import USD
-from exchange import engine, seeding
+from banking.rules.assets import USD
+from exchange import engine
 from exchange.market import quotes
-from exchange.market.ticks import Round
+from exchange.market.rules.ticks import Round
 from exchange.models import SIMULATOR, Instrument, Order, Quote, Simulator
+from exchange.seeding import seeding
 from exchange.streaming import publish
 from exchange.tests import market
 from exchange.trading import orders

@@ -12,9 +12,9 @@ from django.utils.html import strip_tags
 
 from authentication.models import User
 from banking import holds, ledger
-from banking.assets import USD
 from banking.models import Hold, HouseAccount, JournalEntry, LedgerAccount, Posting
-from be.api.identifiers import uuid7
+from banking.rules.assets import USD
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due
 from exchange.models import (
     CorporateAction,

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from authentication.models import User
-from exchange.market import calendar, hours
+from exchange.market import hours
+from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, Instrument, MarketClosure
 from exchange.tests import market
 from exchange.tests.administrators import administrator, clerk, words

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due
 from exchange.models import CorporateAction, Entitlement, Instrument, TimeInForce
 from exchange.tests.administrators import (

@@ -16,9 +16,10 @@ from django.core.management import call_command
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books, rails, transactions
+from banking import books, transactions
+from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.market import hours
 from exchange.models import (
     ActionKind,
@@ -31,9 +32,9 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.simulator.universe import CATALOGUE
+from exchange.simulator.model.universe import CATALOGUE
 from exchange.tests.market import balance, make_customer
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 # In no transaction, which PostgreSQL would end while a pause of years is computed.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,9 +6,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banking.assets import Asset
-from exchange.trading import amounts
-from exchange.trading.amounts import Cash, Totals
+from banking.rules.assets import Asset
+from exchange.trading.rules import amounts
+from exchange.trading.rules.amounts import Cash, Totals
 
 AAPL = Asset("AAPL", 6)
 ONE = Decimal(1)

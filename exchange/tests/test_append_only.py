@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from be.api import immutability
+from be.database import immutability
 from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement, Instrument
 from exchange.tests import market
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas_market_calendars
 import pytest
 
-from exchange.market import calendar, holidays
+from exchange.market.rules import calendar, holidays
 from exchange.tests import test_calendar
 
 # Good Fridays with an employment report, before 2021, on which SIFMA recommended a close at noon.

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from authentication.tests.api_client import signed_in_client
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due
 from exchange.models import ActionKind, CorporateAction, Entitlement, Execution, Instrument
 from exchange.tests.market import balance, make_bond, make_customer, place, set_quote

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.market import bonds, calendar
-from exchange.market.bonds import BondTerms
+from exchange.market.rules import bonds, calendar
+from exchange.market.rules.bonds import BondTerms
 
 
 def terms(

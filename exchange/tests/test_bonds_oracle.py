@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exchange.market import bonds
+from exchange.market.rules import bonds
 
 ql = pytest.importorskip("QuantLib")
 

@@ -7,7 +7,7 @@ from math import log
 import pytest
 
 from exchange.market import book
-from exchange.market.levels import Level
+from exchange.market.rules.levels import Level
 from exchange.models import Instrument, Quote, Side
 from exchange.tests.market import make_instrument, set_quote
 

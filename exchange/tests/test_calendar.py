@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import exchange_calendars  # type: ignore[import-untyped]
 import pytest
 
-from exchange.market import calendar
+from exchange.market.rules import calendar
 
 # What no rule foresees, from 1990 to 2026: attacks, a storm, days of mourning, a millennium.
 UNFORESEEN = [

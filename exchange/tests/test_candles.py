@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from be.api import statements
+from be.database import statements
 from exchange.market import candles
 from exchange.models import Candle, Instrument, Interval
 from exchange.tests import market

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.simulator import clock
+from exchange.simulator.model import variance_clock
 
 YEAR = timedelta(days=365.25)
 # A Monday, 9:30 in New York.
@@ -18,7 +18,7 @@ CLOSING = OPENING + timedelta(hours=6.5)
 def passed(*moments):
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     edges = [(moment - epoch) // timedelta(microseconds=1) for moment in moments]
-    return clock.elapsed(np.array(edges))
+    return variance_clock.elapsed(np.array(edges))
 
 
 def test_a_year_of_either_clock_is_a_year():
@@ -30,9 +30,9 @@ def test_a_year_of_either_clock_is_a_year():
 
 def test_a_session_has_two_thirds_of_a_day_and_the_weekend_before_it_the_rest():
     friday = CLOSING - timedelta(days=3)
-    night, day = passed(friday, OPENING, CLOSING).stocks * clock.SESSIONS_PER_YEAR
+    night, day = passed(friday, OPENING, CLOSING).stocks * variance_clock.SESSIONS_PER_YEAR
 
-    assert night == pytest.approx(clock.OVERNIGHT_SHARE)
+    assert night == pytest.approx(variance_clock.OVERNIGHT_SHARE)
     assert night + day == pytest.approx(1)
 
 

@@ -10,8 +10,9 @@ from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
-from be.channel_layer import EmbeddedChannelLayer
-from exchange.streaming import hub, protocol, routing
+from be.embedded.channel_layer import EmbeddedChannelLayer
+from exchange.streaming import hub, routing
+from exchange.streaming.rules import protocol
 from exchange.tests import scenes
 
 pytestmark = pytest.mark.django_db(transaction=True)

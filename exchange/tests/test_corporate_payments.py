@@ -17,12 +17,14 @@ from django.utils import timezone
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from banking import books, ledger
-from banking.assets import USD
 from banking.models import JournalEntry
+from banking.rules.assets import USD
 from banking.tests.parallel import at_once
-from be.api.identifiers import uuid7
-from exchange.corporate import due, holders, payments, terms
-from exchange.market import calendar, quotes
+from be.kernel.identifiers import uuid7
+from exchange.corporate import due, holders, payments
+from exchange.corporate.rules import terms
+from exchange.market import quotes
+from exchange.market.rules import calendar
 from exchange.models import (
     ActionKind,
     CorporateAction,
@@ -43,8 +45,8 @@ from exchange.tests.market import (
     set_quote,
     tick,
 )
-from exchange.trading import reconciliation
-from exchange.trading.requests import InstrumentNotTradable
+from exchange.trading.intake.requests import InstrumentNotTradable
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db
 
@@ -399,7 +401,7 @@ def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_n
 def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(monkeypatch):
     """Both lock all their accounts in the order of the accounts' ids, which is not the owners'."""
     monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 1)
-    monkeypatch.setattr("be.api.transactions.CONFLICTS", frozenset())  # nothing is tried again
+    monkeypatch.setattr("be.database.transactions.CONFLICTS", frozenset())  # nothing is tried again
     aapl = make_instrument()
     requote(aapl, "99.98", "100.00", BOUGHT_AT)
     owners = [make_customer(f"{number}@example.com", dollars="0") for number in range(2)]

@@ -8,7 +8,7 @@ from exchange.corporate import due, entries
 from exchange.models import CorporateAction
 from exchange.tests.administrators import ACTIONS, administrator, clerk, words
 from exchange.tests.market import NOW, balance, give, make_bond, make_customer, set_quote
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 

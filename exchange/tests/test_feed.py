@@ -12,7 +12,7 @@ from hypothesis.extra.django import TestCase
 
 from exchange import engine
 from exchange.market import candles, feed
-from exchange.market.ticks import Round, Tick
+from exchange.market.rules.ticks import Round, Tick
 from exchange.models import (
     SIMULATOR,
     Candle,

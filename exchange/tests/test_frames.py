@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame as Reference
 from websockets.frames import Opcode
 
-from exchange.streaming.frames import Frame
+from exchange.streaming.rules.frames import Frame
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])

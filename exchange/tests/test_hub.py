@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from authentication import sessions
 from authentication.models import User
-from be.channel_layer import EmbeddedChannelLayer
+from be.embedded.channel_layer import EmbeddedChannelLayer
 from exchange.market import quotes
 from exchange.models import OrderFeed, Quote
-from exchange.streaming import order_lines, outbox, protocol, publish, snapshots
+from exchange.streaming import publish, snapshots
 from exchange.streaming.hub import Hub
+from exchange.streaming.rules import order_lines, outbox, protocol
 from exchange.streaming.sockets import Access, Socket
 from exchange.tests import market
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from exchange.models import Simulator
-from exchange.simulator import lease
+from exchange.simulator.run import lease
 from exchange.tests.market import NOW
 
 pytestmark = pytest.mark.django_db

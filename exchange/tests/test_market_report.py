@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from exchange.simulator import measurement, report_page
-from exchange.simulator.measurement import MINUTES, Sample
-from exchange.simulator.model import MarketModel, Path
-from exchange.simulator.universe import CATALOGUE
+from exchange.simulator.model.market_model import MarketModel, Path
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.report import html_page, measurement
+from exchange.simulator.report.measurement import MINUTES, Sample
 
 SESSIONS, YEARS = 20, 4
 
@@ -138,7 +138,7 @@ def test_a_plain_random_walk_is_not(seed):
 
 
 def test_the_page_draws_everything_and_loads_nothing(sample, rows):
-    page = report_page.render(title="A report <1>", rows=rows, sample=sample)
+    page = html_page.render(title="A report <1>", rows=rows, sample=sample)
 
     class Reader(HTMLParser):
         tags: list[str] = []

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banking.assets import Asset
-from exchange.market.levels import Level, without
-from exchange.trading.matching import Budget, Incoming, Match, Resting, match
+from banking.rules.assets import Asset
+from exchange.market.rules.levels import Level, without
+from exchange.trading.rules.matching import Budget, Incoming, Match, Resting, match
 
 ALICE, BOB, CHARLIE = uuid4(), uuid4(), uuid4()
 AAPL = Asset("AAPL", 6)

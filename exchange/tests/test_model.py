@@ -8,12 +8,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 import numpy as np
 import pytest
 
-from exchange.market import bonds, calendar, ticks
-from exchange.simulator import clock, pacing
-from exchange.simulator import model as market_model
-from exchange.simulator.model import MarketModel
-from exchange.simulator.sources import Sources
-from exchange.simulator.universe import CATALOGUE
+from exchange.market.rules import bonds, calendar, ticks
+from exchange.simulator.model import market_model, pacing, variance_clock
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.return_sources import Sources
+from exchange.simulator.model.universe import CATALOGUE
 
 START = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -253,7 +252,7 @@ def test_a_minute_has_the_same_law_as_sixty_seconds():
 def test_a_minute_moves_prices_as_much_as_sixty_seconds():
     names = [spec for spec in CATALOGUE if spec.asset_class in {"stock", "crypto"}]
     minute = np.array([microseconds(START), microseconds(START + MINUTE)])
-    time = clock.elapsed(minute)
+    time = variance_clock.elapsed(minute)
     years = [time.coins if spec.asset_class == "crypto" else time.stocks for spec in names]
     usual = np.array([spec.annual_volatility for spec in names]) * np.sqrt(years)[:, 0]
     start = np.log([float(spec.start_price) for spec in names])

@@ -19,14 +19,15 @@ from banking import books, transactions
 from banking.models import BankTransaction, EntryKind, Hold, JournalEntry, LedgerAccount
 from banking.tests.factories import BankAccountFactory
 from banking.tests.parallel import at_once
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange import engine
-from exchange.market.ticks import Round
+from exchange.market.rules.ticks import Round
 from exchange.models import Execution, Order
 from exchange.tests import market
 from exchange.tests.market import NOW, make_customer, make_instrument, place, set_quote, tick
-from exchange.trading import orders, reconciliation
-from exchange.trading.requests import ReplaceRequest
+from exchange.trading import orders
+from exchange.trading.intake.requests import ReplaceRequest
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

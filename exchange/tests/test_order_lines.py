@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.streaming import order_lines
-from exchange.streaming.order_lines import OrderLine
-from exchange.streaming.protocol import OrderUpdate
+from exchange.streaming.rules import order_lines
+from exchange.streaming.rules.order_lines import OrderLine
+from exchange.streaming.rules.protocol import OrderUpdate
 
 
 def update(sequence: int) -> OrderUpdate:

@@ -26,15 +26,16 @@ from hypothesis.stateful import (
 )
 
 from authentication.models import User
-from banking import rails, transactions
-from banking.assets import USD
+from banking import transactions
 from banking.ledger import InsufficientFunds
 from banking.models import TransactionStatus
+from banking.rules import rails
+from banking.rules.assets import USD
 from banking.tests.factories import BankAccountFactory
-from be.api.refusals import NotFound, Refusal
+from be.kernel.refusals import NotFound, Refusal
 from exchange import engine
 from exchange.market import feed
-from exchange.market.ticks import Round, Tick
+from exchange.market.rules.ticks import Round, Tick
 from exchange.models import (
     FeeSchedule,
     Instrument,
@@ -48,9 +49,11 @@ from exchange.models import (
 )
 from exchange.tests import invariants, market
 from exchange.tests.invariants import State
-from exchange.trading import fees, halts, order_rows, orders, rounds
+from exchange.trading import halts, orders, rounds
+from exchange.trading.intake.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
 from exchange.trading.orders import OrderNotCancelable, OrderNotReplaceable
-from exchange.trading.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
+from exchange.trading.rows import markets
+from exchange.trading.rules import fees
 
 PROFILES = {
     "default": settings(max_examples=12, stateful_step_count=30, derandomize=True),
@@ -521,7 +524,7 @@ class Market(RuleBasedStateMachine):
         orders.expire_due(now=self._later(milliseconds=100))
         recorded = feed.record(Round(self.now, ticks))
         assert recorded is not None
-        order_rows.mark_unworked([quote.pk for quote in recorded.quotes])
+        markets.mark_unworked([quote.pk for quote in recorded.quotes])
 
     @rule(listing=in_play(st.just))
     def halt_or_resume(self, listing: Listing) -> None:

@@ -12,7 +12,8 @@ from banking.tests.parallel import at_once
 from exchange.models import InstrumentStatus, Order, Quote
 from exchange.tests import market
 from exchange.tests.market import NOW, place
-from exchange.trading import halts, orders, reconciliation, rounds
+from exchange.trading import halts, orders, rounds
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,11 +15,12 @@ from django.db import connection
 from authentication.models import User
 from banking import books
 from banking.models import LedgerAccount
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.models import Execution, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import make_customer, make_instrument, place, set_quote
-from exchange.trading import orders, reconciliation
+from exchange.trading import orders
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,5 +1,5 @@
-from exchange.streaming import outbox
-from exchange.streaming.frames import Frame
+from exchange.streaming.rules import outbox
+from exchange.streaming.rules.frames import Frame
 
 SMALL = Frame(b"x")
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from exchange.market import calendar, holidays
-from exchange.simulator import clock, moments, pacing, sources
-from exchange.simulator.model import MarketModel
-from exchange.simulator.universe import CATALOGUE
+from exchange.market.rules import calendar, holidays
+from exchange.simulator.model import moments, pacing, return_sources, variance_clock
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 MONTH, TEN_YEARS = timedelta(days=30), timedelta(days=3652)
@@ -26,9 +26,9 @@ OPENING = datetime(2026, 3, 2, 14, 7, 3, tzinfo=UTC)
 def test_the_number_of_jumps_in_a_step_is_poissons(expected):
     rng = np.random.default_rng(1)
     shape = (400_000, 1)
-    years = np.full(shape, expected / sources.JUMPS_PER_YEAR)
+    years = np.full(shape, expected / return_sources.JUMPS_PER_YEAR)
 
-    jumps = sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
+    jumps = return_sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
 
     # A step without a jump has the compensation alone; of no other value there are many.
     none = np.unique(jumps.round(12), return_counts=True)[1].max() / len(jumps)
@@ -43,8 +43,8 @@ def test_jumps_of_a_long_step_are_those_of_its_short_ones():
     many, parts = 40_000, 20
 
     def jumps(shape, expected):
-        years = np.full(shape, expected / sources.JUMPS_PER_YEAR)
-        return sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
+        years = np.full(shape, expected / return_sources.JUMPS_PER_YEAR)
+        return return_sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
 
     whole, pieces = jumps((many, 1), 2.0)[:, 0], jumps((many, parts), 2.0 / parts).sum(axis=1)
 
@@ -103,7 +103,7 @@ def test_a_long_step_has_the_law_of_the_minutes_in_it():
     pieces = moves(3 * MINUTE, length // 3, 10_000_000)
 
     edges = np.array([moments.microseconds(OPENING + part * length * MINUTE) for part in (0, 1)])
-    time = clock.elapsed(edges)
+    time = variance_clock.elapsed(edges)
     years = np.array([(time.coins if is_coin(each) else time.stocks)[0] for each in names])
     usual = np.array([spec.annual_volatility for spec in names]) * np.sqrt(years)
     for sample in (whole / usual, pieces / usual):
@@ -141,7 +141,7 @@ def test_what_is_left_of_a_quarter_is_as_lively_as_it_began():
 
 def test_a_long_step_is_the_same_in_whatever_blocks_it_is_drawn(monkeypatch):
     def after(block):
-        monkeypatch.setattr("exchange.simulator.model._BLOCK", block)
+        monkeypatch.setattr("exchange.simulator.model.market_model._BLOCK", block)
         model = MarketModel(seed=5, at=OPENING)
         model.step(OPENING + 20 * DAY + SECOND)
         return model.state()
@@ -200,7 +200,7 @@ def test_a_thousand_pauses_from_a_second_to_ten_years_begun_anywhere():
         assert (path.prices > 0).all()
         assert np.isfinite(path.volumes).all()
         edges = np.array([moments.microseconds(start), moments.microseconds(model.at)])
-        time = clock.elapsed(edges)
+        time = variance_clock.elapsed(edges)
         years = np.array([(time.coins if is_coin(each) else time.stocks)[0] for each in NAMES])
         if length < MONTH:
             moved = np.log(path.prices[0, columns] / before)

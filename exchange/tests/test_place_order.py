@@ -8,8 +8,8 @@ import time_machine
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from banking.assets import USD
 from banking.models import JournalEntry
+from banking.rules.assets import USD
 from exchange.models import Execution, Instrument, InstrumentStatus, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import balance, make_instrument, place, set_quote

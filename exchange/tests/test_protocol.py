@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from exchange.market import quotes
-from exchange.streaming import protocol
+from exchange.streaming.rules import protocol
 from exchange.tests import market
 
 

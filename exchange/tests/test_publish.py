@@ -17,12 +17,12 @@ import pytest
 from channels.layers import channel_layers
 
 from authentication.models import User
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.models import Instrument, InstrumentStatus, Order, OrderClass, Quote
 from exchange.streaming import publish
 from exchange.tests import market
 from exchange.trading import halts, orders
-from exchange.trading.requests import StopLoss
+from exchange.trading.intake.requests import StopLoss
 
 
 class Recorder:

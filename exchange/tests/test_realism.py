@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exchange.simulator import realism
+from exchange.simulator.report import realism
 
 RNG = np.random.default_rng(3)
 

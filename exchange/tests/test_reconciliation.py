@@ -8,11 +8,11 @@ from django.core.management import CommandError, call_command
 
 from authentication.models import User
 from banking import holds, ledger
-from banking.assets import USD
 from banking.models import EntryKind, Hold, HouseAccount
+from banking.rules.assets import USD
 from exchange.models import Instrument, Order
 from exchange.tests import market
-from exchange.trading import reconciliation, reservations
+from exchange.trading.settlement import reconciliation, reservations
 
 
 def test_after_honest_trades_there_is_nothing_to_say(alice: User, aapl: Instrument, capsys):

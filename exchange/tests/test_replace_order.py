@@ -8,13 +8,13 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.models import Instrument, Order, OrderType, Quote
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
 from exchange.tests.test_order_storm import assert_books_agree, in_threads
 from exchange.trading import orders
-from exchange.trading.requests import ReplaceRequest
+from exchange.trading.intake.requests import ReplaceRequest
 
 URL = "/api/exchange/api/v1/orders/"
 

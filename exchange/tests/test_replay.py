@@ -13,11 +13,11 @@ import pytest
 from authentication.models import User
 from exchange.market import candles
 from exchange.models import Candle, Instrument, Interval, Quote, TimeInForce
-from exchange.simulator import replay
-from exchange.simulator.model import MarketModel
-from exchange.simulator.replay import BadReplayFile, Recording, Replay
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.sources import replay
+from exchange.simulator.sources.replay import BadReplayFile, Recording, Replay
+from exchange.simulator.sources.round_source import Source
 from exchange.streaming import publish
 from exchange.tests import market, real_bars
 from exchange.tests.market import balance, place

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exchange.market.calendar import NEW_YORK
+from exchange.market.rules.calendar import NEW_YORK
 from exchange.models import Instrument
-from exchange.simulator import replay
-from exchange.simulator.replay import cells, symbols
-from exchange.simulator.replay.cells import TimeReader
-from exchange.simulator.replay.refusals import Ambiguous, BadReplayFile, Unreadable
+from exchange.simulator.sources import replay
+from exchange.simulator.sources.replay.rules import cells, symbols
+from exchange.simulator.sources.replay.rules.cells import TimeReader
+from exchange.simulator.sources.replay.rules.refusals import Ambiguous, BadReplayFile, Unreadable
 
 HALF_PAST_NINE = datetime(2026, 1, 13, 9, 30, tzinfo=UTC)
 

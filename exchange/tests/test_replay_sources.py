@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from exchange.models import Instrument, Quote
-from exchange.simulator import replay
+from exchange.simulator.sources import replay
 from exchange.tests import market
 
 pytestmark = pytest.mark.django_db

@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange import engine
 from exchange.corporate import due
-from exchange.market.ticks import Round, Tick
+from exchange.market.rules.ticks import Round, Tick
 from exchange.models import ActionKind, CorporateAction, Order, Quote
-from exchange.simulator import replay
-from exchange.simulator.model import MarketModel
-from exchange.simulator.replay import Replay
-from exchange.simulator.universe import CATALOGUE
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.sources import replay
+from exchange.simulator.sources.replay import Replay
 from exchange.tests import market, real_bars
 from exchange.tests.market import NOW
-from exchange.trading import paths
+from exchange.trading.rules import paths
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 

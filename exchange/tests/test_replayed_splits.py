@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 
 from authentication.models import User
 from banking import ledger
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
-from exchange.market import calendar
+from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Instrument, Quote
-from exchange.simulator import lease
-from exchange.simulator.model import MarketModel
-from exchange.simulator.replay import Recording, Replay
-from exchange.simulator.replay.rows import Row
-from exchange.simulator.runner import Runner
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.run import lease
+from exchange.simulator.run.runner import Runner
+from exchange.simulator.sources.replay import Recording, Replay
+from exchange.simulator.sources.replay.rows import Row
+from exchange.simulator.sources.round_source import Source
 from exchange.tests import market
 from exchange.tests.market import NOW
 

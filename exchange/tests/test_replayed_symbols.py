@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from exchange.models import Instrument, Quote
-from exchange.simulator import replay
-from exchange.simulator.replay import symbols
+from exchange.simulator.sources import replay
+from exchange.simulator.sources.replay.rules import symbols
 from exchange.tests import market
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from django.core.management import call_command
 from authentication.models import User
 from exchange import engine
 from exchange.market import candles
-from exchange.market.ticks import Round, Tick
+from exchange.market.rules.ticks import Round, Tick
 from exchange.models import Candle, Instrument, Quote
-from exchange.simulator import replay
-from exchange.simulator.replay import Recording, Replay
+from exchange.simulator.sources import replay
+from exchange.simulator.sources.replay import Recording, Replay
 from exchange.tests import market
 from exchange.tests.market import NOW, place
 

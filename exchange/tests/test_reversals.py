@@ -9,10 +9,10 @@ from django.db.models import Sum
 
 from authentication.tests.api_client import signed_in_client
 from banking import books, ledger
-from banking.assets import USD
 from banking.models import EntryKind, JournalEntry, LedgerAccount, Posting
+from banking.rules.assets import USD
 from banking.tests.parallel import at_once
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due, reversals
 from exchange.models import Clawback, CorporateAction, TimeInForce
 from exchange.tests.administrators import (
@@ -25,7 +25,7 @@ from exchange.tests.administrators import (
     words,
 )
 from exchange.tests.market import NOW, balance, give, make_bond, make_customer, place, set_quote
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 

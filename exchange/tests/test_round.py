@@ -8,11 +8,12 @@ import pytest
 from django.db import connection
 
 from authentication.models import User
-from be.api import statements
+from be.database import statements
 from exchange.models import Candle, Instrument, InstrumentStatus, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import advance, balance, place, tick
-from exchange.trading import order_rows, reconciliation
+from exchange.trading.rows import order_rows
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 

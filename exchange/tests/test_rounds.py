@@ -9,8 +9,10 @@ from authentication.models import User
 from exchange.models import Instrument, Order, Quote
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, place, tick
-from exchange.trading import execution, order_rows, rounds
-from exchange.trading.blotter import Blotter
+from exchange.trading import rounds
+from exchange.trading.rows import markets, order_rows
+from exchange.trading.settlement import execution
+from exchange.trading.settlement.blotter import Blotter
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -64,7 +66,7 @@ def test_more_orders_than_fit_one_batch_are_all_worked(
     orders_of_three: list[Order], aapl: Instrument
 ):
     Quote.objects.update(bid="178.98", ask="179.00", price="178.98")
-    assert order_rows.mark_unworked([aapl.pk]) == [aapl.pk]
+    assert markets.mark_unworked([aapl.pk]) == [aapl.pk]
     assert rounds.work_off(aapl.pk, now=NOW, batch=2) == 3
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
     assert not Quote.objects.get().unworked
@@ -72,7 +74,7 @@ def test_more_orders_than_fit_one_batch_are_all_worked(
 
 def test_a_quote_that_nobody_waits_for_is_not_marked(alice: User, aapl: Instrument):
     place(alice, "buy", "1", limit="150.00")
-    assert order_rows.mark_unworked([aapl.pk]) == []
+    assert markets.mark_unworked([aapl.pk]) == []
     assert rounds.work_off(aapl.pk, now=NOW) == 0
 
 
@@ -112,7 +114,7 @@ def test_however_many_orders_cannot_be_worked_the_round_goes_on(
     orders_of_three: list[Order], aapl: Instrument
 ):
     Quote.objects.update(bid="178.98", ask="179.00", price="178.98")
-    found = order_rows.lock_market(instrument_id=aapl.pk)
+    found = markets.lock_market(instrument_id=aapl.pk)
     assert found is not None
     skipped = [uuid4() for _ in range(1500)]
     locked = order_rows.lock_crossed(found, side="buy", at_most=9, without=skipped, now=NOW)

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from rich.console import Console
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange import engine
 from exchange.corporate import due
 from exchange.market import candles, hours
@@ -25,11 +25,12 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.simulator import lease, listing, live_view
-from exchange.simulator.model import MarketModel
-from exchange.simulator.runner import Progress, Runner, continue_model
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
+from exchange.seeding import listing
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.run import lease, live_view
+from exchange.simulator.run.runner import Progress, Runner, continue_model
+from exchange.simulator.sources.round_source import Source
 from exchange.tests import market
 from exchange.tests.market import NOW, set_quote
 
@@ -237,8 +238,8 @@ def test_a_lost_database_is_waited_for(listed, monkeypatch):
             raise OperationalError("gone for a moment")
         return advance(round_)
 
-    monkeypatch.setattr("exchange.simulator.runner.engine.advance", flaky)
-    monkeypatch.setattr("exchange.simulator.runner.connection.close", lambda: None)
+    monkeypatch.setattr("exchange.simulator.run.runner.engine.advance", flaky)
+    monkeypatch.setattr("exchange.simulator.run.runner.connection.close", lambda: None)
     assert runner.run().rounds > 1
 
 
@@ -252,7 +253,7 @@ def test_a_round_whose_success_the_database_could_not_tell_counts_once(listed, m
             raise OperationalError("gone at the commit")
         return changed
 
-    monkeypatch.setattr("exchange.simulator.runner.engine.advance", taken_without_a_word)
+    monkeypatch.setattr("exchange.simulator.run.runner.engine.advance", taken_without_a_word)
     with pytest.raises(OperationalError):
         runner.make_round()
     runner.make_round()
@@ -406,8 +407,8 @@ def test_a_round_the_database_did_not_take_is_offered_again(listed, monkeypatch)
             raise OperationalError("gone for a moment")
         return advance(round_)
 
-    monkeypatch.setattr("exchange.simulator.runner.engine.advance", flaky)
-    monkeypatch.setattr("exchange.simulator.runner.connection.close", lambda: None)
+    monkeypatch.setattr("exchange.simulator.run.runner.engine.advance", flaky)
+    monkeypatch.setattr("exchange.simulator.run.runner.connection.close", lambda: None)
     runner.run()
     assert offered[0] is offered[1]
     assert offered[1] is not offered[2]
@@ -464,7 +465,7 @@ def test_with_real_hours_only_coins_have_quotes_at_night(listed, settings):
 
 def test_lines_come_now_and_then(monkeypatch):
     clock = iter([0.0, 10.0, 31.0, 32.0])
-    monkeypatch.setattr("exchange.simulator.live_view.monotonic", lambda: next(clock))
+    monkeypatch.setattr("exchange.simulator.run.live_view.monotonic", lambda: next(clock))
     written: list[str] = []
     view = live_view.Lines(written.append)
     for rounds in (1, 2, 3):

@@ -8,13 +8,14 @@ from threading import Event
 import pytest
 
 from exchange import engine
-from exchange.market.ticks import on_grid
+from exchange.market.rules.ticks import on_grid
 from exchange.models import Candle, Instrument, Quote
-from exchange.simulator import lease, listing
-from exchange.simulator.model import MarketModel
-from exchange.simulator.runner import Runner
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
+from exchange.seeding import listing
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.run import lease
+from exchange.simulator.run.runner import Runner
+from exchange.simulator.sources.round_source import Source
 from exchange.tests.market import NOW, set_quote
 
 SECOND = timedelta(seconds=1)

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from exchange.market.ticks import Round
+from exchange.market.rules.ticks import Round
 from exchange.models import Instrument, Quote
-from exchange.simulator import alerts, lease, listing, scenarios
-from exchange.simulator.model import MarketModel
-from exchange.simulator.runner import Runner
-from exchange.simulator.scenarios import BadScenario, Performance, Scenario, Step
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
-from exchange.streaming import protocol, publish
+from exchange.seeding import listing
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.run import alerts, lease
+from exchange.simulator.run.runner import Runner
+from exchange.simulator.sources import scenarios
+from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.scenarios import BadScenario, Performance, Scenario, Step
+from exchange.streaming import publish
+from exchange.streaming.rules import protocol
 from exchange.tests.market import NOW, set_quote, tick
 
 LISTED = {spec.symbol: spec.asset_class for spec in CATALOGUE}

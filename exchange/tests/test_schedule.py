@@ -11,7 +11,7 @@ import pytest
 from exchange.market import candles, hours, schedule, statistics
 from exchange.market.statistics import LENGTH, RESOLUTION, Period
 from exchange.models import Instrument, Interval, MarketClosure
-from exchange.simulator import clock
+from exchange.simulator.model import variance_clock
 
 DAY = timedelta(days=1)
 AFTERNOON = datetime(2026, 3, 3, 18, tzinfo=UTC)  # a Tuesday, the exchange is open
@@ -37,7 +37,7 @@ def times(interval: Interval, start: datetime, end: datetime) -> list[datetime]:
 def variances(asset_class: str, at: list[datetime], length: timedelta) -> Any:
     """Of the returns of candles at these times, in years: as the simulated market has them."""
     edges = [int(each.timestamp()) * 1_000_000 for each in (*at, at[-1] + length)]
-    passed = clock.elapsed(np.array(edges, dtype=np.int64))
+    passed = variance_clock.elapsed(np.array(edges, dtype=np.int64))
     return passed.coins if asset_class == "crypto" else passed.stocks
 
 

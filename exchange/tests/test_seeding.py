@@ -16,10 +16,10 @@ from banking import books
 from exchange.management.progress import ProgressBar
 from exchange.market import candles
 from exchange.models import Candle, Execution, Instrument, Interval, Quote
-from exchange.simulator import listing
-from exchange.simulator.universe import CATALOGUE
+from exchange.seeding import listing
+from exchange.simulator.model.universe import CATALOGUE
 from exchange.tests import market
-from exchange.trading import reconciliation
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from banking.assets import canonical
+from banking.rules.assets import canonical
 from exchange.models import Instrument, Order
 from exchange.tests.market import balance, place
 from exchange.tests.server import LiveServer

@@ -14,9 +14,10 @@ from authentication.tests.api_client import signed_in_client
 from banking import books
 from banking.models import JournalEntry, LedgerAccount
 from banking.tests.parallel import at_once
-from be.api.identifiers import uuid7
-from be.api.refusals import Refusal
-from exchange.corporate import due, terms
+from be.kernel.identifiers import uuid7
+from be.kernel.refusals import Refusal
+from exchange.corporate import due
+from exchange.corporate.rules import terms
 from exchange.market import book, candles
 from exchange.models import (
     ActionKind,
@@ -44,8 +45,9 @@ from exchange.tests.market import (
     set_quote,
     tick,
 )
-from exchange.trading import orders, reconciliation
-from exchange.trading.requests import StopLoss, TakeProfit
+from exchange.trading import orders
+from exchange.trading.intake.requests import StopLoss, TakeProfit
+from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db
 

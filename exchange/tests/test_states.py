@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 
 from exchange.models import OPEN_STATUSES, WORKING_STATUSES, OrderStatus
-from exchange.trading import states
-from exchange.trading.states import IllegalMove, Status
+from exchange.trading.rules import states
+from exchange.trading.rules.states import IllegalMove, Status
 
 
 def test_the_table_speaks_of_the_same_states_as_the_database():

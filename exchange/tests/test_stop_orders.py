@@ -8,12 +8,12 @@ import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from banking.assets import USD
+from banking.rules.assets import USD
 from exchange.models import Instrument, Order, OrderType
 from exchange.tests import market
 from exchange.tests.market import NOW, advance, balance, place, tick
 from exchange.trading import orders
-from exchange.trading.requests import ReplaceRequest, StopPriceReached
+from exchange.trading.intake.requests import ReplaceRequest, StopPriceReached
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 

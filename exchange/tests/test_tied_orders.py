@@ -9,14 +9,14 @@ from decimal import Decimal
 import pytest
 
 from authentication.models import User
-from banking.assets import USD
+from banking.rules.assets import USD
 from exchange.market import book
 from exchange.models import Instrument, Order, OrderClass, OrderType, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import NOW
 from exchange.trading import orders
+from exchange.trading.intake.requests import ReplaceRequest, StopLoss, TakeProfit
 from exchange.trading.orders import OrderNotReplaceable
-from exchange.trading.requests import ReplaceRequest, StopLoss, TakeProfit
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 

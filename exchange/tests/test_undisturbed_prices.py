@@ -20,10 +20,11 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
-from exchange.market import calendar, hours
-from exchange.market.ticks import Tick, on_grid
+from exchange.market import hours
+from exchange.market.rules import calendar
+from exchange.market.rules.ticks import Tick, on_grid
 from exchange.models import (
     SIMULATOR,
     ActionKind,
@@ -33,12 +34,13 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.simulator import lease, listing
-from exchange.simulator.model import MarketModel
-from exchange.simulator.runner import Runner, continue_model
-from exchange.simulator.scenarios import Performance, Scenario, Step
-from exchange.simulator.source import Source
-from exchange.simulator.universe import CATALOGUE
+from exchange.seeding import listing
+from exchange.simulator.model.market_model import MarketModel
+from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.run import lease
+from exchange.simulator.run.runner import Runner, continue_model
+from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.scenarios import Performance, Scenario, Step
 from exchange.tests.market import NOW, set_quote
 from exchange.trading import halts
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from exchange.market import bonds, calendar
-from exchange.simulator import universe
-from exchange.simulator.universe import CATALOGUE, HIDDEN_NAMES
+from exchange.market.rules import bonds, calendar
+from exchange.simulator.model import universe
+from exchange.simulator.model.universe import CATALOGUE, HIDDEN_NAMES
 
 every_instrument = pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.symbol)
 every_bond = pytest.mark.parametrize(

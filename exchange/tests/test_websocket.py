@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from exchange.streaming import protocol
+from exchange.streaming.rules import protocol
 from exchange.tests.server import SERVERS, LiveServer
 from exchange.tests.socket_client import SCENES, Client, opened, sign_in, signed_in
 

@@ -7,15 +7,17 @@ from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from banking import ledger
-from banking.assets import EXACT
 from banking.models import LedgerAccount
-from be.api import transactions
-from be.api.formats import plain
-from be.api.refusals import Invalid, NotFound, Refusal
+from banking.rules.assets import EXACT
+from be.database import transactions
+from be.kernel.formats import plain
+from be.kernel.refusals import Invalid, NotFound, Refusal
 from exchange.market.quotes import UnknownSymbol
 from exchange.models import OPEN_STATUSES, Instrument, Order, OrderStatus, OrderType, Side
-from exchange.trading import order_rows, orders, requests
-from exchange.trading.requests import OrderRequest
+from exchange.trading import orders
+from exchange.trading.intake import requests
+from exchange.trading.intake.requests import OrderRequest
+from exchange.trading.rows import markets
 
 WHOLE = Decimal(100)
 ORDERS_NAMED = 3
@@ -61,7 +63,7 @@ def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) 
     except UnknownSymbol as error:
         raise NotFound("There is no such instrument.") from error
     # Nobody trades in it, reserves it or splits it until this transaction ends.
-    order_rows.lock_market(instrument_id=instrument.pk)
+    markets.lock_market(instrument_id=instrument.pk)
     mine = Order.objects.filter(
         owner_id=owner_id, instrument=instrument, status__in=OPEN_STATUSES
     ).order_by("pk")

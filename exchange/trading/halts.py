@@ -5,9 +5,9 @@ from functools import partial
 
 from django.db import transaction
 
-from be.api import transactions
-from be.api.formats import time_text
-from be.api.refusals import Refusal
+from be.database import transactions
+from be.kernel.formats import time_text
+from be.kernel.refusals import Refusal
 from exchange.models import Bond, Instrument, InstrumentStatus, Quote
 from exchange.streaming import publish
 

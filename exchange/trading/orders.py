@@ -7,31 +7,26 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.db.models import QuerySet
 
-from be.api import transactions
-from be.api.refusals import Invalid, NotFound, Refusal
+from be.database import transactions
+from be.kernel.refusals import Invalid, NotFound, Refusal
 from exchange.market import quotes
 from exchange.models import (
     OPEN_STATUSES,
-    InstrumentStatus,
     Order,
     OrderClass,
     OrderStatus,
     OrderType,
     Quote,
 )
-from exchange.trading import (
-    lifecycle,
-    order_rows,
-    requests,
-    reservations,
-    rounds,
-    tickets,
-    working,
-)
-from exchange.trading.blotter import Blotter, Working
-from exchange.trading.order_rows import Market
-from exchange.trading.requests import OrderRequest, ReplaceRequest
-from exchange.trading.working import Meeting
+from exchange.trading import rounds, working
+from exchange.trading.intake import requests, tickets
+from exchange.trading.intake.requests import OrderRequest, ReplaceRequest
+from exchange.trading.rows import markets, order_rows
+from exchange.trading.rows.markets import Market
+from exchange.trading.rows.working_order import WorkingOrder
+from exchange.trading.settlement import lifecycle, reservations
+from exchange.trading.settlement.blotter import Blotter
+from exchange.trading.working import Matches
 
 # Orders that end in one transaction when their time is up, or their instrument's.
 END_AT_ONCE = 500
@@ -68,19 +63,19 @@ def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     requests.check_against_market(request, market.quote)
     order, legs = tickets.write(owner_id=owner_id, request=request, market=market, now=now)
     blotter = Blotter(now)
-    meeting = _look(order, market, now)
-    blotter.open(meeting.makers, arriving=[order, *legs])
-    _arrive(blotter, blotter.workings[order.pk], meeting, market)
+    matches = _find_matches(order, market, now)
+    blotter.open(matches.makers if matches else (), arriving=[order, *legs])
+    _admit(blotter, blotter.working_orders[order.pk], matches, market)
     _write(blotter, order)
     order.loaded_legs = legs
     return order
 
 
 def _lock_market(symbol: str) -> Market:
-    market = None if "\x00" in symbol else order_rows.lock_market(symbol=symbol)
+    market = None if "\x00" in symbol else markets.lock_market(symbol=symbol)
     if market is None:
         instrument = requests.find_instrument(symbol)
-        market = order_rows.lock_market(instrument_id=instrument.pk)
+        market = markets.lock_market(instrument_id=instrument.pk)
     if market is None:
         raise requests.InstrumentNotTradable(
             f"{instrument.symbol} has no price yet; start the simulator.", field="symbol"
@@ -88,20 +83,20 @@ def _lock_market(symbol: str) -> Market:
     return market
 
 
-def _look(order: Order, market: Market, now: datetime) -> Meeting:
-    """Whom the order meets, if it can meet anybody; the instrument's status is up to date then."""
+def _find_matches(order: Order, market: Market, now: datetime) -> Matches | None:
+    """Whom the order meets; None if it can't be worked now. The market's status is read anew."""
     if order.armed or order.status == OrderStatus.HELD or not quotes.is_fresh(market.quote, now):
-        order_rows.read_status(market)
-        meeting = Meeting.nobody()
+        markets.read_status(market)
+        matches = None
     else:
-        meeting = working.look(order, market, now)
+        matches = working.find_matches(order, market, now)
     requests.check_tradable(order.order_type, market.instrument)
-    if market.instrument.status != InstrumentStatus.ACTIVE:
-        return Meeting.nobody()
-    return meeting
+    return matches if market.is_active else None
 
 
-def _arrive(blotter: Blotter, arriving: Working, meeting: Meeting, market: Market) -> None:
+def _admit(
+    blotter: Blotter, arriving: WorkingOrder, matches: Matches | None, market: Market
+) -> None:
     """Work an order, or let it wait; its legs, if it has any, wait with it."""
     order = arriving.order
     for leg in arriving.legs:
@@ -111,16 +106,14 @@ def _arrive(blotter: Blotter, arriving: Working, meeting: Meeting, market: Marke
         return
     if arriving.partner is not None and arriving.hold is None:
         _reserve_pair(blotter, arriving, arriving.partner)
-    active = market.instrument.status == InstrumentStatus.ACTIVE
-    if not active or not quotes.is_fresh(market.quote, blotter.now):
-        working.let_wait(blotter, arriving, OrderStatus.ACCEPTED)
-    elif order.armed:
-        working.let_wait(blotter, arriving, OrderStatus.NEW)
-    else:
-        working.work(blotter, arriving, meeting, market)
+    if matches is not None:
+        working.work(blotter, arriving, matches, market)
+        return
+    watches = order.armed and market.is_active and quotes.is_fresh(market.quote, blotter.now)
+    working.let_wait(blotter, arriving, OrderStatus.NEW if watches else OrderStatus.ACCEPTED)
 
 
-def _reserve_pair(blotter: Blotter, arriving: Working, partner: Working) -> None:
+def _reserve_pair(blotter: Blotter, arriving: WorkingOrder, partner: WorkingOrder) -> None:
     """Two exits that arrive together share one hold, before either of them trades."""
     reservations.require_covered(arriving, (), rests=True, at=blotter.now)
     reservations.reserve(blotter, arriving)
@@ -153,7 +146,7 @@ def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: dat
     )
     if found is None:
         raise NotFound("There is no such order.")
-    market = order_rows.lock_market(instrument_id=found[0])
+    market = markets.lock_market(instrument_id=found[0])
     if market is None:
         raise NotFound("The order's instrument has no price.")
     market = rounds.work_first(market, now=now)
@@ -162,13 +155,13 @@ def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: dat
     old.instrument = market.instrument
     order = tickets.rewrite(old, request, market, now)
     order.status = str(OrderStatus.HELD if old.status == OrderStatus.HELD else OrderStatus.NEW)
-    meeting = _look(order, market, now)
+    matches = _find_matches(order, market, now)
     blotter = Blotter(now)
-    blotter.open([old, *meeting.makers], arriving=[order])
-    lifecycle.hand_over(blotter, blotter.workings[old.pk], blotter.workings[order.pk])
-    _arrive(blotter, blotter.workings[order.pk], meeting, market)
+    blotter.open([old, *(matches.makers if matches else ())], arriving=[order])
+    lifecycle.hand_over(blotter, blotter.working_orders[old.pk], blotter.working_orders[order.pk])
+    _admit(blotter, blotter.working_orders[order.pk], matches, market)
     _write(blotter, order)
-    order.loaded_legs = [leg.order for leg in blotter.workings[order.pk].legs]
+    order.loaded_legs = [leg.order for leg in blotter.working_orders[order.pk].legs]
     return order
 
 
@@ -283,5 +276,5 @@ def _end_all(
     blotter.open(orders)
     for order in orders:
         if order.is_open:  # the end of one before it may have been its end too
-            lifecycle.end(blotter, blotter.workings[order.pk], status, reason=reason)
+            lifecycle.end(blotter, blotter.working_orders[order.pk], status, reason=reason)
     blotter.write()

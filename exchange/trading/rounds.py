@@ -12,11 +12,11 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from be.api import statements, transactions
+from be.database import statements, transactions
 from exchange.market import quotes
-from exchange.models import InstrumentStatus
-from exchange.trading import order_rows, working
-from exchange.trading.order_rows import Market
+from exchange.trading import working
+from exchange.trading.rows import markets
+from exchange.trading.rows.markets import Market
 from exchange.trading.working import Progress
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _work_one_batch(
     instrument_id: UUID, batch: int, skip: Collection[UUID], now: datetime, progress: Progress
 ) -> None:
     progress.changed, progress.more, progress.current = 0, False, None
-    market = order_rows.lock_market(instrument_id=instrument_id)
+    market = markets.lock_market(instrument_id=instrument_id)
     if market is not None and market.quote.unworked:
         _work(market, batch, skip, now, progress)
 
@@ -66,13 +66,12 @@ def _work(
     market: Market, batch: int, skip: Collection[UUID], now: datetime, progress: Progress
 ) -> None:
     # Read after the lock, which a halt takes too; nobody trades at a price of long ago.
-    order_rows.read_status(market)
-    active = market.instrument.status == InstrumentStatus.ACTIVE
-    if active and quotes.is_fresh(market.quote, now):
+    markets.read_status(market)
+    if market.is_active and quotes.is_fresh(market.quote, now):
         working.work_batch(market, at_most=batch, skip=skip, now=now, progress=progress)
     if not progress.more:
         market.quote.unworked = False
-        statements.run((order_rows.CHANGE_QUOTES, [order_rows.changed_quote(market.quote)]))
+        statements.run((markets.CHANGE_QUOTES, [markets.changed_quote(market.quote)]))
 
 
 def work_first(market: Market, *, now: datetime) -> Market:
@@ -92,4 +91,4 @@ def work_first(market: Market, *, now: datetime) -> Market:
         raise
     except Exception:
         logger.exception("orders in %s could not be worked", market.instrument.symbol)
-    return order_rows.lock_market(instrument_id=market.instrument.pk) or market
+    return markets.lock_market(instrument_id=market.instrument.pk) or market

@@ -8,53 +8,43 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
 from uuid import UUID
 
-from banking.assets import EXACT, USD
 from banking.ledger import InsufficientFunds
+from banking.rules.assets import EXACT, USD
 from exchange.market import book, quotes
-from exchange.market.levels import Level, without
+from exchange.market.rules.levels import Level, without
 from exchange.models import Order, OrderClass, OrderStatus, Side, TimeInForce
-from exchange.trading import (
-    execution,
-    fees,
-    lifecycle,
-    matching,
-    order_rows,
-    paths,
-    reservations,
-    stops,
-    tickets,
-)
-from exchange.trading.blotter import Blotter, Working
-from exchange.trading.order_rows import Market
-from exchange.trading.requests import CENT
+from exchange.trading.intake import tickets
+from exchange.trading.intake.requests import CENT
+from exchange.trading.rows import order_rows
+from exchange.trading.rows.markets import Market
+from exchange.trading.rows.working_order import WorkingOrder
+from exchange.trading.rules import fees, matching, paths, stops
+from exchange.trading.settlement import execution, lifecycle, reservations
+from exchange.trading.settlement.blotter import Blotter
 
 # How many resting orders are locked at first for one that arrives; more if it meets them all.
-FIRST_LOOK = 16
+FIRST_LOCKED = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """Whom an order meets in the book, by the pure rules; the ones it meets are locked."""
+class Matches:
+    """What matching found for an order, and the resting orders in it, which are locked."""
 
     makers: tuple[Order, ...]
     outcome: matching.Outcome
 
-    @classmethod
-    def nobody(cls) -> Self:
-        return cls((), matching.Outcome(()))
 
-
-def look(
+def find_matches(
     order: Order, market: Market, now: datetime, *, levels: Sequence[Level] | None = None
-) -> Meeting:
-    """Ask the rules whom the order meets now; those resting orders are locked, best first.
+) -> Matches:
+    """Match the order with the book as it is now; the resting orders that it meets are locked.
 
-    `levels` are the street's, where an order that waited has met others than it displays now.
+    `levels` are the street's, for an order that waited and met other levels than the quote displays
+    now.
     """
-    at_most = FIRST_LOOK
+    at_most = FIRST_LOCKED
     while True:
         worst = reservations.worst_price(order)
         found, may_be_more = order_rows.lock_met(
@@ -70,8 +60,8 @@ def look(
         met = {match.order_id for match in outcome.matches}
         if not may_be_more or not {maker.pk for maker in resting} <= met:
             if _kills(order, outcome):
-                return Meeting((), matching.Outcome((), outcome.wanted, outcome.self_trade))
-            return Meeting(tuple(maker for maker in resting if maker.pk in met), outcome)
+                return Matches((), matching.Outcome((), outcome.wanted, outcome.self_trade))
+            return Matches(tuple(maker for maker in resting if maker.pk in met), outcome)
         at_most *= 8
 
 
@@ -122,13 +112,13 @@ def _budget(order: Order, now: datetime) -> matching.Budget:
     )
 
 
-def work(blotter: Blotter, working: Working, meeting: Meeting, market: Market) -> None:
+def work(blotter: Blotter, working: WorkingOrder, matches: Matches, market: Market) -> None:
     """Carry out what an order meets, and decide what becomes of the rest.
 
     Its makers have been opened in the blotter. Refuses (InsufficientFunds, InsufficientPosition)
     when its owner can't deliver.
     """
-    order, outcome = working.order, meeting.outcome
+    order, outcome = working.order, matches.outcome
     blotter.touch(working)
     if order.quantity is None and outcome.units:
         order.quantity = outcome.units + outcome.wanted
@@ -136,7 +126,7 @@ def work(blotter: Blotter, working: Working, meeting: Meeting, market: Market) -
         working, outcome.matches, rests=_rests(order, outcome), at=blotter.now
     )
     for match in outcome.matches:
-        maker = None if match.order_id is None else blotter.workings[match.order_id]
+        maker = None if match.order_id is None else blotter.working_orders[match.order_id]
         execution.trade(blotter, taker=working, maker=maker, price=match.price, units=match.units)
     _take(blotter, market, order.side, outcome.street_units)
     _settle_rest(blotter, working, outcome)
@@ -153,13 +143,13 @@ def _take(blotter: Blotter, market: Market, side: str, units: int) -> None:
     blotter.keep_quote(market.quote)
 
 
-def _settle_rest(blotter: Blotter, working: Working, outcome: matching.Outcome) -> None:
+def _settle_rest(blotter: Blotter, working: WorkingOrder, outcome: matching.Outcome) -> None:
     """Decide what becomes of the part that found no match."""
     order = working.order
     if not order.is_open:
         return
     if not _rests(order, outcome):
-        reason = _why_not(order, outcome, blotter.now)
+        reason = _cancel_reason(order, outcome, blotter.now)
         lifecycle.end(blotter, working, OrderStatus.CANCELED, reason=reason)
         return
     if order.status == OrderStatus.ACCEPTED:
@@ -173,7 +163,7 @@ def _rests(order: Order, outcome: matching.Outcome) -> bool:
     return stays and order.limit_price is not None and not outcome.self_trade
 
 
-def _why_not(order: Order, outcome: matching.Outcome, now: datetime) -> str:
+def _cancel_reason(order: Order, outcome: matching.Outcome, now: datetime) -> str:
     if outcome.self_trade:
         return "self_trade"
     if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
@@ -183,7 +173,7 @@ def _why_not(order: Order, outcome: matching.Outcome, now: datetime) -> str:
     return "no_liquidity"
 
 
-def let_wait(blotter: Blotter, working: Working, status: OrderStatus) -> None:
+def let_wait(blotter: Blotter, working: WorkingOrder, status: OrderStatus) -> None:
     """Reserve what an order needs that can't be worked yet, and let it wait in this status."""
     blotter.touch(working)
     working.order.status = str(status)
@@ -261,7 +251,7 @@ class _Batch:
                 execution.trade(
                     blotter,
                     taker=None,
-                    maker=blotter.workings[order.pk],
+                    maker=blotter.working_orders[order.pk],
                     price=match.price,
                     units=match.units,
                 )
@@ -296,7 +286,7 @@ class _Batch:
                 tickets.trail(order, stops.better_peak(order.side, order.peak_price, price))
             blotter.open([order])
             lifecycle.move(order, OrderStatus.NEW, self._now)
-            blotter.touch(blotter.workings[order.pk])
+            blotter.touch(blotter.working_orders[order.pk])
         else:
             self._send_to_market(blotter, order)
         self._progress.changed += blotter.write()
@@ -305,11 +295,11 @@ class _Batch:
         levels = self._levels_met(order)
         if order.armed:
             self._trigger(order)
-        meeting = look(order, self._market, self._now, levels=levels)
-        blotter.open([order, *meeting.makers])
-        working = blotter.workings[order.pk]
+        matches = find_matches(order, self._market, self._now, levels=levels)
+        blotter.open([order, *matches.makers])
+        working = blotter.working_orders[order.pk]
         try:
-            work(blotter, working, meeting, self._market)
+            work(blotter, working, matches, self._market)
         except InsufficientFunds:
             # A gap has made it dearer than its hold and all that is available.
             lifecycle.end(blotter, working, OrderStatus.CANCELED, reason="insufficient_funds")

@@ -1,0 +1,1 @@
+"""HTTP for holdings, lots, gains and performance; thin, and no rule."""

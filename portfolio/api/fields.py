@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from be.api import units
 from be.api.fields import GIVEN, InUnit
-from be.api.formats import plain, price_text, time_text
+from be.kernel import units
+from be.kernel.formats import plain, price_text, time_text
 
 
 class _FixedDecimalField(serializers.ReadOnlyField):

@@ -18,8 +18,8 @@ from portfolio.api.fields import (
     SharePercentField,
     TimeField,
 )
-from portfolio.lots import LotMethod
 from portfolio.performance import DEFAULT_BENCHMARK
+from portfolio.rules.lots import LotMethod
 from portfolio.spans import Period
 
 TERMS = ("short", "long")

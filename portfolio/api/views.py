@@ -17,11 +17,12 @@ from be.api.schema import IDEMPOTENCY_KEY, problems
 from be.api.strict import Strict
 from exchange.api.serializers import OrderSerializer
 from exchange.models import Execution
-from exchange.trading import closing, documents
+from exchange.trading import closing
 from exchange.trading.closing import CloseRequest, Closing
+from exchange.trading.reports import documents
 from portfolio import allocation, holdings, performance, tax_lots
 from portfolio.api import examples, serializers
-from portfolio.lots import LotMethod
+from portfolio.rules.lots import LotMethod
 from portfolio.spans import Period
 
 TAGS = ["Portfolio"]

@@ -11,8 +11,8 @@ import time_machine
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from banking import holds, ledger
-from banking.assets import USD
 from banking.models import Bucket, EntryKind, HouseAccount
+from banking.rules.assets import USD
 from exchange.market import candles
 from exchange.models import Candle, Instrument, Interval, Order, Quote
 from exchange.tests.market import NOW, advance, make_customer, place, set_quote, tick

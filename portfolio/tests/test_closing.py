@@ -9,7 +9,7 @@ import time_machine
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.models import Instrument, Order, Quote
 from exchange.tests.market import (
     NOW,

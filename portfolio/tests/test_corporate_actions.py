@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authentication.tests.api_client import signed_in_client
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
-from portfolio import lots, splits
-from portfolio.lots import LotMethod, Split, Trade
+from portfolio import splits
+from portfolio.rules import lots
+from portfolio.rules.lots import LotMethod, Split, Trade
 from portfolio.tests.accounts import (
     START,
     buy,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from be.api.identifiers import uuid7
+from be.kernel.identifiers import uuid7
 from exchange.corporate import due, reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import advance, make_bond, make_instrument, place, set_quote, tick

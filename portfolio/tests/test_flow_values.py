@@ -9,9 +9,10 @@ import pytest
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
-from banking import flows, ledger, rails, transactions
-from banking.assets import USD
+from banking import flows, ledger, transactions
 from banking.models import JournalEntry
+from banking.rules import rails
+from banking.rules.assets import USD
 from banking.tests.factories import NOW, BankAccountFactory
 from banking.tests.parallel import at_once
 from exchange.models import Quote

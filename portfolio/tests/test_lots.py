@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio import lots
-from portfolio.lots import LotMethod, Trade
+from portfolio.rules import lots
+from portfolio.rules.lots import LotMethod, Trade
 
 NEW_YORK = ZoneInfo("America/New_York")
 CENT = Decimal("0.01")

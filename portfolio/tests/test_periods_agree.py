@@ -14,7 +14,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
-from be.api.refusals import Refusal
+from be.kernel.refusals import Refusal
 from exchange.market import retention
 from exchange.tests.market import make_customer, make_instrument, place
 from portfolio import performance

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from banking import ledger
-from banking.assets import USD, Asset
-from be.api.refusals import Refusal
+from banking.rules.assets import USD, Asset
+from be.kernel.refusals import Refusal
 from exchange.models import Execution
 from exchange.tests.market import (
     NOW,
@@ -21,7 +21,7 @@ from exchange.tests.market import (
     set_quote,
     tick,
 )
-from portfolio.lots import LotMethod
+from portfolio.rules.lots import LotMethod
 from portfolio.tests.accounts import deposit, shown, withdraw
 
 pytestmark = pytest.mark.django_db

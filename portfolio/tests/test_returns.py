@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio import returns
-from portfolio.returns import Point
+from portfolio.rules import returns
+from portfolio.rules.returns import Point
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio import risk
+from portfolio.rules import risk
 
 # Bodie, Kane & Marcus, Investments, 8th ed. 2009, spreadsheet 5.2: annual holding-period returns of
 # the S&P 500, 2001-2005. Arithmetic average 0.0210, standard deviation (Excel's STDEV) 0.1983.

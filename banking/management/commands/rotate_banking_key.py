@@ -2,9 +2,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from banking import bank_accounts, encryption
+from banking import bank_accounts
 from banking.models import BankAccount
-from be.api.commands import DatabaseCommand
+from banking.rules import encryption
+from be.database.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):

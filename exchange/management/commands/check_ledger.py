@@ -6,8 +6,8 @@ from django.core.management.base import CommandError
 
 from banking import books
 from banking.models import JournalEntry
-from be.api.commands import DatabaseCommand
-from exchange.trading import reconciliation
+from be.database.commands import DatabaseCommand
+from exchange.trading.settlement import reconciliation
 
 
 class Command(DatabaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from exchange.simulator import measurement, report_page
+from exchange.simulator.report import html_page, measurement
 
 # A night between two sessions, and a year, are the least that can be measured.
 SESSIONS, YEARS = range(2, 2001), range(1, 101)
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{title}\n\n{as_text(rows)}")
         if options["html"] is not None:
             self._write_page(
-                options["html"], report_page.render(title=title, rows=rows, sample=sample)
+                options["html"], html_page.render(title=title, rows=rows, sample=sample)
             )
         if not all(row.inside for row in rows):
             raise CommandError("Some statistics are outside their bands.")

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from be.api.commands import DatabaseCommand
+from be.database.commands import DatabaseCommand
 from exchange.corporate import due
 from exchange.models import ActionKind, CorporateAction
-from exchange.simulator import lease
+from exchange.simulator.run import lease
 
 
 class Command(DatabaseCommand):

@@ -15,16 +15,17 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from rich.console import Console
 
-from be.api import transactions
-from be.api.commands import DatabaseCommand
-from exchange import seeding
+from be.database import transactions
+from be.database.commands import DatabaseCommand
 from exchange.corporate import splits
 from exchange.models import AssetClass, Instrument, Quote, Simulator
-from exchange.simulator import lease, live_view, replay, scenarios
-from exchange.simulator.replay import Replay
-from exchange.simulator.runner import Runner, continue_model
-from exchange.simulator.scenarios import Performance
-from exchange.simulator.source import Source
+from exchange.seeding import seeding
+from exchange.simulator.run import lease, live_view
+from exchange.simulator.run.runner import Runner, continue_model
+from exchange.simulator.sources import replay, scenarios
+from exchange.simulator.sources.replay import Replay
+from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.scenarios import Performance
 
 LONGEST_INTERVAL = 3600
 HIGHEST_SPEED = 100_000

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from be.api import events
-from be.api.commands import DatabaseCommand
-from exchange import seeding
+from be.database.commands import DatabaseCommand
+from be.logs import events
 from exchange.management.progress import ProgressBar
+from exchange.seeding import seeding
 
 DAYS_A_YEAR = 365
 MOST_DAYS = 20 * DAYS_A_YEAR

@@ -1,0 +1,1 @@
+"""How settings are read and checked before anything starts; pure Python, no Django."""

@@ -1,0 +1,56 @@
+"""TRUSTED_PROXIES: the networks whose word about the client is believed."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from be.kernel import addresses
+from be.kernel.addresses import Address
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNIX = "unix"
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """The networks whose word is taken, and whether that of a Unix socket's peer is."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> "TrustedProxies":
+        """Of addresses and networks ("10.0.0.0/8"), and "unix". Raises ValueError for others."""
+        words = [word.strip() for word in words]
+        return cls(
+            networks=tuple(_network(word) for word in words if word != UNIX),
+            unix=UNIX in words,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.networks) or self.unix
+
+    def __contains__(self, address: Address) -> bool:
+        return _is_in(address, self.networks)
+
+    def has(self, peer: Any) -> bool:
+        """Whether the other end of a connection is one of them; `peer` as in an ASGI scope."""
+        if not peer:
+            return self.unix
+        address = addresses.parse(peer[0])
+        return address is not None and address in self
+
+
+def _network(word: str) -> Network:
+    network = ipaddress.ip_network(word, strict=False)
+    if network.prefixlen == 0:
+        raise ValueError(f"{word} is everybody, who could then claim any address")
+    return network
+
+
+@lru_cache(maxsize=1024)
+def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks)

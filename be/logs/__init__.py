@@ -1,0 +1,3 @@
+"""What is written to the log and how a line looks; never a secret, and no decision about what
+happens.
+"""

@@ -1,0 +1,53 @@
+"""How lines of the log look: for people, or as JSON for whoever collects them.
+
+`LOG_FORMAT` chooses. Either has the time in UTC, the level, the logger, the id of the request that
+it belongs to, the message, and the fields that came with it (be/logs/events.py).
+"""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from be.kernel.formats import time_text
+
+# What Django adds to its records: the request itself, and of statements what the message has too.
+_OF_DJANGO = ("request", "status_code", "duration", "sql", "params", "alias")
+
+
+class TextLines(logging.Formatter):
+    """`2026-03-02T15:00:00.000000Z INFO brokerpro.events [4f…] signed in user_id=… session_id=…`"""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name} [{request_id}] {message}", style="{")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return _time(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        fields = getattr(record, "fields", {})
+        return " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
+
+
+class JSONLines(MsgspecFormatter):
+    """One object a line: time, level, logger, request_id, message, then the fields."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["asctime", "levelname", "name", "request_id", "message"],
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            reserved_attrs=[*RESERVED_ATTRS, *_OF_DJANGO],
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return _time(record)
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        fields = log_data.pop("fields", {})
+        return {**log_data, **fields}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return time_text(datetime.fromtimestamp(record.created, UTC))

@@ -1,0 +1,296 @@
+"""HTTP into Django and out again: one hop to a thread that stays, where Django is synchronous.
+
+Django's own ASGI handler makes a thread executor for each request, hops between it and the event
+loop several times, and so opens database connections anew each time. Here a request is read in the
+event loop, answered in one go by a thread of a fixed set, and sent from the event loop again.
+docs/decisions/own-thread-pool.md has the measurements.
+"""
+
+import asyncio
+import io
+import logging
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any, NoReturn, cast
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from corsheaders.middleware import CorsMiddleware
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import RequestAborted, RequestDataTooBig
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.db import close_old_connections, connection
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from be.api import problems, request_id
+from be.logs import events
+from be.serving.thread_pool import Overloaded, ThreadPool
+
+logger = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Where passwords are hashed: slow on purpose, so these wait for threads of their own.
+PASSWORD_PATHS = frozenset(
+    {"/api/auth/login/", "/api/auth/register/", "/api/auth/password/", "/admin/login/"}
+)
+PASSWORD_THREADS = 2
+PASSWORD_QUEUE = 64
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_IN_MEMORY = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response, ready to be sent. `stream` is set if its content comes from an async iterator."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content: bytes | IO[bytes] = b""
+    stream: StreamingHttpResponse | None = None
+
+
+class _TooLarge(io.RawIOBase):
+    """A body beyond DATA_UPLOAD_MAX_MEMORY_SIZE: it was not kept, and whoever reads it is told."""
+
+    def read(self, size: int = -1) -> NoReturn:
+        raise RequestDataTooBig("Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.")
+
+
+class HTTPHandler(ASGIHandler):
+    """The ASGI application for HTTP.
+
+    A client that goes away takes its request out of the queue; a request that a thread has begun is
+    carried out, and its answer is dropped. Under more load than HTTP_THREADS and HTTP_QUEUE take,
+    the answer is a 503 problem document with Retry-After, at once.
+    """
+
+    def __init__(self) -> None:
+        self.load_middleware(is_async=False)
+        seconds = settings.HTTP_QUEUE_SECONDS
+        self._requests = ThreadPool(
+            name="http",
+            threads=settings.HTTP_THREADS,
+            queue=settings.HTTP_QUEUE,
+            seconds=seconds,
+            initializer=_keep_connection,
+        )
+        self._writes = self._requests
+        if settings.HTTP_WRITING_THREADS:
+            self._writes = ThreadPool(
+                name="writes",
+                threads=settings.HTTP_WRITING_THREADS,
+                queue=settings.HTTP_QUEUE,
+                seconds=seconds,
+                initializer=_keep_connection,
+            )
+        self._passwords = ThreadPool(
+            name="passwords", threads=PASSWORD_THREADS, queue=PASSWORD_QUEUE, seconds=seconds
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _read(receive)
+        except RequestAborted:
+            return
+        try:
+            answer = await self._pool(scope).run(
+                partial(self._answer, scope, body, time.perf_counter())
+            )
+        except Overloaded:
+            answer = self._refuse(scope, _overloaded)
+        if answer.stream is None:
+            await _send(answer, send)
+        else:
+            await _stream(answer, answer.stream, receive, send)
+
+    def _pool(self, scope: Scope) -> ThreadPool:
+        if scope["method"] in READING:
+            return self._requests
+        if scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS:
+            return self._passwords
+        return self._writes
+
+    def _answer(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
+        """Answer a request, in a thread; what it used is closed or given back in the same one."""
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        try:
+            answer = self._collect(self._respond(scope, body))
+        finally:
+            close_old_connections()
+        _log(scope, answer.status, began)
+        return answer
+
+    def _respond(self, scope: Scope, body: IO[bytes]) -> Any:
+        request, _ = self.create_request(scope, body)
+        if request is None:
+            return _beside_django(self._without_query(scope), problems.unreadable)
+        if length := _length(body):
+            # A chunked body comes without it, and DRF takes it for empty then.
+            request.META.setdefault("CONTENT_LENGTH", str(length))
+        response: Any = self.get_response(request)
+        response._handler_class = type(self)
+        return response
+
+    def _refuse(self, scope: Scope, view: Callable[[HttpRequest], HttpResponse]) -> _Answer:
+        """An answer that Django is not asked for."""
+        response = _beside_django(self._without_query(scope), view)
+        return _Answer(response.status_code, _headers(response), response.content)
+
+    def _without_query(self, scope: Scope) -> HttpRequest:
+        """The request, but for what may be no text in it."""
+        request: HttpRequest = self.request_class({**scope, "query_string": b""}, io.BytesIO())
+        return request
+
+    def _collect(self, response: Any) -> _Answer:
+        """Take all that is to be sent out of the response, and close it.
+
+        A synchronous stream is read to its end, into a file if it is long, so that no client,
+        however slow it reads, holds a thread or a database connection.
+        """
+        status, headers = response.status_code, _headers(response)
+        if isinstance(response, StreamingHttpResponse) and response.is_async:
+            return _Answer(status, headers, stream=response)
+        try:
+            content = _drained(response) if response.streaming else response.content
+        finally:
+            response.close()
+        return _Answer(status, headers, content)
+
+
+def _log(scope: Scope, status: int, began: float) -> None:
+    """A line for the request, where its id is known: in the thread that has answered it."""
+    events.answered(
+        method=scope["method"],
+        path=scope["path"][:200],
+        status=status,
+        client=next(iter(scope.get("client") or ()), "-"),
+        milliseconds=(time.perf_counter() - began) * 1000,
+    )
+
+
+def _keep_connection() -> None:
+    """A thread of the pool has one connection for all its requests (be/database/connections.py)."""
+    cast(Any, connection).keeps = True
+
+
+async def _read(receive: Receive) -> IO[bytes]:
+    """The whole body. Raises RequestAborted if the client goes away before its end."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestAborted
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return _TooLarge()  # type: ignore[return-value]  # nothing but `read` is called
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return io.BytesIO(b"".join(chunks))
+
+
+def _length(body: IO[bytes]) -> int:
+    """Bytes of the body, or at least so many."""
+    if isinstance(body, io.BytesIO):
+        return body.getbuffer().nbytes
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+
+def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    return [
+        *((name.encode("ascii"), value.encode("latin1")) for name, value in response.items()),
+        *(
+            (b"Set-Cookie", cookie.output(header="").encode("ascii").strip())
+            for cookie in response.cookies.values()
+        ),
+    ]
+
+
+def _drained(response: Any) -> IO[bytes]:
+    if isinstance(response, FileResponse):
+        response.block_size = HTTPHandler.chunk_size
+    file = tempfile.SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
+    file.writelines(response)
+    file.seek(0)
+    return file
+
+
+def _beside_django(
+    request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]
+) -> HttpResponse:
+    """What Django's middleware gives every answer: a name, and what a page elsewhere must read."""
+    response: HttpResponse = request_id.middleware(CorsMiddleware(view))(request)
+    return response
+
+
+def _overloaded(request: HttpRequest) -> HttpResponse:
+    logger.warning("overloaded: %s %s was refused", request.method, request.path[:200])
+    return problems.overloaded()
+
+
+async def _send(answer: _Answer, send: Send) -> None:
+    await send(_start(answer))
+    if isinstance(answer.content, bytes):
+        for chunk, last in HTTPHandler.chunk_bytes(answer.content):
+            await send({"type": "http.response.body", "body": chunk, "more_body": not last})
+        return
+    with answer.content as file:
+        while chunk := file.read(HTTPHandler.chunk_size):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+def _start(answer: _Answer) -> Message:
+    return {
+        "type": "http.response.start",
+        "status": answer.status,
+        "headers": answer.headers,
+    }
+
+
+async def _stream(
+    answer: _Answer, response: StreamingHttpResponse, receive: Receive, send: Send
+) -> None:
+    """Send an asynchronous stream, until it or the client ends.
+
+    What it asks of synchronous code runs in one thread of its own, as under Django's handler.
+    """
+    async with ThreadSensitiveContext():
+        tasks = [
+            asyncio.create_task(_send_stream(answer, response, send)),
+            asyncio.create_task(_gone(receive)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            sent, _ = await asyncio.gather(*tasks, return_exceptions=True)
+            await sync_to_async(response.close)()
+    if isinstance(sent, Exception):
+        raise sent
+
+
+async def _send_stream(answer: _Answer, response: StreamingHttpResponse, send: Send) -> None:
+    await send(_start(answer))
+    async with aclosing(cast(AsyncGenerator[bytes, None], aiter(response))) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the rest of a body that is not wanted

@@ -1,0 +1,1 @@
+"""What a corporate action gives for how many units; pure Python, no Django."""

@@ -1,0 +1,53 @@
+"""What a corporate action gives for how many units: pure rules.
+
+What a customer receives is rounded down, as everywhere: to whole cents, to whole units.
+"""
+
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
+
+from banking.rules.assets import EXACT, USD, Asset
+from exchange.market.rules import calendar
+from exchange.market.rules.ticks import increment_at
+
+
+def paid_cents(asset: Asset, units: int, amount: Decimal, divisor: Decimal) -> int:
+    """Cents for `units` at `amount` dollars for each share (or each `divisor` of face value)."""
+    dollars = EXACT.divide(EXACT.multiply(asset.amount(units), amount), divisor)
+    return USD.units_down(dollars)
+
+
+def units_after_split(units: int, ratio: Fraction) -> int:
+    """New units for old ones; a fraction of the smallest unit is worth nothing and is dropped."""
+    return units * ratio.numerator // ratio.denominator
+
+
+def price_after_split(price: Decimal, ratio: Fraction) -> Decimal:
+    """The price of a new share, to the eight decimals in which prices are stored."""
+    exact = EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), ratio.numerator)
+    return exact.quantize(Decimal("1e-8"), context=EXACT)
+
+
+def order_price_after_split(
+    price: Decimal, ratio: Fraction, increment: Decimal, asset_class: str, *, buys: bool
+) -> Decimal:
+    """An order's price for new shares, on the grid: a buy's rounded down, a sell's up.
+
+    So what was held for a buy covers it. `increment` is the instrument's usual one; the grid is the
+    one at the new price. It can be zero, where the old price was close to it.
+    """
+    exact = EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), ratio.numerator)
+    increment = increment_at(exact, increment, asset_class)
+    rounding = ROUND_FLOOR if buys else ROUND_CEILING
+    increments = EXACT.divide(exact, increment).to_integral_value(rounding, EXACT)
+    return EXACT.multiply(increments, increment)
+
+
+def coupon_ex_date(coupon_date: date) -> date:
+    """The day from which on a buyer has no part in a coupon: his trade settles on it or later.
+
+    A trade that settles on the coupon's date pays no accrued interest, so the coupon is the
+    seller's; one that settles before has paid for it.
+    """
+    return calendar.settles_from(coupon_date)

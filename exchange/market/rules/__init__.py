@@ -1,0 +1,1 @@
+"""Calendars, bond mathematics, price grids and price levels; pure Python, no Django."""

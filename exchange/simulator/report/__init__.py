@@ -1,0 +1,1 @@
+"""How real the prices are: statistics and the page that shows them; pure Python, no Django."""

@@ -1,0 +1,3 @@
+"""Where rounds come from: the model, files in its place, a scenario over it; nothing is
+recorded here.
+"""

@@ -1,0 +1,1 @@
+"""Messages, frames, and what a slow client is still owed; pure Python, no Django."""

@@ -1,0 +1,3 @@
+"""Orders as the public contract shows them, and the updates for their owners; nothing is
+changed.
+"""

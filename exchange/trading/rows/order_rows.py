@@ -1,0 +1,276 @@
+"""The SQL behind orders: how they are found, locked and written."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from banking.models import Hold
+from be.database import statements
+from be.database.rows import Reader, as_uuid, relate
+from be.database.statements import Row
+from exchange.models import (
+    OPEN_STATUSES,
+    Execution,
+    Instrument,
+    Order,
+    OrderFeed,
+    Side,
+)
+from exchange.trading.rows.markets import WORKING, Market
+
+_orders, _holds = Reader(Order), Reader(Hold)
+
+# Of the orders of a pair, those whose other exit is a stop that a price reaches.
+BEFORE_WORSE = (
+    " AND NOT EXISTS (SELECT 1 FROM exchange_order other "
+    "WHERE other.pair_id = exchange_order.pair_id AND other.armed AND other.stop_price >= %s "
+    "AND other.status IN ('accepted', 'new', 'partially_filled'))"
+)
+
+NEW_COLUMNS = tuple(field.column for field in Order._meta.concrete_fields)
+CHANGING_COLUMNS = (
+    "quantity",
+    "collar_price",
+    "stop_price",
+    "peak_price",
+    "armed",
+    "parent_id",
+    "replaced_by_id",
+    "status",
+    "filled_quantity",
+    "reject_reason",
+    "updated_at",
+    "filled_at",
+    "canceled_at",
+    "expires_at",
+)
+EXECUTION_COLUMNS = tuple(field.column for field in Execution._meta.concrete_fields)
+
+INSERT_ORDERS = statements.insert(Order, NEW_COLUMNS)
+CHANGE_ORDERS = statements.update(Order, ("id", *CHANGING_COLUMNS))
+INSERT_EXECUTIONS = statements.insert(Execution, EXECUTION_COLUMNS)
+MOVE_STOPS = statements.update(Order, ("id", "peak_price", "stop_price"))
+COUNT_UPDATES = statements.insert(
+    OrderFeed,
+    ("owner_id", "sequence"),
+    suffix="ON CONFLICT (owner_id) DO UPDATE "
+    "SET sequence = exchange_orderfeed.sequence + excluded.sequence",
+    returning=("owner_id", "sequence"),
+)
+"""Rows of (owner, how many more); answers with each owner's new count."""
+
+
+# What they get of an instance's attributes are the values of its row.
+_values_of_new_order: Callable[[dict[str, Any]], Row] = itemgetter(
+    *(field.attname for field in Order._meta.concrete_fields)
+)
+_values_of_changed_order: Callable[[dict[str, Any]], Row] = itemgetter("id", *CHANGING_COLUMNS)
+_values_of_new_execution: Callable[[dict[str, Any]], Row] = itemgetter(
+    *(field.attname for field in Execution._meta.concrete_fields)
+)
+
+
+def new_order(order: Order) -> Row:
+    return _values_of_new_order(order.__dict__)
+
+
+def changed_order(order: Order) -> Row:
+    return _values_of_changed_order(order.__dict__)
+
+
+def new_execution(execution: Execution) -> Row:
+    return _values_of_new_execution(execution.__dict__)
+
+
+def lock_met(
+    market: Market, *, side: str, worst: Decimal, at_most: int, now: datetime
+) -> tuple[list[Order], bool]:
+    """The resting orders that one of `side` meets down to `worst`, best first and older first.
+
+    They are locked in the order of their ids; and whether there may be more of them than `at_most`.
+    That some have been canceled while their lock was waited for does not mean that these are all.
+    One whose time is up is no longer there, even if no round has ended it yet. The instrument's
+    status is read anew: whoever changes it locks the quote before.
+    """
+    instrument = market.instrument
+    rows = statements.query(_select_met(side), (instrument.pk, worst, now, at_most, instrument.pk))
+    instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
+    found = [_order(row[3:], instrument) for row in rows if row[3] is not None]
+    sign = 1 if side == Side.BUY else -1
+    best_first = sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+    return best_first, rows[0][2] == at_most
+
+
+@cache
+def _select_met(side: str) -> str:
+    meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
+    return (
+        "WITH best AS (SELECT id FROM exchange_order WHERE instrument_id = %s "
+        f"AND side = '{meets}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
+        "AND (expires_at IS NULL OR expires_at > %s) "
+        f"ORDER BY limit_price {direction}, id LIMIT %s), "
+        f"met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
+        "WHERE resting.id IN (SELECT id FROM best) "
+        f"AND {WORKING} ORDER BY resting.id {statements.locking()}) "
+        "SELECT instrument.status, instrument.tradable, (SELECT count(*) FROM best), met.* "
+        "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s"
+    )
+
+
+def _order(row: Row, instrument: Instrument) -> Order:
+    order = _orders.make(row)
+    relate(order, "instrument", instrument)
+    return order
+
+
+def lock_crossed(
+    market: Market, *, side: str, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Resting orders of `side` that the street now meets, best first and older first, locked.
+
+    Without the take-profits whose stop-loss the same bar will reach too: the worse exit is first.
+    """
+    quote = market.quote
+    left_out, low = ("", ()) if quote.low_ahead is None else (BEFORE_WORSE, (quote.low_ahead,))
+    price, reach, direction = (
+        (quote.ask, ">=", "DESC") if side == Side.BUY else (quote.bid, "<=", "ASC")
+    )
+    found = _lock(
+        market,
+        f"side = '{side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s{left_out}",
+        (price, *low),
+        f"limit_price {direction}, id",
+        at_most,
+        without,
+        now,
+    )
+    sign = -1 if side == Side.BUY else 1
+    return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
+
+
+def is_exit_before_worse(order: Order, low: Decimal) -> bool:
+    """Whether its other exit is a stop that a price of `low` reaches."""
+    if order.pair_id is None:
+        return False
+    others = Order.objects.filter(pair_id=order.pair_id, status__in=OPEN_STATUSES)
+    return others.filter(armed=True, stop_price__gte=low).exists()
+
+
+def lock_triggered(
+    market: Market, *, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Armed orders whose stop price has traded, older first, locked."""
+    price = market.quote.price
+    return _lock(
+        market,
+        f"{WORKING} AND armed AND (side = 'buy' AND stop_price <= %s "
+        "OR side = 'sell' AND stop_price >= %s)",
+        (price, price),
+        "id",
+        at_most,
+        without,
+        now,
+    )
+
+
+def lock_waiting(
+    market: Market, *, at_most: int, without: Collection[UUID], now: datetime
+) -> list[Order]:
+    """Orders that were accepted while there was nothing to trade on, older first, locked."""
+    return _lock(market, "status = 'accepted'", (), "id", at_most, without, now)
+
+
+def lock_trailing(market: Market, *, at_most: int, now: datetime) -> list[Order]:
+    """Trailing stops for which the market has gone further than ever, locked."""
+    price = market.quote.price
+    return _lock(
+        market,
+        f"{WORKING} AND armed AND peak_price IS NOT NULL "
+        "AND (side = 'sell' AND peak_price < %s OR side = 'buy' AND peak_price > %s)",
+        (price, price),
+        "id",
+        at_most,
+        (),
+        now,
+    )
+
+
+def _lock(
+    market: Market,
+    condition: str,
+    values: Row,
+    order_by: str,
+    at_most: int,
+    without: Collection[UUID],
+    now: datetime,
+) -> list[Order]:
+    """Orders whose time is up are left out: what they waited for has come too late."""
+    left_out, skipped = statements.among("id", [*without])
+    rows = statements.query(
+        f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
+        "(SELECT id FROM exchange_order "
+        f"WHERE instrument_id = %s AND {condition} AND NOT ({left_out}) "
+        f"AND (expires_at IS NULL OR expires_at > %s) ORDER BY {order_by} LIMIT %s) "
+        "AND found.status IN ('accepted', 'new', 'partially_filled') "
+        f"ORDER BY found.id {statements.locking()}",
+        (market.instrument.pk, *values, *skipped, now, at_most),
+    )
+    return [_order(row, market.instrument) for row in rows]
+
+
+def due(now: datetime, *, at_most: int) -> list[UUID]:
+    """Orders whose time is up. Legs that are held end with their entry.
+
+    In the words of the index `order_expiry`, or every round would read all orders there ever were.
+    """
+    rows = statements.query(
+        "SELECT id FROM exchange_order WHERE status IN ('accepted', 'new', 'partially_filled') "
+        "AND expires_at <= %s LIMIT %s",
+        (now, at_most),
+    )
+    return [as_uuid(row[0]) for row in rows]
+
+
+def save_trailing(orders: Sequence[Order]) -> None:
+    """Write where these trailing stops stand now."""
+    statements.run(
+        (MOVE_STOPS, [(order.pk, order.peak_price, order.stop_price) for order in orders])
+    )
+
+
+def lock_related(
+    orders: Collection[Order],
+    *,
+    pairs: Collection[UUID],
+    parents: Collection[UUID],
+    without: Collection[UUID],
+) -> list[Order]:
+    """Open orders of these pairs and open legs of these parents, but for `without`, locked."""
+    instruments = {order.instrument_id: order.instrument for order in orders}
+    found = (
+        Order.objects.select_for_update()
+        .filter(Q(pair_id__in=pairs) | Q(parent__in=parents), status__in=OPEN_STATUSES)
+        .exclude(pk__in=without)
+        .order_by("pk")
+    )
+    related = list(found)
+    for order in related:
+        order.instrument = instruments[order.instrument_id]
+    return related
+
+
+def live_holds(references: Collection[UUID]) -> list[Hold]:
+    """The holds for these references that have not ended."""
+    chosen, values = statements.among("hold.reference", [*references])
+    rows = statements.query(
+        f"SELECT {_holds.columns('hold')} FROM banking_hold hold "
+        f"WHERE {chosen} AND hold.ended_at IS NULL",
+        values,
+    )
+    return [_holds.make(row) for row in rows]

@@ -1,0 +1,1 @@
+"""Tax lots, returns and figures of risk; pure Python, no Django."""
