@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
-from be.api.tests.test_numbers import ODD
+from be.tests.test_numbers import ODD
 from be.tests.test_strict import PATHS
 from exchange.tests import market
 
