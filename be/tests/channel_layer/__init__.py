@@ -1,0 +1,1 @@
+"""Tests of the channel layer that needs no server, `be/embedded/`."""
