@@ -15,7 +15,7 @@ CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle test-clients lint format \
+.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle test-clients lint format picture \
 	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run
 
 help: ## show this list
@@ -79,10 +79,14 @@ format: install ## put the code into its format
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
+picture: install ## draw the picture of docs/architecture.md from the import contracts
+	@$(RUN) python docs/draw_architecture.py
+
 typecheck: install ## mypy, strict
 	@$(CLEAN) $(RUN) mypy .
 
 check: lint typecheck ## everything that can be said without running the tests
+	@$(RUN) python docs/draw_architecture.py --check
 	@$(CLEAN) $(MANAGE) check
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
 	@$(CLEAN) $(MANAGE) spectacular --validate --fail-on-warn --file /dev/null

@@ -6,6 +6,6 @@ class PortfolioConfig(AppConfig):
 
     def ready(self) -> None:
         from banking import flows
-        from portfolio import flow_values
+        from portfolio import flow_valuations
 
-        flows.witness = flow_values.record
+        flows.witness = flow_valuations.record

@@ -1,7 +1,7 @@
-"""What a customer had at past times: cash and quantities from the ledger, prices from candles.
+"""A customer's account at past times: cash and quantities from the ledger, prices from candles.
 
-A *series* here is a list of (time, value) in order of time: of changes, which add up, or of
-observations, of which the newest counts.
+A *series* here is a list of (time, value) in order of time. Changes add up; of observations the
+newest counts.
 """
 
 from bisect import bisect_right
@@ -18,7 +18,7 @@ from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.market.rules import calendar
 from exchange.models import Instrument
-from portfolio import flow_values, valuation
+from portfolio import flow_valuations, valuation
 from portfolio.prices import Observation
 
 Change = tuple[datetime, int]
@@ -29,10 +29,10 @@ _INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Money that came from the owner's bank or, below zero, went there.
+    """A deposit from the owner's bank or, below zero, a withdrawal to it.
 
-    `equity_before` is what the account was worth just before, in dollars; None for a flow that was
-    booked before such values were kept.
+    `equity_before` is the account's value just before, in dollars; None for a flow that was booked
+    before valuations were stored.
     """
 
     at: datetime
@@ -49,8 +49,8 @@ class Flow:
 class Movements:
     """Every change of the owner's balances, `available` and `held` together.
 
-    `cash` in cents, and the part of it that came from or went to a bank in `flows`; `units` of
-    each security by symbol.
+    `cash` is in cents; `flows` are those of its changes that came from or went to a bank. `units`
+    of each security are by symbol.
     """
 
     cash: list[Change] = field(default_factory=list)
@@ -59,14 +59,14 @@ class Movements:
 
 
 def movements(*, owner_id: UUID, until: datetime) -> Movements:
-    """What the ledger says up to and at a time: pending and reversed money counts as booked."""
+    """All movements of the ledger up to and at a time. Money counts from when it is booked."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
         .exclude(entry__kind__in=_INTERNAL)
         .order_by("entry__created_at", "entry_id")
         .values_list("account__asset", "entry__kind", "entry__created_at", "entry_id", "units")
     )
-    values = flow_values.before_flows(owner_id)
+    values = flow_valuations.equity_before_flows(owner_id)
     found = Movements()
     for asset, kind, at, entry_id, units in rows:
         if asset != USD.code:
@@ -105,8 +105,8 @@ def equity_at(
 ) -> list[Decimal]:
     """Dollars of equity at each time: cash, and the units at each time at their newest price.
 
-    Bonds are worth the interest that had accrued by then too. What no price was known for yet
-    counts as nothing.
+    A bond's value includes the interest that had accrued by then. Units of which no price was
+    known yet count as zero.
     """
     equity = [USD.amount(cents) for cents in totals_at(times, cash)]
     for instrument, held in units.items():
@@ -121,7 +121,7 @@ def equity_at(
 
 
 def _accrued_at(times: Iterable[datetime], instrument: Instrument) -> list[Decimal]:
-    """Interest per 100 of face value at each time; it is the same for one settlement date."""
+    """Interest per 100 of face value at each time; computed once for each settlement date."""
     if not instrument.is_bond:
         return [Decimal(0) for _ in times]
     known: dict[date, Decimal] = {}

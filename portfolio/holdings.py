@@ -1,11 +1,11 @@
 """What a customer holds now, what it is worth, and what it has gained.
 
-A bond's market value includes the interest that has accrued, as its cost includes the interest that
-the buyer paid for, so the difference is what a sale would gain. Prices stay clean.
+A bond's market value includes accrued interest, as its cost includes the interest that the buyer
+paid. So the difference is what a sale would gain. Prices are clean.
 
-The day's change is what was gained since the last close: value now, less value then, less what was
-put in since. What was bought today counts from what was paid for it. The change of the price is
-another thing: it follows the quote from its previous close, whenever the quantity was bought.
+The day's change is the gain since the last close: value now, less value then, less what was put in
+since. What was bought today counts from what was paid for it. The price change is another figure:
+it follows the quote from its previous close, whenever the quantity was bought.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ from uuid import UUID
 from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument, Interval
-from portfolio import day, history, positions, prices, splits, valuation
-from portfolio.day import Day
+from portfolio import day_activity, history, positions, prices, splits, valuation
+from portfolio.day_activity import DayActivity
 from portfolio.positions import Account, Position
 from portfolio.rules.lots import LotMethod
 
@@ -30,10 +30,10 @@ class Holding:
     """One instrument that is held. Money in dollars, `weight` as a fraction of equity.
 
     `average_cost` is for one share or coin, or for 100 of face value; fees included.
-    `accrued_interest` is a part of `market_value`. `day_change` is what the position gained since
-    the last close, with trades, fees, interest and dividends, and its percent is of the value then
-    and what was bought since. `price_change` is that of the (clean) price since the quote's
-    previous close, and `price_change_value` what it is for the whole quantity.
+    `accrued_interest` is a part of `market_value`. `day_change` is the gain of the position since
+    the last close, with trades, fees, interest and dividends; `day_change_percent` is of the value
+    then plus what was bought since. `price_change` is the change of the (clean) price since the
+    quote's previous close, and `price_change_value` that for the whole quantity.
     None: the cost, when executions do not account for the whole quantity; value and change,
     without a quote; a percentage of nothing.
     """
@@ -88,7 +88,7 @@ class Holdings:
 
 def holdings(*, owner_id: UUID, lot_method: LotMethod, now: datetime) -> Holdings:
     """What the owner holds, at the newest prices. `now` is when interest has accrued to."""
-    close = day.last_close(now)
+    close = day_activity.last_close(now)
     account = positions.read(owner_id=owner_id, lot_method=lot_method, since=close)
     held = [position for position in account.positions if position.units]
     values = [_market_value(position, now) for position in held]
@@ -98,7 +98,7 @@ def holdings(*, owner_id: UUID, lot_method: LotMethod, now: datetime) -> Holding
         _holding(
             position,
             value,
-            _gained_today(position, value, at_close, account.day),
+            _gained_today(position, value, at_close, account.activity),
             equity,
             now,
         )
@@ -120,37 +120,37 @@ def _market_value(position: Position, now: datetime) -> Decimal | None:
 
 def _values_at_close(account: Account, close: datetime) -> dict[str, Decimal]:
     """Dollars that each position was worth at the last close, by symbol."""
-    moved = account.day.moved
-    split_today = {each.instrument for each in account.positions if moved[each.symbol].was_split}
-    past_splits = splits.of([instrument.symbol for instrument in split_today])
+    activity = account.activity.instruments
+    split_today = {each.instrument for each in account.positions if activity[each.symbol].was_split}
+    past_splits = splits.by_symbol([instrument.symbol for instrument in split_today])
     exact = prices.closes(
         instruments=split_today, interval=Interval.ONE_DAY, start=close, end=close
     )
     values = {}
     for position in account.positions:
-        quote, units = position.quote, position.units - moved[position.symbol].units
+        quote, units = position.quote, position.units - activity[position.symbol].units
         if quote is not None and units:
             (units,) = splits.units_today([close], [units], past_splits.get(position.symbol, ()))
-            # The previous close of a quote is put on the grid by a split, the candle's is exact.
+            # A split rounds the quote's previous close to the price grid; the candle's is exact.
             (known,) = history.newest_at([close], exact.get(position.symbol, ()))
             values[position.symbol] = valuation.market_value(
                 position.instrument,
                 units,
-                price=known or day.price_at(close, quote),
+                price=known or day_activity.price_at(close, quote),
                 accrued=quotes.accrued_interest(position.instrument, close),
             )
     return values
 
 
 def _gained_today(
-    position: Position, value: Decimal | None, at_close: Mapping[str, Decimal], today: Day
+    position: Position, value: Decimal | None, at_close: Mapping[str, Decimal], today: DayActivity
 ) -> tuple[Decimal | None, Decimal | None]:
-    """Dollars, and that in percent of the value at the close and of what was bought since."""
+    """Dollars gained, and percent of the value at the close plus what was bought since."""
     if value is None:
         return None, None
-    moved, before = today.moved[position.symbol], at_close.get(position.symbol, ZERO)
-    gain = value - before + USD.amount(moved.received - moved.spent)
-    return gain, valuation.percent(gain, before + USD.amount(moved.spent))
+    activity, before = today.instruments[position.symbol], at_close.get(position.symbol, ZERO)
+    gain = value - before + USD.amount(activity.received - activity.spent)
+    return gain, valuation.percent(gain, before + USD.amount(activity.spent))
 
 
 def _holding(
@@ -162,7 +162,7 @@ def _holding(
 ) -> Holding:
     instrument, quote, cost = position.instrument, position.quote, position.cost_basis
     gain = None if value is None or cost is None else value - cost
-    moved = None if quote is None else quote.price - quote.previous_close
+    price_change = None if quote is None else quote.price - quote.previous_close
     return Holding(
         instrument=instrument,
         quantity=position.quantity,
@@ -180,13 +180,13 @@ def _holding(
         else valuation.percent(gain, cost),
         day_change=today[0],
         day_change_percent=today[1],
-        price_change=moved,
+        price_change=price_change,
         price_change_percent=None
-        if moved is None or quote is None
-        else valuation.percent(moved, quote.previous_close),
+        if price_change is None or quote is None
+        else valuation.percent(price_change, quote.previous_close),
         price_change_value=None
-        if moved is None
-        else valuation.dollars(instrument, position.units, moved),
+        if price_change is None
+        else valuation.dollars(instrument, position.units, price_change),
         realized_pnl=position.book.realized_pnl,
         weight=value / equity if value is not None and equity else None,
     )
@@ -195,8 +195,8 @@ def _holding(
 def _totals(
     account: Account, rows: Sequence[Holding], equity: Decimal, value_at_close: Decimal
 ) -> Totals:
-    came = USD.amount(account.day.flows)
-    at_close = account.cash - USD.amount(account.day.cents) + value_at_close
+    net_deposits = USD.amount(account.activity.flow_cents)
+    at_close = account.cash - USD.amount(account.activity.cash_cents) + value_at_close
     return Totals(
         cash=account.cash,
         available_cash=account.available_cash,
@@ -205,9 +205,9 @@ def _totals(
         cost_basis=_total(row.cost_basis for row in rows),
         unrealized_pnl=_total(row.unrealized_pnl for row in rows),
         realized_pnl=_total(position.book.realized_pnl for position in account.positions),
-        day_change=equity - at_close - came,
+        day_change=equity - at_close - net_deposits,
         last_close_equity=at_close,
-        day_net_deposits=came,
+        day_net_deposits=net_deposits,
     )
 
 

@@ -4,11 +4,11 @@ from banking.models import JournalEntry
 
 
 class FlowValue(models.Model):
-    """What an account was worth when money came or went, kept with the entry. Never changed.
+    """The value of an account at a deposit or withdrawal, one for each journal entry. Append-only.
 
-    `equity_cents` is the whole account just before the flow, at the quotes of that moment;
-    `prices` is what one share or coin (of a bond, 100 of face value) of each instrument cost then,
-    as text, by symbol.
+    `equity_cents` is the equity just before the flow, at the quotes of that moment. `prices` are
+    those of each instrument then, by symbol, as text: for one share or coin, or for 100 of a bond's
+    face value.
     """
 
     entry = models.OneToOneField(JournalEntry, on_delete=models.PROTECT, related_name="+")

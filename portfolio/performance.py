@@ -5,9 +5,8 @@ week, every midnight of anything longer. Positions are valued at the newest clos
 at the live quote at the end. A period starts when the account did, if that is later.
 
 Deposits and withdrawals are what the ledger has booked. The account is valued at each of them when
-it is booked, so that the time-weighted return does not depend on them, and what is told of the past
-stays. Returns are fractions (0.05 is 5 %), and those of the whole period unless they are called
-annual.
+it is booked, so the time-weighted return does not depend on them and past returns never change.
+Returns are fractions (0.05 is 5 %), of the whole period unless they are called annual.
 """
 
 from collections.abc import Sequence
@@ -20,23 +19,23 @@ from uuid import UUID
 from exchange.market import candles, quotes
 from exchange.models import Instrument, Interval
 from exchange.trading.intake import requests
-from portfolio import history, spans, track
+from portfolio import equity_series, history, periods
+from portfolio.equity_series import SeriesPoint
 from portfolio.history import Flow, Movements
+from portfolio.periods import Period, Window
 from portfolio.rules import returns, risk
-from portfolio.spans import Period, Span
-from portfolio.track import SeriesPoint
 
 DEFAULT_BENCHMARK = "SPY"
-FEWEST_RETURNS = 20
+MIN_RETURNS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskFigures:
-    """Figures a year, from the returns between the times of the grid; no risk-free rate.
+    """Annual figures, from the returns between regular valuations; the risk-free rate is zero.
 
-    A year has 365 days' worth of them, since the grid runs through nights and weekends: where
-    prices rest, returns of zero make up for the larger number of periods. Fewer than 20 returns
-    give no figure. What rests on the mean return (the ratios and alpha) takes daily returns.
+    The valuations run through nights and weekends, so a year has 365 days of them: returns of zero
+    while prices rest make up for the larger number of periods. Fewer than 20 returns give no
+    figure. The ratios and alpha, which depend on the mean return, need daily returns.
     """
 
     volatility: float | None = None
@@ -48,10 +47,10 @@ class RiskFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """Money in dollars; None is a figure that cannot be had.
+    """Money in dollars; None is a figure that is not defined.
 
-    `start_equity` is zero, and the first deposit one of `net_deposits`, if the account was opened
-    within the period. `gain` is what equity rose by beyond net deposits.
+    If the account was opened within the period, `start_equity` is zero and `net_deposits` include
+    the first deposit. `gain` is end equity less start equity less net deposits.
     """
 
     period: Period
@@ -74,45 +73,47 @@ class Performance:
 def performance(
     *, owner_id: UUID, period: Period, benchmark: str | None, now: datetime
 ) -> Performance:
-    """How the owner's account did over the period that ends now, beside a benchmark.
+    """How the owner's account did over the period that ends now, compared with a benchmark.
 
     `benchmark` is a symbol; None stands for SPY, or for none where that is not listed. Raises
     quotes.UnknownSymbol (field `benchmark`). Without any deposit, all figures are None.
     """
     reference = _benchmark(benchmark)
     symbol = None if reference is None else reference.symbol
-    moved = history.movements(owner_id=owner_id, until=now)
-    if not moved.flows:
+    movements = history.movements(owner_id=owner_id, until=now)
+    if not movements.flows:
         return Performance(period=period, benchmark=symbol)
-    span = spans.span(period, opened_at=moved.flows[0].at, now=now)
-    flows = _flows(moved, span)
-    found = track.track(owner_id=owner_id, span=span, moved=moved, flows=flows, reference=reference)
-    series, earned = found.series, found.time_weighted_return
-    start_equity, end = Decimal(0) if span.opens else series[0].equity, series[-1]
+    window = periods.window(period, opened_at=movements.flows[0].at, now=now)
+    flows = _flows(movements, window)
+    series = equity_series.compute(
+        owner_id=owner_id, window=window, movements=movements, flows=flows, reference=reference
+    )
+    points, twr = series.points, series.time_weighted_return
+    start_equity, end = Decimal(0) if window.from_opening else points[0].equity, points[-1]
     return Performance(
         period=period,
         benchmark=symbol,
-        start=span.start,
-        end=span.end,
+        start=window.start,
+        end=window.end,
         start_equity=start_equity,
         end_equity=end.equity,
         net_deposits=end.net_deposits,
         gain=end.equity - start_equity - end.net_deposits,
-        time_weighted_return=earned,
+        time_weighted_return=twr,
         money_weighted_return=returns.money_weighted_period_return(
             [(flow.at, flow.dollars) for flow in flows],
-            start=span.start,
+            start=window.start,
             start_equity=start_equity,
-            end=span.end,
+            end=window.end,
             end_equity=end.equity,
         ),
         annualized_return=None
-        if earned is None
-        else returns.annualized(earned, start=span.start, end=span.end),
-        benchmark_return=end.benchmark_return if len(series) > 1 else None,
-        max_drawdown=_max_drawdown(series),
-        risk=_risk(series, span),
-        series=series,
+        if twr is None
+        else returns.annualized(twr, start=window.start, end=window.end),
+        benchmark_return=end.benchmark_return if len(points) > 1 else None,
+        max_drawdown=_max_drawdown(points),
+        risk=_risk(points, window),
+        series=points,
     )
 
 
@@ -125,32 +126,32 @@ def _benchmark(name: str | None) -> Instrument | None:
         raise quotes.UnknownSymbol(error.detail, field="benchmark") from error
 
 
-def _flows(moved: Movements, span: Span) -> list[Flow]:
-    """Deposits and withdrawals of the span that are not in the equity at its start."""
+def _flows(movements: Movements, window: Window) -> list[Flow]:
+    """Deposits and withdrawals of the window that its start equity does not include."""
     return [
         flow
-        for flow in moved.flows
-        if flow.at > span.start or (span.opens and flow.at == span.start)
+        for flow in movements.flows
+        if flow.at > window.start or (window.from_opening and flow.at == window.start)
     ]
 
 
-def _max_drawdown(series: Sequence[SeriesPoint]) -> risk.Drawdown | None:
+def _max_drawdown(points: Sequence[SeriesPoint]) -> risk.Drawdown | None:
     index = [
         (point.time, 1 + point.time_weighted_return)
-        for point in series
+        for point in points
         if point.time_weighted_return is not None
     ]
     return risk.max_drawdown(index)
 
 
-def _risk(series: Sequence[SeriesPoint], span: Span) -> RiskFigures:
-    regular = [point for point in series if span.is_regular(point.time)]
+def _risk(points: Sequence[SeriesPoint], window: Window) -> RiskFigures:
+    regular = [point for point in points if window.is_regular(point.time)]
     own = _step_returns([point.time_weighted_return for point in regular])
     market = _step_returns([point.benchmark_return for point in regular])
-    if len(own) < FEWEST_RETURNS:
+    if len(own) < MIN_RETURNS:
         return RiskFigures()
-    periods = returns.YEAR / candles.LENGTH[span.interval]
-    daily = span.interval == Interval.ONE_DAY
+    periods = returns.YEAR / candles.LENGTH[window.interval]
+    daily = window.interval == Interval.ONE_DAY
     comparable = len(market) == len(own)
     return RiskFigures(
         volatility=risk.volatility(own, periods_per_year=periods),
@@ -162,7 +163,7 @@ def _risk(series: Sequence[SeriesPoint], span: Span) -> RiskFigures:
 
 
 def _step_returns(totals: Sequence[float | None]) -> list[float]:
-    """Returns from one total return to the next; none at all if one of them is not there."""
+    """The return of each step between total returns; an empty list if one of them is missing."""
     index = [1 + total for total in totals if total is not None]
     if len(index) < len(totals) or not all(index[:-1]):
         return []

@@ -1,4 +1,4 @@
-"""What a customer has and what it had cost: quantities of the ledger beside the lots of trades."""
+"""A customer's positions: quantities from the ledger, costs from the lots of executions."""
 
 import logging
 from collections.abc import Iterable
@@ -10,24 +10,24 @@ from uuid import UUID
 from banking import ledger
 from banking.rules.assets import USD
 from exchange.models import Instrument, Quote
-from portfolio import day, trades
-from portfolio.day import Day
+from portfolio import day_activity, trades
+from portfolio.day_activity import DayActivity
 from portfolio.rules import lots
 from portfolio.rules.lots import Event, LotBook, LotMethod
 
 logger = logging.getLogger(__name__)
 
-READS = 3
+MAX_READS = 3
 
 _NO_LOTS = LotBook(open=(), realized=())
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One instrument that is held, or was: `units` and `available_units` as the ledger has them.
+    """One instrument that is or was held: `units` and `available_units` are those of the ledger.
 
-    `book` has the lots and realized gains that follow from the executions. `instrument` comes with
-    its bond and quote, if there are any.
+    `book` has the lots and realized gains that follow from the executions. `instrument` has its
+    bond and quote loaded, if there are any.
     """
 
     instrument: Instrument
@@ -55,29 +55,29 @@ class Position:
     def cost_basis(self) -> Decimal | None:
         """What the quantity cost, in dollars; None if the executions do not account for all of it.
 
-        The quantity is the ledger's in any case.
+        The quantity is always the one of the ledger.
         """
         return self.book.cost_basis if self.book.quantity == self.quantity else None
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Dollars (`cash` includes what is held), positions by symbol, and what moved of late."""
+    """Dollars (`cash` includes held money), positions by symbol, and the activity since a close."""
 
     cash: Decimal
     available_cash: Decimal
     positions: tuple[Position, ...]
-    day: Day = field(default_factory=Day)
+    activity: DayActivity = field(default_factory=DayActivity)
 
 
 def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime | None = None) -> Account:
-    """The owner's account as it is now, with what moved in it `since` a moment, if there is one.
+    """The owner's account as it is now, with its activity `since` a moment, if one is given.
 
-    Balances are of one moment, but executions are read after them. A fill in between makes the
-    two differ, so they are read again before a difference is believed.
+    Balances are of one moment, and executions are read after them. A fill in between makes the two
+    differ, so both are read again before a difference is reported.
     """
     account = _read(owner_id, lot_method, since)
-    for _ in range(READS - 1):
+    for _ in range(MAX_READS - 1):
         if not _unaccounted(account):
             return account
         account = _read(owner_id, lot_method, since)
@@ -88,9 +88,9 @@ def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime | None = None
 
 def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Account:
     balances = {row.asset: (row.available, row.held) for row in ledger.balances_of(owner_id)}
-    today = Day() if since is None else day.read(owner_id=owner_id, since=since)
-    # Newer, and of the moment of what moved; in all other accounts nothing did.
-    balances |= today.balances
+    activity = DayActivity() if since is None else day_activity.read(owner_id=owner_id, since=since)
+    # These are newer and belong to the activity; all other accounts have not moved.
+    balances |= activity.balances
     available_cents, held_cents = balances.pop(USD.code, (0, 0))
     instruments = (
         Instrument.objects.filter(symbol__in=balances)
@@ -110,12 +110,12 @@ def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Acco
             )
             for instrument in instruments
         ),
-        day=today,
+        activity=activity,
     )
 
 
 def _book(history: Iterable[Event], lot_method: LotMethod) -> LotBook:
-    """The lots; none at all from a history that is incomplete."""
+    """The lots; an empty book if the history is incomplete."""
     try:
         return lots.match_lots(history, method=lot_method)
     except lots.OversoldPosition:

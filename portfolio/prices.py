@@ -36,10 +36,9 @@ def closes(
 ) -> Observations:
     """Closes that were known from `start` to `end`, in order of time.
 
-    Each series begins with the newest one from before `start`, if there is any. Closes of coarser
-    candles are among them, and so are those of days, which are kept for ever: without them, an
-    owner's own trade after the last fine candle would count for longer in one series than in
-    another.
+    Each series begins with the newest close from before `start`, if there is any. It includes the
+    closes of coarser candles down to daily ones, which are kept for ever. Without them, the price
+    of an owner's trade after the last fine candle would count longer in one series than in another.
     """
     ids = [instrument.pk for instrument in instruments]
     return _in_order(
@@ -56,7 +55,7 @@ def quoted(*, instruments: Iterable[Instrument], at: datetime) -> Observations:
 
 
 def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> Observations:
-    """What the owner paid for today's shares, which is known even where no candle is."""
+    """Prices of the owner's own trades, in today's shares; known even where there is no candle."""
     rows = Execution.objects.filter(owner_id=owner_id, executed_at__lte=until).values_list(
         "order__instrument__symbol", "executed_at", "price"
     )
@@ -67,7 +66,7 @@ def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> 
 
 
 def merged(first: Observations, second: Observations) -> Observations:
-    """Both; of two at the same time, the one of `second` is the newer."""
+    """Both, in order of time; at equal times those of `second` come last, and so count."""
     return _in_order(
         (symbol, at, price)
         for series in (first, second)

@@ -1,7 +1,7 @@
-"""Past quantities and prices in today's shares, as candles have them.
+"""Past quantities and prices restated in today's shares, as candles are.
 
-The journal and executions speak of the shares of their time. Where they meet candles, which are
-restated by a split, both are counted in the shares that there are now.
+The journal and executions are in the shares of their time. A split restates candles, so what is
+valued with them is restated too.
 """
 
 from collections import defaultdict
@@ -17,8 +17,8 @@ from exchange.models import ActionKind, CorporateAction
 Splits = dict[str, list[tuple[datetime, Fraction]]]
 
 
-def of(symbols: Collection[str]) -> Splits:
-    """The splits that were carried out, by symbol: when, and how many new shares for one old."""
+def by_symbol(symbols: Collection[str]) -> Splits:
+    """The splits carried out, by symbol: when, and how many new shares for one old share."""
     rows = CorporateAction.objects.filter(
         instrument__symbol__in=symbols, kind=ActionKind.SPLIT, carried_out_at__isnull=False
     ).values_list("instrument__symbol", "carried_out_at", "new_shares", "old_shares")
@@ -40,7 +40,7 @@ def ratio_since(at: datetime, splits: Iterable[tuple[datetime, Fraction]]) -> Fr
 def units_today(
     times: Sequence[datetime], units: Sequence[int], splits: Sequence[tuple[datetime, Fraction]]
 ) -> list[int]:
-    """What the units at each time are in today's shares, down to whole units."""
+    """The units at each time in today's shares, rounded down to whole units."""
     if not splits:
         return list(units)
     return [int(count * ratio_since(at, splits)) for at, count in zip(times, units, strict=True)]

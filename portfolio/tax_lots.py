@@ -23,8 +23,8 @@ class OpenLot:
     """What is left of one purchase, in dollars; `id` is that of its execution.
 
     `unit_cost` is for one share or coin, or for 100 of face value. The market values of all lots
-    of an instrument sum to that of the holding. `term` is that of a sale now. Value and gain are
-    None without a quote.
+    of an instrument sum to that of the holding. `term` is what a sale now would be. Value and gain
+    are None without a quote.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A customer's executions, and what corporate actions did, as the events that lots are made of."""
+"""A customer's executions, splits and redemptions as the events from which lots are made."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ from portfolio.rules.lots import Event, Split, Trade
 
 
 class Fill(NamedTuple):
-    """What lots need to know of an execution. Quantity in units, money in cents.
+    """An execution, as lots need it. Quantity in units, money in cents.
 
-    `entry` numbers what was booked in the order in which it was.
+    `entry` is the id of the journal entry, which gives the order of booking.
     """
 
     symbol: str
@@ -33,7 +33,7 @@ class Fill(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What lots need to know of a split or a redemption. Quantities in units, money in cents."""
+    """A split or a redemption, as lots need it. Quantities in units, money in cents."""
 
     symbol: str
     scale: int
@@ -47,7 +47,7 @@ class Change(NamedTuple):
 
 
 def by_symbol(*, owner_id: UUID) -> dict[str, list[Event]]:
-    """All events of the owner in each instrument ever held, in the order they were booked."""
+    """All events of the owner, by symbol of each instrument ever held, in order of booking."""
     everything: list[Fill | Change] = [*_fills(owner_id), *_changes(owner_id)]
     booked: dict[str, list[Fill | Change]] = defaultdict(list)
     for each in sorted(everything, key=lambda each: each.entry):
@@ -56,11 +56,11 @@ def by_symbol(*, owner_id: UUID) -> dict[str, list[Event]]:
 
 
 def as_events(booked: Sequence[Fill | Change]) -> list[Event]:
-    """The events of one instrument, from what was booked, in that order.
+    """The events of one instrument, from bookings in their order.
 
-    A buyer's fees add to what was paid, a seller's are taken off. A redemption is a sale. No event
-    is earlier than the one booked before it: a request that waited for a lock carries the time at
-    which it came in, and a sale would otherwise seem to precede the purchase that it sells.
+    A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale.
+    No event is earlier than the one booked before it: a request that waited for a lock has the time
+    at which it arrived, and a sale could otherwise precede the purchase that it sells.
     """
     times = accumulate((each.at for each in booked), max)
     return [

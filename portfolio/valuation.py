@@ -1,4 +1,4 @@
-"""What a quantity is worth, in dollars and whole cents: the one place of the app that rounds."""
+"""Values in dollars and whole cents: the only module of portfolio/ that rounds them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -17,17 +17,17 @@ UNIT_PLACES = Decimal("1e-8")
 def dollars(instrument: Instrument, units: int, price: Decimal) -> Decimal:
     """Quantity × price / price_divisor, to the nearest cent, half to even."""
     value = amounts.exact_value(instrument.asset, units, price, instrument.price_divisor)
-    # Adding zero makes a negative zero a plain one.
+    # Adding zero turns a negative zero into zero.
     return value.quantize(CENT, context=EXACT) + 0
 
 
 def market_value(
     instrument: Instrument, units: int, *, price: Decimal, accrued: Decimal
 ) -> Decimal:
-    """Dollars that a quantity is worth: at its price, plus the interest that has accrued on it.
+    """The value of a quantity in dollars: its price, plus the interest that has accrued on it.
 
     `price` and `accrued` are per share or coin; of a bond, clean price and accrued interest per
-    100 of face value. A bond is sold for both, and had been bought for both.
+    100 of face value. A bond is bought and sold at the sum of both.
     """
     value = dollars(instrument, units, price)
     return value + dollars(instrument, units, accrued) if accrued else value
@@ -47,5 +47,5 @@ def unit_cost(instrument: Instrument, cost: Decimal, quantity: Decimal) -> Decim
 
 
 def percent(part: Decimal, of: Decimal) -> Decimal | None:
-    """100 × part / of, or None if there is nothing to be a part of."""
+    """100 × part / of, or None if `of` is zero."""
     return HUNDRED * part / of if of else None

@@ -19,8 +19,8 @@ from portfolio.api.fields import (
     TimeField,
 )
 from portfolio.performance import DEFAULT_BENCHMARK
+from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
-from portfolio.spans import Period
 
 TERMS = ("short", "long")
 

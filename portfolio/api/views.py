@@ -22,8 +22,8 @@ from exchange.trading.closing import CloseRequest, Closing
 from exchange.trading.reports import documents
 from portfolio import allocation, holdings, performance, tax_lots
 from portfolio.api import examples, serializers
+from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
-from portfolio.spans import Period
 
 TAGS = ["Portfolio"]
 SYMBOL = OpenApiParameter("symbol", str, OpenApiParameter.PATH, description="Symbol or id.")

@@ -497,7 +497,7 @@ def test_what_no_price_is_known_of_counts_as_nothing(aapl):
 
 def test_a_history_takes_a_few_queries_however_long_it_is(django_assert_max_num_queries):
     from portfolio import performance
-    from portfolio.spans import Period
+    from portfolio.periods import Period
 
     alice = open_account("alice@example.com", deposits="100000", at=NOW - timedelta(days=300))
     for number in range(5):

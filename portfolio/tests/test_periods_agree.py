@@ -18,7 +18,7 @@ from be.kernel.refusals import Refusal
 from exchange.market import retention
 from exchange.tests.market import make_customer, make_instrument, place
 from portfolio import performance
-from portfolio.spans import Period
+from portfolio.periods import Period
 from portfolio.tests.accounts import deposit, reprice, withdraw
 
 BEGIN = datetime(2026, 3, 5, 13, 40, tzinfo=UTC)  # a Thursday

@@ -1,4 +1,4 @@
-"""Periods of performance, and the times within them at which an account is valued. All in UTC."""
+"""Periods of performance, and the times in them at which an account is valued. All in UTC."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from exchange.models import Interval
 
 
 class Period(StrEnum):
-    """From that long ago until now: days, weeks, calendar months and years, or all there is."""
+    """How far back from now: days, weeks, calendar months and years, or the whole history."""
 
     DAY = "1d"
     WEEK = "1w"
@@ -23,20 +23,23 @@ class Period(StrEnum):
 
 
 INTERVAL = {Period.DAY: Interval.FIVE_MINUTES, Period.WEEK: Interval.ONE_HOUR}
-"""The intervals of the grid, where they are not days."""
+"""The interval between two valuations; a day for all other periods."""
 
 _DAYS = {Period.DAY: 1, Period.WEEK: 7}
 _MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a period in which there was an account; `opens` if it was opened in there."""
+class Window:
+    """The part of a period in which the account existed.
+
+    `from_opening` says that it starts with the first deposit, before which the account was empty.
+    """
 
     start: datetime
     end: datetime
     interval: Interval
-    opens: bool
+    from_opening: bool
 
     def grid(self) -> Iterator[datetime]:
         """The start, each multiple of the interval between, and the end."""
@@ -54,18 +57,18 @@ class Span:
         return candles.start_of(time, self.interval) == time
 
 
-def span(period: Period, *, opened_at: datetime, now: datetime) -> Span:
-    """The span of a period that ends now, of an account that was opened then (not after now).
+def window(period: Period, *, opened_at: datetime, now: datetime) -> Window:
+    """The window of a period that ends now, for an account opened at `opened_at` (not after now).
 
-    A period starts on a multiple of its interval: at the midnight before, where that is a day.
+    A period starts on a multiple of its interval: where that is a day, at the midnight before.
     """
     interval = INTERVAL.get(period, Interval.ONE_DAY)
     if period is Period.ALL:
-        return Span(opened_at, now, interval, opens=True)
+        return Window(opened_at, now, interval, from_opening=True)
     start = candles.start_of(_beginning(period, now), interval)
     if opened_at >= start:
-        return Span(opened_at, now, interval, opens=True)
-    return Span(start, now, interval, opens=False)
+        return Window(opened_at, now, interval, from_opening=True)
+    return Window(start, now, interval, from_opening=False)
 
 
 def _beginning(period: Period, now: datetime) -> datetime:

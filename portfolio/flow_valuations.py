@@ -1,7 +1,7 @@
-"""What an account was worth at each of its deposits and withdrawals: recorded when it was booked.
+"""The valuation of an account at each of its deposits and withdrawals, stored when it is booked.
 
-A time-weighted return needs these values. Made up later, from whatever prices are still kept, they
-would change with the time at which they are asked for.
+A time-weighted return needs these values. Computed later, from the prices that are still kept, they
+would depend on when they are computed.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ from portfolio.models import FlowValue
 
 
 def record(flow: Flow) -> None:
-    """Keep what the account was worth before a flow that has just been booked.
+    """Store what the account was worth before a flow that has just been booked.
 
-    The ledger calls it in the flow's own transaction, which has locked the account's dollars by
-    then. Whoever trades locks them too, so what is read here is of one moment.
+    The ledger calls this in the transaction of the flow, which holds the lock of the account's
+    dollars. Trades take that lock too, so all that is read here is of one moment.
     """
     dollars = LedgerAccount.objects.get(owner_id=flow.owner_id, asset=USD.code)
     prices, held = {}, {}
@@ -48,17 +48,17 @@ def record(flow: Flow) -> None:
 
 
 def _prices_and_units(owner_id: UUID) -> Iterable[tuple[str, Decimal, int | None]]:
-    """What each instrument costs and the owner has of it: one statement, which no split divides."""
+    """Price and owned units of each instrument: one statement, so that no split comes between."""
     held = LedgerAccount.objects.filter(owner_id=owner_id, asset=OuterRef("instrument__symbol"))
     return Quote.objects.values_list(
         "instrument__symbol", "price", Subquery(held.values_list(F("available") + F("held"))[:1])
     )
 
 
-def before_flows(owner_id: UUID) -> dict[int, Decimal]:
+def equity_before_flows(owner_id: UUID) -> dict[int, Decimal]:
     """Equity in dollars before each of the owner's flows, by the entry that booked it.
 
-    Those that were booked before values were kept are not there.
+    Flows booked before valuations were stored are missing.
     """
     rows = FlowValue.objects.filter(
         entry__postings__account__owner_id=owner_id, entry__postings__account__asset=USD.code
@@ -67,7 +67,7 @@ def before_flows(owner_id: UUID) -> dict[int, Decimal]:
 
 
 def price_at(entry_id: int, symbol: str) -> Decimal | None:
-    """What an instrument cost at that flow, in shares of that time; None if that is not known."""
+    """The price of an instrument at that flow, in shares of that time; None if not stored."""
     value = FlowValue.objects.filter(entry_id=entry_id).first()
     price = None if value is None else value.prices.get(symbol)
     return None if price is None else Decimal(price)

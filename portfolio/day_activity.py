@@ -1,9 +1,9 @@
-"""What moved in an account since the last close: its day.
+"""What moved in an account since the last close.
 
-The day is the UTC day, as it is of quotes: its close before is the last midnight. The exchange has
-closed by then and not opened again, and coins, which always trade, have their daily close.
+The day is the UTC day, as for quotes: the last close is the last midnight. By then the exchange has
+closed and not opened again, and coins, which always trade, have their daily close.
 
-The day is read from the journal, so trades, fees, interest and dividends are all in it.
+It is read from the journal, so trades, fees, interest and dividends are all included.
 """
 
 from collections import defaultdict
@@ -27,11 +27,11 @@ _INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
 
 
 @dataclass(slots=True)
-class Moved:
-    """Of one instrument: units that came less units that went, in shares of their time.
+class InstrumentActivity:
+    """One instrument: `units` is the net change, in shares of their time.
 
-    `spent` are cents paid for it, and `received` the cents that sales, interest, dividends and
-    repayment have brought, less what of those was taken back; fees are in both.
+    `spent` are cents paid for it. `received` are cents from sales, interest, dividends and
+    repayment, less reversals. Both include fees.
     """
 
     units: int = 0
@@ -41,18 +41,20 @@ class Moved:
 
 
 @dataclass(slots=True)
-class Day:
+class DayActivity:
     """All that moved since the last close.
 
-    `balances` are `available` and `held` units of the accounts in which something did, by asset, as
-    they were when the rest was read. `cents` came into the account's dollars altogether (less those
-    that went); of these, `flows` came from banks.
+    `balances` are `available` and `held` units by asset, of the ledger accounts in which something
+    moved, read together with the rest. `cash_cents` is the net change of the account's dollars;
+    `flow_cents` is the part of it that came from or went to banks.
     """
 
     balances: dict[str, tuple[int, int]] = field(default_factory=dict)
-    moved: dict[str, Moved] = field(default_factory=lambda: defaultdict(Moved))
-    cents: int = 0
-    flows: int = 0
+    instruments: dict[str, InstrumentActivity] = field(
+        default_factory=lambda: defaultdict(InstrumentActivity)
+    )
+    cash_cents: int = 0
+    flow_cents: int = 0
 
 
 def last_close(now: datetime) -> datetime:
@@ -61,12 +63,12 @@ def last_close(now: datetime) -> datetime:
 
 
 def price_at(close: datetime, quote: Quote) -> Decimal:
-    """What an instrument cost at the last close: its price, if it has not traded since."""
+    """The price of an instrument at the last close: its price now, if it has not traded since."""
     return quote.previous_close if quote.session_date >= close.date() else quote.price
 
 
 class _Line(NamedTuple):
-    """A posting of the owner's, with its entry and the present balances of its account."""
+    """A posting of the owner, with its entry and the present balances of its account."""
 
     entry: int
     kind: str
@@ -77,8 +79,8 @@ class _Line(NamedTuple):
     held: int
 
 
-def read(*, owner_id: UUID, since: datetime) -> Day:
-    """What moved after `since`, and the balances to which it led: in one statement."""
+def read(*, owner_id: UUID, since: datetime) -> DayActivity:
+    """What moved after `since`, and the balances after it, in one statement."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__gt=since)
         .exclude(entry__kind__in=_INTERNAL)
@@ -93,42 +95,42 @@ def read(*, owner_id: UUID, since: datetime) -> Day:
             "account__held",
         )
     )
-    found = Day()
+    activity = DayActivity()
     incomes: dict[UUID, int] = defaultdict(int)
     for _, group in groupby(map(_Line._make, rows), key=attrgetter("entry")):
         lines = list(group)
-        _add(found, incomes, lines)
+        _add(activity, incomes, lines)
         for line in lines:
-            found.balances[line.asset] = (line.available, line.held)
+            activity.balances[line.asset] = (line.available, line.held)
     for symbol, cents in _by_symbol(incomes):
-        found.moved[symbol].received += cents
-    return found
+        activity.instruments[symbol].received += cents
+    return activity
 
 
-def _add(day: Day, incomes: dict[UUID, int], lines: Sequence[_Line]) -> None:
-    """Add an entry to the day; `incomes` take what it alone does not tell who paid, in cents."""
+def _add(day: DayActivity, incomes: dict[UUID, int], lines: Sequence[_Line]) -> None:
+    """Add an entry. Income whose instrument the entry does not name goes to `incomes`, in cents."""
     kind, reference = lines[0].kind, lines[0].reference
     cents = sum(line.units for line in lines if line.asset == USD.code)
     symbol = next((line.asset for line in lines if line.asset != USD.code), None)
-    day.cents += cents
+    day.cash_cents += cents
     if kind in flows.KINDS:
-        day.flows += cents
+        day.flow_cents += cents
     elif symbol is not None:
         units = sum(line.units for line in lines if line.asset == symbol)
-        _move(day.moved[symbol], kind, cents, units)
+        _move(day.instruments[symbol], kind, cents, units)
     else:
         incomes[reference] += cents
 
 
-def _move(moved: Moved, kind: str, cents: int, units: int) -> None:
-    moved.units += units
-    moved.spent += max(-cents, 0)
-    moved.received += max(cents, 0)
-    moved.was_split |= kind == EntryKind.SPLIT
+def _move(activity: InstrumentActivity, kind: str, cents: int, units: int) -> None:
+    activity.units += units
+    activity.spent += max(-cents, 0)
+    activity.received += max(cents, 0)
+    activity.was_split |= kind == EntryKind.SPLIT
 
 
 def _by_symbol(incomes: Mapping[UUID, int]) -> Iterator[tuple[str, int]]:
-    """Which instruments paid, or took back; the rest is in the account's cents alone."""
+    """Income by symbol, reversals included. Other entries only change the cash."""
     paid = Entitlement.objects.filter(pk__in=incomes).values_list(
         "pk", "action__instrument__symbol"
     )
