@@ -1,6 +1,7 @@
-"""Users, groups and sessions for administrators, who rule only over those with no more than they.
+"""Admin pages of users, groups and sessions.
 
-Which those are is decided by `authentication.powers`.
+An administrator changes only users who have no permission that the administrator lacks: see
+`authentication.privileges`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils import timezone
 
-from authentication import powers, sessions
+from authentication import privileges, sessions
 from authentication.admin_login import OwnPasswordForm, ThrottledLoginForm
 from authentication.models import Session, User
 from authentication.sessions import EndReason
@@ -33,10 +34,10 @@ if TYPE_CHECKING:  # generic for the type checker only
     UserModelAdmin = DjangoUserAdmin[Any]
     UserModelForm = UserChangeForm[User]
     UserPasswordForm = AdminPasswordChangeForm[User]
-    RightsMixin = admin.ModelAdmin[Any]
+    AdminMixin = admin.ModelAdmin[Any]
 else:
     SessionModelAdmin = admin.ModelAdmin
-    RightsMixin = object
+    AdminMixin = object
     UserModelAdmin = DjangoUserAdmin
     UserModelForm = UserChangeForm
     UserPasswordForm = AdminPasswordChangeForm
@@ -61,7 +62,7 @@ class UserForm(UserModelForm):
 
 
 class OwnUserForm(UserForm):
-    """Nobody locks themselves out by a slip: somebody else takes these."""
+    """An administrator's own account: flags that would lock them out cannot be removed."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -90,34 +91,34 @@ change_own_password = admin.site.admin_view(
 )
 
 
-class GivesOnlyWhatTheyHave(RightsMixin):
-    """In its forms, administrators can choose the permissions and groups that they have."""
+class GrantsOwnPermissionsOnly(AdminMixin):
+    """Forms offer only the permissions and groups that the administrator may grant."""
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name in ("permissions", "user_permissions"):
-            kwargs["queryset"] = powers.permissions_to_give(request.user)
+            kwargs["queryset"] = privileges.grantable_permissions(request.user)
         elif db_field.name == "groups":
-            kwargs["queryset"] = powers.groups_to_give(request.user)
+            kwargs["queryset"] = privileges.grantable_groups(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 @admin.register(Group)
-class GroupAdmin(GivesOnlyWhatTheyHave, DjangoGroupAdmin):
-    """A group that gives more than an administrator has is there to be looked at."""
+class GroupAdmin(GrantsOwnPermissionsOnly, DjangoGroupAdmin):
+    """A group with a permission that the administrator lacks is read-only."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return super().has_change_permission(request, obj) and _rules_group(request, obj)
+        return super().has_change_permission(request, obj) and _may_administer_group(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _rules_group(request, obj)
+        return super().has_delete_permission(request, obj) and _may_administer_group(request, obj)
 
 
-def _rules_group(request: HttpRequest, group: Group | None) -> bool:
-    return group is None or powers.may_rule_group(_actor(request), group)
+def _may_administer_group(request: HttpRequest, group: Group | None) -> bool:
+    return group is None or privileges.may_administer_group(_actor(request), group)
 
 
-def _rules(request: HttpRequest, user: User | None) -> bool:
-    return user is None or powers.may_rule(_actor(request), user)
+def _may_administer(request: HttpRequest, user: User | None) -> bool:
+    return user is None or privileges.may_administer(_actor(request), user)
 
 
 def _actor(request: HttpRequest) -> User:
@@ -126,10 +127,10 @@ def _actor(request: HttpRequest) -> User:
 
 
 @admin.register(User)
-class UserAdmin(GivesOnlyWhatTheyHave, UserModelAdmin):
-    """Users by e-mail. A new password and deactivation end the user's sessions here too.
+class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin):
+    """Users by e-mail. As in the API, a new password or deactivation ends the user's sessions.
 
-    Who has more than the administrator can be looked at, if that is permitted, and no more.
+    A user with a permission that the administrator lacks is read-only.
     """
 
     form = UserForm
@@ -162,7 +163,7 @@ class UserAdmin(GivesOnlyWhatTheyHave, UserModelAdmin):
         return readonly if _actor(request).is_superuser else (*readonly, "is_superuser")
 
     def get_object(self, request: HttpRequest, object_id: str, *args: Any) -> Any:
-        """Locked while it is changed: who it is to be stays as it was when that was allowed."""
+        """Locked during a change: the user has no more permissions than when it was allowed."""
         found = super().get_object(request, object_id, *args)
         if found is not None and request.method == "POST":
             found = self.get_queryset(request).select_for_update().get(pk=found.pk)
@@ -174,10 +175,10 @@ class UserAdmin(GivesOnlyWhatTheyHave, UserModelAdmin):
         return transactions.atomic(super().user_change_password)(request, id, form_url)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and _rules(request, obj)
+        return super().has_change_permission(request, obj) and _may_administer(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and _rules(request, obj)
+        return super().has_delete_permission(request, obj) and _may_administer(request, obj)
 
     def save_model(
         self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool
@@ -189,7 +190,7 @@ class UserAdmin(GivesOnlyWhatTheyHave, UserModelAdmin):
 
 @admin.register(Session)
 class SessionAdmin(SessionModelAdmin):
-    """Who is signed in where: to look at, and to end."""
+    """Sessions, read-only; an action ends them."""
 
     list_display = ("user", "ip_address", "created_at", "last_used_at", "ended_at", "end_reason")
     list_filter = ("end_reason",)
@@ -213,7 +214,7 @@ class SessionAdmin(SessionModelAdmin):
         now = timezone.now()
         ended, foreign = 0, set[str]()
         for session in queryset.filter(ended_at=None).select_related("user"):
-            if not powers.may_rule(_actor(request), session.user):
+            if not privileges.may_administer(_actor(request), session.user):
                 foreign.add(session.user.email)
                 continue
             try:
@@ -224,13 +225,13 @@ class SessionAdmin(SessionModelAdmin):
                     reason=EndReason.ENDED_BY_ADMIN,
                 )
             except NotFound:
-                continue  # it ended by itself meanwhile
+                continue  # it has ended meanwhile
             self.log_change(request, session, "Ended the session.")
             ended += 1
         self.message_user(request, f"Sessions ended: {ended}.")
         if foreign:
-            told = f"Left alone, with rights that you don't have: {', '.join(sorted(foreign))}."
-            self.message_user(request, told, messages.WARNING)
+            text = f"Left alone, with rights that you don't have: {', '.join(sorted(foreign))}."
+            self.message_user(request, text, messages.WARNING)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("authentication.change_session")

@@ -1,4 +1,4 @@
-"""The admin's own forms for signing in and for one's password keep the rules of the API.
+"""The admin's forms for signing in and changing one's password, with the rules of the API.
 
 Wrong passwords are counted, and a new password ends every session.
 """
@@ -18,7 +18,7 @@ from be.logs import events
 
 
 class ThrottledLoginForm(AdminAuthenticationForm):
-    """The admin's form, closed for a while after too many wrong passwords."""
+    """The admin's sign-in form, throttled after too many wrong passwords."""
 
     def clean(self) -> dict[str, Any]:
         email = str(self.cleaned_data.get("username", "")).strip().lower()
@@ -37,14 +37,14 @@ class ThrottledLoginForm(AdminAuthenticationForm):
             attempts.record_failure(email=email, ip_address=ip_address, now=now)
             raise
         attempts.check(email=email, ip_address=ip_address, now=now)
-        attempts.forget(email=email, ip_address=ip_address)
+        attempts.clear(email=email, ip_address=ip_address)
         user = self.get_user()
         events.record("signed in", user_id=user and user.pk, client=ip_address, to="admin")
         return cleaned
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """An administrator's own password, which ends what was opened with the old one."""
+    """Changes an administrator's own password, and ends the sessions opened with the old one."""
 
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)

@@ -1,9 +1,9 @@
-"""Wrong passwords are counted, and too many of them are refused for a while.
+"""Throttling of sign-ins: too many wrong passwords close an account to tries for a while.
 
-Counts hold for every server process, for e-mails that nobody has too, and only for failures: the
-right password costs nothing and clears its own address. Counting each address apart keeps a
-stranger's guesses from locking the owner out elsewhere; counting the account as a whole stops
-guesses spread over many addresses.
+The counts are in the database, so they hold for all server processes. E-mails that nobody has are
+counted too. Only failures count, and the right password clears those of its own address. Counting
+each address separately keeps a stranger's guesses from locking the owner out elsewhere. Counting
+the account as a whole stops guesses spread over many addresses.
 """
 
 import logging
@@ -46,18 +46,18 @@ def _record(account: str, ip_address: str | None, now: datetime) -> None:
 
 
 def record_failure(*, email: str, ip_address: str | None, now: datetime) -> None:
-    """Count a wrong password; raise TooManyAttempts if others used up the tries meanwhile.
+    """Count a wrong password; raise TooManyAttempts if parallel requests have used up the tries.
 
-    A burst of parallel guesses passes `check` before any of them has failed. Asking again here, and
-    after a right password, makes the answers of those beyond the limit say nothing.
+    A burst of parallel guesses passes `check` before any of them has failed. Checking again here,
+    and after a right password, gives all guesses beyond the limit the same answer.
     """
     account = _digest(email)
     _record(account, ip_address, now)
     _check(account, ip_address, now, already_made=1)
 
 
-def forget(*, email: str, ip_address: str | None) -> None:
-    """The right password came from this address: its earlier failures were slips."""
+def clear(*, email: str, ip_address: str | None) -> None:
+    """Clear the failures of this address, after the right password came from it."""
     LoginAttempt.objects.filter(account=_digest(email), ip_address=ip_address).delete()
 
 

@@ -14,7 +14,7 @@ def new_id() -> object:
 
 
 class UserManager(BaseUserManager["User"]):
-    """What Django's own commands need. People register through `authentication.registration`."""
+    """What Django's own commands need. Customers register by `authentication.registration`."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
@@ -30,7 +30,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person with an account here, known by e-mail, compared without case."""
+    """A user, identified by e-mail without regard to case."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     email = models.EmailField(unique=True)
@@ -58,10 +58,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Session(models.Model):
     """One sign-in on one device: the family of all refresh tokens that descend from it.
 
-    Only the newest refresh token works, and once: `refresh_jti` names it. Presenting an older one
-    means that somebody else holds a copy, and ends the session. Access tokens name their session
-    and fall with it. `refreshed_by` is a digest of the last refresh (its token, address and agent),
-    by which a repeat of it is known.
+    Only the newest refresh token works, and once: `refresh_jti` identifies it. An older one ends
+    the session, because two parties hold copies. Access tokens name their session and end with it.
+    `refreshed_by` is a digest of the last refresh request (its token, address and user agent), so
+    that a repeat of it is recognised.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -86,8 +86,8 @@ class Session(models.Model):
 class LoginAttempt(models.Model):
     """A wrong password, kept as long as `authentication.attempts` counts it.
 
-    `account` is a keyed digest of the e-mail that was typed, whether or not anybody has it: people
-    type passwords into the wrong field.
+    `account` is a keyed digest of the e-mail that was typed, and not the text itself: people type
+    passwords into the wrong field.
     """
 
     account = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""Passwords: which are accepted, and how they are compared without telling who exists."""
+"""Passwords: validation and hashing. To verify one costs the same for users who do not exist."""
 
 import threading
 
@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from authentication.models import User
 from be.kernel.refusals import Invalid
 
-# Argon2 takes 100 MiB and several cores for each password. A burst of sign-ins waits its turn here
-# instead of taking both from everybody else.
+# Argon2 takes 100 MiB and several cores for each password. A burst of sign-ins waits here, so that
+# other requests keep memory and cores.
 HASHES_AT_ONCE = 2
 
 _hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
@@ -37,9 +37,9 @@ def hashed(password: str) -> str:
 
 
 def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
-    """Whether `password` is the one of `encoded`, and whether `encoded` should be renewed.
+    """Whether `password` matches `encoded`, and whether `encoded` should be hashed anew.
 
-    None, for a user who does not exist, costs a hash like any other answer.
+    `encoded` is None for a user who does not exist; that costs a hash too.
     """
     with _hashing:
         return hashers.verify_password(password, encoded or hashers.UNUSABLE_PASSWORD_PREFIX)

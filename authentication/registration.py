@@ -1,4 +1,4 @@
-"""How people become users, and change how they are called."""
+"""Registration of users, and changes of their names."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ from be.logs import events
 
 
 class RegistrationRefused(Refusal):
-    """No user was made. That the e-mail is taken is the reason, but not said.
+    """The e-mail is taken; the answer does not say so.
 
-    An answer that is wholly the same for a taken and for a free e-mail needs a mail to its owner
-    before anybody gets tokens. As tokens are issued at once, a refusal says what it must and no
-    more: it has a general wording, names no field, and costs the same hash as a success.
+    The same answer for a taken and a free e-mail would need a confirmation mail before tokens are
+    issued. Tokens are issued at once here, so the refusal reveals as little as possible: it has a
+    general wording, names no field, and costs the same hash as a success.
     """
 
     code = "registration_refused"
@@ -32,13 +32,13 @@ class RegistrationRefused(Refusal):
 
 
 def register(*, email: str, password: str, first_name: str, last_name: str, now: datetime) -> User:
-    """Make a user. The e-mail is kept in lower case and belongs to one user.
+    """Create a user. The e-mail is stored in lower case and is unique.
 
     Raises UnacceptablePassword, or RegistrationRefused for a taken e-mail, also when two requests
     for the same one race.
     """
-    user = _prepared(email, password, first_name, last_name, now)
-    return _saved(user)
+    user = _new_user(email, password, first_name, last_name, now)
+    return _insert(user)
 
 
 def sign_up(
@@ -51,21 +51,21 @@ def sign_up(
     ip_address: str | None,
     now: datetime,
 ) -> sessions.Tokens:
-    """Register and open the first session, both or neither. Raises what `register` raises."""
+    """Register and open the first session in one transaction. Raises what `register` raises."""
     # Hashing is slow: it happens before the transaction, which on SQLite locks out other writers.
-    user = _prepared(email, password, first_name, last_name, now)
+    user = _new_user(email, password, first_name, last_name, now)
 
     @transactions.atomic
     def save_and_sign_in() -> sessions.Tokens:
         return sessions.open_session(
-            user=_saved(user), user_agent=user_agent, ip_address=ip_address, now=now
+            user=_insert(user), user_agent=user_agent, ip_address=ip_address, now=now
         )
 
     return save_and_sign_in()
 
 
 def rename(*, user: User, first_name: str | None = None, last_name: str | None = None) -> User:
-    """Change the names that are given and keep the others."""
+    """Change the names that are given; a name that is None stays."""
     given = {"first_name": first_name, "last_name": last_name}
     changes = {field: name for field, name in given.items() if name is not None}
     for field, name in changes.items():
@@ -75,7 +75,7 @@ def rename(*, user: User, first_name: str | None = None, last_name: str | None =
     return user
 
 
-def _prepared(email: str, password: str, first_name: str, last_name: str, now: datetime) -> User:
+def _new_user(email: str, password: str, first_name: str, last_name: str, now: datetime) -> User:
     user = User(
         id=uuid7(now),
         email=email.strip().lower(),
@@ -88,8 +88,8 @@ def _prepared(email: str, password: str, first_name: str, last_name: str, now: d
     return user
 
 
-def _saved(user: User) -> User:
-    """Insert without looking first: the unique constraint decides, and nobody can slip between."""
+def _insert(user: User) -> User:
+    """Insert without a look-up: the unique constraint decides between racing requests."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)

@@ -1,7 +1,7 @@
-"""Sessions: opened by a sign-in, carried on by refresh tokens, ended by many hands.
+"""Sessions: opened by a sign-in, continued by refresh tokens, ended for an EndReason.
 
-Every change of a session is one conditional UPDATE on its own columns, so that of any number of
-racing requests exactly one finds the row as it was.
+Every change of a session is one conditional UPDATE, so that of any number of racing requests
+exactly one succeeds.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from be.logs import events
 
 logger = logging.getLogger(__name__)
 
-# Asked with every request: written out, it costs a quarter of what the ORM takes to write it.
+# Runs with every request: as SQL it costs a quarter of what the ORM takes to build the query.
 _users = Reader(User)
 _USER_OF_SESSION = (
     f"SELECT {_users.columns('person')} FROM authentication_session AS session "  # noqa: S608
@@ -49,7 +49,7 @@ class EndReason(StrEnum):
 
 
 class InvalidCredentials(Refusal):
-    """No active user has this e-mail and this password; which of them is wrong is not told."""
+    """No active user has this e-mail and password; the answer does not say which is wrong."""
 
     code = "invalid_credentials"
     status = 401
@@ -61,7 +61,7 @@ class InvalidCredentials(Refusal):
 
 
 class WrongPassword(Refusal):
-    """The current password, asked for once more before a change, is not the right one."""
+    """The current password, which a change of password requires, is wrong."""
 
     code = "wrong_password"
     status = 422
@@ -73,7 +73,7 @@ class WrongPassword(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """What a client gets to act for `user`. `expires_in`: seconds until the access token ends."""
+    """What a client needs to act for `user`. `expires_in`: seconds until the access token ends."""
 
     user: User
     access_token: str
@@ -92,7 +92,7 @@ class AccessGrant:
 
 
 def open_session(*, user: User, user_agent: str, ip_address: str | None, now: datetime) -> Tokens:
-    """Sign `user` in on one more device. The caller has made sure that it is them."""
+    """Sign `user` in on one more device. The caller has verified the password."""
     session_id = uuid7(now)
     pair = tokens.issue(user_id=user.pk, session_id=session_id, now=now)
     Session.objects.create(
@@ -106,13 +106,13 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         expires_at=pair.refresh_expires_at,
     )
     events.happened("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
-    return _handed_out(user, pair)
+    return _tokens_for(user, pair)
 
 
 def log_in(
     *, email: str, password: str, user_agent: str, ip_address: str | None, now: datetime
 ) -> Tokens:
-    """Open a session for whoever has this e-mail and password.
+    """Open a session for the user with this e-mail and password.
 
     Unknown e-mails, inactive users and wrong passwords get the same answer after the same work.
     Raises InvalidCredentials, and TooManyAttempts after too many of them.
@@ -133,7 +133,7 @@ def log_in(
         ip_address=ip_address,
         now=now,
     )
-    attempts.forget(email=email, ip_address=ip_address)
+    attempts.clear(email=email, ip_address=ip_address)
     return result
 
 
@@ -157,16 +157,16 @@ def refresh(
 ) -> Tokens:
     """Exchange a refresh token for new tokens; it works once.
 
-    Of racing requests one wins. A token that was used before is in two hands, and it cannot be told
-    whose: the session ends, with the winner's tokens too, and the user signs in again. Only a
-    repeat from the same address and agent, within REFRESH_GRACE_SECONDS (none, unless set), is
-    answered as the first time. Raises InvalidToken.
+    Of racing requests one succeeds. A token that was used before is held by two parties, one of
+    whom may be a thief: the session ends with all its tokens, and the user signs in again. An
+    exception is a repeat from the same address and user agent within REFRESH_GRACE_SECONDS (0
+    unless set), which gets the same answer as the first request. Raises InvalidToken.
     """
     claims = tokens.read_refresh(refresh_token, now=now)
-    request = _digest(claims, user_agent, ip_address)
+    request = _request_digest(claims, user_agent, ip_address)
     result = _rotate(claims, request, now) or _repeated(claims, request, now)
     if result is None:
-        # Committed on its own, before the refusal: a rollback would revive the stolen session.
+        # Committed separately, before the refusal: a rollback would reopen the stolen session.
         _end_if_reused(claims, now)
         raise InvalidToken
     return result
@@ -176,7 +176,7 @@ def refresh(
 def _rotate(claims: tokens.Claims, request: str, now: datetime) -> Tokens | None:
     pair = tokens.issue(user_id=claims.user_id, session_id=claims.session_id, now=now)
     # EXISTS and not a join: Django would turn a join into `id IN (SELECT …)`, which PostgreSQL does
-    # not look at again after waiting for a racing UPDATE, and both would win.
+    # not evaluate again after waiting for a racing UPDATE, so that both requests would succeed.
     active = User.objects.filter(pk=OuterRef("user_id"), is_active=True)
     rotated = (
         Session.objects.filter(
@@ -192,14 +192,15 @@ def _rotate(claims: tokens.Claims, request: str, now: datetime) -> Tokens | None
     )
     if not rotated:
         return None
-    return _handed_out(User.objects.get(pk=claims.user_id), pair)
+    return _tokens_for(User.objects.get(pk=claims.user_id), pair)
 
 
 def _repeated(claims: tokens.Claims, request: str, now: datetime) -> Tokens | None:
-    """What the session's last refresh was answered, if this is the same request within the grace.
+    """The answer to the session's last refresh, if this repeats it within the grace; else None.
 
-    Its tokens are made again from what the session remembers of them. Once the new refresh token
-    has been used in its turn, the session remembers that request and no longer this one.
+    The same tokens are issued again from the stored `refresh_jti` and time. Once the new refresh
+    token has been used in its turn, `refreshed_by` is the digest of that request and no longer of
+    this one.
     """
     grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
     if not (grace and request):
@@ -219,13 +220,14 @@ def _repeated(claims: tokens.Claims, request: str, now: datetime) -> Tokens | No
         now=session.last_used_at,
         refresh_jti=session.refresh_jti,
     )
-    return _handed_out(session.user, pair, age=max(now - session.last_used_at, timedelta(0)))
+    return _tokens_for(session.user, pair, age=max(now - session.last_used_at, timedelta(0)))
 
 
-def _digest(claims: tokens.Claims, user_agent: str, ip_address: str | None) -> str:
-    """Names the token that is spent and who spends it; empty if the address is not known.
+def _request_digest(claims: tokens.Claims, user_agent: str, ip_address: str | None) -> str:
+    """Identifies a refresh request: its token, address and agent. Empty without an address.
 
-    The token's name is random and kept nowhere else, so no address can be guessed from this.
+    A used token's `jti` is random and stored nowhere else, so the address cannot be guessed from
+    the digest.
     """
     if ip_address is None:
         return ""
@@ -240,10 +242,10 @@ def _end_if_reused(claims: tokens.Claims, now: datetime) -> None:
 
 
 def log_out(*, refresh_token: str, now: datetime) -> None:
-    """End the session of this refresh token, with all its tokens; again is no error.
+    """End the session of this refresh token, with all its tokens; repeating it is no error.
 
-    Raises InvalidToken for what is not a refresh token in time, lest a client that sends the wrong
-    one believes it has signed out.
+    Raises InvalidToken for anything but an unexpired refresh token, so that a client which sends
+    the wrong token learns that it is not signed out.
     """
     claims = tokens.read_refresh(refresh_token, now=now)
     family = Session.objects.filter(pk=claims.session_id)
@@ -263,7 +265,7 @@ def end_session(
 
 
 def end_all(*, user: User, now: datetime, reason: EndReason) -> int:
-    """End every session of `user`; how many there were."""
+    """End every session of `user`; returns how many were ended."""
     return _end(Session.objects.filter(user=user), user.pk, reason, now)
 
 
@@ -275,9 +277,9 @@ def change_password(
     ip_address: str | None,
     now: datetime,
 ) -> None:
-    """Set a new password and end every session, the one that asks included.
+    """Set a new password and end every session, the one of this request included.
 
-    Wrong current passwords count as wrong sign-ins. Raises WrongPassword, UnacceptablePassword or
+    Wrong current passwords count as failed sign-ins. Raises WrongPassword, UnacceptablePassword or
     TooManyAttempts.
     """
     attempts.check(email=user.email, ip_address=ip_address, now=now)
@@ -292,7 +294,7 @@ def change_password(
 
 @transactions.atomic
 def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
-    """Replace the hash that was verified, unless it has been replaced meanwhile."""
+    """Replace the hash that was verified. Raises WrongPassword if it has changed meanwhile."""
     if not User.objects.filter(pk=user.pk, password=user.password).update(password=new_hash):
         raise WrongPassword
     events.happened("password changed", user_id=user.pk)
@@ -300,9 +302,9 @@ def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
 
 
 def authenticate_access(token: str, now: datetime) -> AccessGrant:
-    """Whom an access token stands for, in one query. Raises InvalidToken.
+    """The user and session of an access token, by one query. Raises InvalidToken.
 
-    The session must be live and the user active: a token falls at once with either of them.
+    The session must be live and the user active, so ending either one ends the token at once.
     """
     claims = tokens.read_access(token, now=now)
     rows = statements.query(_USER_OF_SESSION, (claims.session_id, claims.user_id, now))
@@ -314,12 +316,12 @@ def authenticate_access(token: str, now: datetime) -> AccessGrant:
 
 
 def is_live(*, session_id: uuid.UUID, now: datetime) -> bool:
-    """Whether the session still stands and its user is active."""
+    """Whether the session has not ended or expired, and its user is active."""
     return _live(now).filter(pk=session_id).exists()
 
 
 def live_of(*, user: User, now: datetime) -> QuerySet[Session]:
-    """The sessions in which `user` is signed in."""
+    """The live sessions of `user`."""
     return Session.objects.filter(user=user, ended_at=None, expires_at__gt=now)
 
 
@@ -334,8 +336,8 @@ def _end(family: QuerySet[Session], user_id: uuid.UUID, reason: EndReason, now: 
     return ended
 
 
-def _handed_out(user: User, pair: tokens.Pair, *, age: timedelta = timedelta(0)) -> Tokens:
-    """`pair` for the client, issued `age` ago."""
+def _tokens_for(user: User, pair: tokens.Pair, *, age: timedelta = timedelta(0)) -> Tokens:
+    """The client's view of a `pair` that was issued `age` ago."""
     return Tokens(
         user=user,
         access_token=pair.access_token,

@@ -1,7 +1,8 @@
-"""The signed tokens (JWT, HS256): made in pairs, and read back into claims.
+"""Signed tokens (JWT, HS256): issued in pairs, and read back into claims.
 
-A token names its session (`sid`), its user and itself (`jti`). That a token reads well says only
-that it is ours and in time; whether its session still lives is asked of `authentication.sessions`.
+A token names its session (`sid`), its user and itself (`jti`). A token that reads without error is
+signed by this server and has not expired; `authentication.sessions` knows whether its session is
+still live.
 """
 
 import uuid
@@ -15,10 +16,10 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from be.kernel.refusals import Refusal
 
-# Ours are about 400 characters. A longer one is not ours, and its JSON is not worth parsing.
+# Tokens issued here are about 400 characters. A longer one is rejected before its JSON is parsed.
 MAX_LENGTH = 1000
-# A client shows its access token with every request, and a signature that was good stays good.
-REMEMBERED = 4096
+# A client sends its access token with every request, and a valid signature stays valid.
+CACHED_TOKENS = 4096
 
 
 class InvalidToken(Refusal):
@@ -35,7 +36,7 @@ class InvalidToken(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """An access and a refresh token, encoded, and what the session remembers of the latter."""
+    """An encoded access and refresh token, and what the session stores of the refresh token."""
 
     access_token: str
     refresh_token: str
@@ -45,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a token says, once its signature, type and expiry are found good."""
+    """The contents of a token with a valid signature, type and expiry."""
 
     session_id: uuid.UUID
     user_id: uuid.UUID
@@ -56,10 +57,10 @@ class Claims:
 def issue(
     *, user_id: uuid.UUID, session_id: uuid.UUID, now: datetime, refresh_jti: str | None = None
 ) -> Pair:
-    """New tokens for a session. Storing `refresh_jti` is what makes the refresh token work.
+    """Tokens for a session. The refresh token works once the session stores its `refresh_jti`.
 
-    With the `refresh_jti` and the time of tokens that were issued before, the very same come out:
-    what a session remembers of its tokens is enough to make them again, and only for us who sign.
+    The same `refresh_jti` and time give the same tokens: whoever has the signing key can issue a
+    session's tokens again from what the session stores.
     """
     jti = refresh_jti or uuid.uuid4().hex
     refresh: RefreshToken = _new(RefreshToken, user_id, session_id, now, jti)
@@ -74,17 +75,17 @@ def issue(
 
 def read_access(text: str, *, now: datetime) -> Claims:
     """The claims of an access token. Raises InvalidToken."""
-    return _in_time(_verified_access(text), now)
+    return _unexpired(_verified_access(text), now)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED_TOKENS)
 def _verified_access(text: str) -> Claims:
     return _read(AccessToken, text)
 
 
 def read_refresh(text: str, *, now: datetime) -> Claims:
     """The claims of a refresh token. Raises InvalidToken."""
-    return _in_time(_read(RefreshToken, text), now)
+    return _unexpired(_read(RefreshToken, text), now)
 
 
 def _access_jti(refresh_jti: str) -> str:
@@ -114,12 +115,12 @@ def _read(kind: type[Token], text: str) -> Claims:
             jti=token["jti"],
             expires_at=_expiry(token),
         )
-    # KeyError, ValueError: signed with our key, but not made here.
+    # KeyError, ValueError: signed with our key, but not issued by this module.
     except (TokenError, KeyError, ValueError) as error:
         raise InvalidToken from error
 
 
-def _in_time(claims: Claims, now: datetime) -> Claims:
+def _unexpired(claims: Claims, now: datetime) -> Claims:
     if claims.expires_at <= now:
         raise InvalidToken
     return claims

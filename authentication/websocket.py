@@ -1,4 +1,4 @@
-"""Authentication for sockets: once with a token, then again and again by session."""
+"""Authentication of WebSockets: by a token at first, then by session at intervals."""
 
 import uuid
 
@@ -10,9 +10,9 @@ from authentication.sessions import AccessGrant
 
 
 async def authenticate(token: str) -> AccessGrant:
-    """Whom an access token stands for. Raises InvalidToken.
+    """The user and session of an access token. Raises InvalidToken.
 
-    The grant ends at `expires_at`, or earlier with its session: ask `is_live` from time to time.
+    The grant ends at `expires_at`, or earlier with its session: check `is_live` at intervals.
     """
     grant: AccessGrant = await database_sync_to_async(sessions.authenticate_access)(
         token, timezone.now()

@@ -1,3 +1,3 @@
-"""What do you own? Bank accounts, deposits and withdrawals, and the one ledger of every cent
-and share; no prices.
+"""What do you own? Bank accounts, deposits and withdrawals, and the ledger of every cent and share;
+no prices.
 """

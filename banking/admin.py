@@ -1,7 +1,7 @@
-"""Banking for staff: everything can be looked at, nothing can be changed by hand.
+"""Read-only admin pages of banking.
 
-Whoever could edit a balance or a status here would do so without a journal entry. Of an account
-number only the last four digits are shown, and of whole units the amount that they are.
+An edit by hand of a balance or status would have no journal entry. Account numbers are shown by
+their last four digits, integer units as decimal amounts.
 """
 
 from collections.abc import Callable
@@ -41,16 +41,16 @@ else:
 
 
 def amount_text(asset: Asset, units: int) -> str:
-    """With all decimals of the asset, and thousands apart: "-155,501,713.68"."""
+    """Units as an amount with all decimals and a thousands separator, like "-155,501,713.68"."""
     return f"{asset.amount(units):,f}"
 
 
-# A callable. Django takes those among fields too; its type stubs know them among columns only.
+# A callable. Django accepts it as a field too; its type stubs only know it as a column.
 Column = Any
 
 
 def amount_column(field: str, asset_of: Callable[[Any], Asset], title: str) -> Column:
-    """A column, or a field to look at, that shows the units in `field` as an amount."""
+    """A column or read-only field that shows the units in `field` as an amount."""
 
     @admin.display(description=title, ordering=field)
     def shown(row: Model) -> str:
@@ -61,13 +61,13 @@ def amount_column(field: str, asset_of: Callable[[Any], Asset], title: str) -> C
     return shown
 
 
-def whose(account: LedgerAccount) -> str:
-    """The owner's e-mail, or the house's role."""
+def owner_text(account: LedgerAccount) -> str:
+    """The owner's e-mail, or the role of a house account."""
     return account.house if account.owner is None else account.owner.email
 
 
-class LookOnly:
-    """Takes the right to add, change and delete from everybody, superusers included."""
+class ReadOnly:
+    """A mixin that lets nobody add, change or delete, superusers included."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -79,12 +79,12 @@ class LookOnly:
         return False
 
 
-class LookOnlyAdmin(LookOnly, AnyModelAdmin):
+class ReadOnlyAdmin(ReadOnly, AnyModelAdmin):
     show_full_result_count = False
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(LookOnlyAdmin):
+class BankAccountAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "owner",
@@ -116,7 +116,7 @@ dollars_moved = amount_column("cents", lambda row: USD, "amount (USD)")
 
 
 @admin.register(BankTransaction)
-class BankTransactionAdmin(LookOnlyAdmin):
+class BankTransactionAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "owner",
@@ -153,8 +153,8 @@ account_balance = amount_column("balance", _asset, "balance")
 
 
 @admin.register(LedgerAccount)
-class LedgerAccountAdmin(LookOnlyAdmin):
-    """A house account has no stored balance: it is the sum of what was posted to it."""
+class LedgerAccountAdmin(ReadOnlyAdmin):
+    """Ledger accounts; the balance of a house account is the sum of its postings."""
 
     list_display = (
         "id",
@@ -195,7 +195,7 @@ class LedgerAccountAdmin(LookOnlyAdmin):
 
     @admin.display(description="house", ordering="house")
     def role(self, account: LedgerAccount) -> str:
-        """In a word; what it means is said beside the list."""
+        """The role without its description, which the filter beside the list shows."""
         return account.house or "-"
 
     @admin.display(description="available", ordering="available")
@@ -210,7 +210,7 @@ class LedgerAccountAdmin(LookOnlyAdmin):
         return "-" if account.owner_id is None else amount_text(_asset(account), units)
 
 
-class PostingInline(LookOnly, PostingTabularInline):
+class PostingInline(ReadOnly, PostingTabularInline):
     model = Posting
     fields = ("account", "whose", "bucket", "amount")
     readonly_fields = ("whose", "amount")
@@ -221,7 +221,7 @@ class PostingInline(LookOnly, PostingTabularInline):
 
     @admin.display
     def whose(self, posting: Posting) -> str:
-        return whose(posting.account)
+        return owner_text(posting.account)
 
     @admin.display
     def amount(self, posting: Posting) -> str:
@@ -230,7 +230,7 @@ class PostingInline(LookOnly, PostingTabularInline):
 
 
 @admin.register(JournalEntry)
-class JournalEntryAdmin(LookOnlyAdmin):
+class JournalEntryAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "reference", "created_at")
     fields = ("id", "kind", "reference", "created_at")
     list_filter = ("kind",)
@@ -244,7 +244,7 @@ def _asset_of_hold(hold: Hold) -> Asset:
 
 
 @admin.register(Hold)
-class HoldAdmin(LookOnlyAdmin):
+class HoldAdmin(ReadOnlyAdmin):
     amounts = (
         amount_column("units", _asset_of_hold, "held at first"),
         amount_column("remaining", _asset_of_hold, "still held"),
@@ -259,7 +259,7 @@ class HoldAdmin(LookOnlyAdmin):
 
     @admin.display(ordering="account__owner__email")
     def whose(self, hold: Hold) -> str:
-        return whose(hold.account)
+        return owner_text(hold.account)
 
     @admin.display(ordering="account__asset")
     def asset(self, hold: Hold) -> str:

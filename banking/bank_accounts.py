@@ -1,4 +1,4 @@
-"""A customer's links to accounts at banks: link, verify, unlink, and nothing of others."""
+"""A customer's links to accounts at banks: link, verify, unlink. Others' accounts are not found."""
 
 import re
 from collections.abc import Sequence
@@ -58,9 +58,9 @@ def link(
     routing_number: str,
     now: datetime,
 ) -> BankAccount:
-    """Link an account: verified at once, or pending where the bank wants micro-deposits first.
+    """Link an account: verified at once, or pending where the bank requires micro-deposits first.
 
-    `account_type` is one of AccountType. Raises Invalid for a number that cannot be one, and
+    `account_type` is one of AccountType. Raises Invalid for a malformed number, and
     BankAccountExists for an account that the owner has linked already.
     """
     _require_routing_number(routing_number)
@@ -114,9 +114,9 @@ def verify(
 
 @atomic
 def unlink(*, owner: User, account_id: UUID, now: datetime) -> None:
-    """Take the account off the customer's list; its transactions stay.
+    """Remove the account from the customer's list; its transactions stay.
 
-    Raises NotFound, and BankAccountInUse while money is on its way.
+    Raises NotFound, and BankAccountInUse while a transaction is pending.
     """
     account = _locked(owner, account_id)
     if account.transactions.filter(status=TransactionStatus.PENDING).exists():
@@ -147,9 +147,9 @@ def details(account: BankAccount) -> rails.BankDetails:
 
 @atomic
 def rotate_key(account_id: UUID) -> bool:
-    """Bring one account's ciphertext and fingerprint under the newest key; whether it was not yet.
+    """Re-encrypt one account's number under the newest key; False if that was done before.
 
-    Raises encryption.Unreadable when no key of the ring opens it.
+    Raises encryption.Unreadable when no key of the ring decrypts it.
     """
     ring = key_ring()
     account = BankAccount.objects.select_for_update().get(pk=account_id)
@@ -163,7 +163,7 @@ def rotate_key(account_id: UUID) -> bool:
 
 
 def key_ring() -> encryption.KeyRing:
-    """The configured keys; with none, which the settings allow in development only, a derived one.
+    """The configured keys. With none, in development only, a key derived from SECRET_KEY.
 
     Raises encryption.InvalidKeyRing.
     """
@@ -193,7 +193,7 @@ def _require_routing_number(number: str) -> None:
 
 @atomic
 def _insert_once(account: BankAccount, fingerprints: list[str]) -> None:
-    """The look-up knows the older keys of the ring; the constraint decides between racing links."""
+    """Look for a link under any key of the ring; the constraint decides between racing requests."""
     if linked(account.owner).filter(account_number_fingerprint__in=fingerprints).exists():
         raise BankAccountExists
     try:

@@ -1,9 +1,9 @@
-"""Money that crosses the border between a customer's account and the customer's bank.
+"""Cash flows: money that moves between a customer's account and the customer's bank.
 
-Returns are measured between such flows, so what the whole account was worth at each of them must be
-known for good. Banking knows the money only. Whoever can value the rest puts a `witness` here when
-the program starts; the ledger calls it for every flow that it books, inside the same transaction,
-so that no way of booking one can forget it.
+Returns are measured between cash flows, so the value of the whole account at each of them has to be
+stored. Banking does not know prices. An app that can value the account installs a `listener` here
+at start-up. The ledger calls it for every cash flow that it books, in the same transaction, so that
+no code that books one can forget it.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ KINDS = frozenset({EntryKind.DEPOSIT, EntryKind.DEPOSIT_RETURN, EntryKind.WITHDR
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one entry of the journal moved into (or, below zero, out of) a customer's account.
+    """Cents that one journal entry moved into a customer's account; negative if out of it.
 
     The entry is the newest one of this kind and reference.
     """
@@ -36,21 +36,21 @@ class Flow:
     at: datetime
 
 
-class Witness(Protocol):
-    """Is told of each flow once it is booked, while the account's dollars are locked."""
+class Listener(Protocol):
+    """Called for each flow after it is booked, while the account's dollars are locked."""
 
     def __call__(self, flow: Flow) -> None: ...
 
 
-def _nobody(flow: Flow) -> None:
+def _not_installed(flow: Flow) -> None:
     raise RuntimeError(f"nobody values the account at its {flow.kind}: no witness is installed")
 
 
-witness: Witness = _nobody
+listener: Listener = _not_installed
 
 
 def of(kind: EntryKind, *, reference: UUID, lines: Iterable["Line"], at: datetime) -> list[Flow]:
-    """The flows among the lines of an entry; none if it is of another kind."""
+    """The cash flows in an entry, one a customer; none if the entry is of another kind."""
     if kind not in KINDS:
         return []
     moved: dict[UUID, int] = defaultdict(int)

@@ -1,9 +1,9 @@
 """Holds: money or securities reserved for an order or a withdrawal.
 
 A hold moves units from `available` to `held` when it is made, so that an overdraft fails then and
-not later. It ends once: settled in parts as the purpose is carried out, or released.
+not later. It is settled, maybe in parts, as its purpose is carried out, or released. It ends once.
 
-Each function takes the journal that its caller keeps, or writes at once.
+Each function adds to the `journal` of its caller, or without one writes at once.
 """
 
 import math
@@ -25,10 +25,10 @@ def hold(
     at: datetime,
     journal: Journal | None = None,
 ) -> Hold:
-    """Reserve `units` of the account; refuses when that much is not available.
+    """Reserve `units` of the account. Raises InsufficientFunds or InsufficientPosition.
 
-    A hold of nothing is a hold too: what is left of an order can be worth less than the fraction
-    of a cent by which its earlier fills were rounded up.
+    A hold may reserve nothing: what is left of an order can be worth less than the fraction of a
+    cent by which its earlier fills were rounded up.
     """
     made = Hold(
         id=uuid7(at),
@@ -38,9 +38,9 @@ def hold(
         remaining=units,
         created_at=at,
     )
-    with ledger.journal(at, joining=journal) as entries:
+    with ledger.journal(at, joining=journal) as joined:
         if units:
-            entries.post(
+            joined.post(
                 kind=EntryKind.HOLD,
                 reference=reference,
                 lines=[
@@ -48,30 +48,31 @@ def hold(
                     ledger.Line(account, units, Bucket.HELD),
                 ],
             )
-        entries.add_hold(made)
+        joined.add_hold(made)
     return made
 
 
 def settle(
     hold: Hold, *, remaining: int, final: bool, at: datetime, journal: Journal | None = None
 ) -> int:
-    """Lower what the hold reserves to `remaining`; end it if this is `final`, its purpose done.
+    """Lower what the hold reserves to `remaining`; `final` ends it. Raises HoldSpent.
 
     Returns the units that it gives up. The caller posts exactly these out of `held` in the same
-    transaction: the price to whom it is due, what is left over back to `available`.
+    transaction: what is paid to its receiver, and the rest back to `available`.
     """
     given_up = hold.remaining - remaining
     if given_up < 0 or hold.ended_at is not None:
         raise HoldSpent(f"hold {hold.pk} has {hold.remaining}, not {remaining}")
-    with ledger.journal(at, joining=journal) as entries:
-        entries.change_hold(hold, remaining=remaining, ended_at=at if final else None)
+    with ledger.journal(at, joining=journal) as joined:
+        joined.change_hold(hold, remaining=remaining, ended_at=at if final else None)
     return given_up
 
 
 def restate(hold: Hold, *, remaining: int, factor: Fraction) -> None:
-    """Count a hold in other units, as after a split; `remaining` of the new ones are reserved.
+    """Restate a hold after a split: `factor` new units for each old one.
 
-    The caller has locked what the hold is for, and posts the difference to the account.
+    `remaining` of the new units stay reserved. The caller has locked the order
+    that the hold is for, and posts the difference to the account.
     """
     hold.units = max(math.floor(hold.units * factor), remaining)
     hold.remaining = remaining
@@ -79,11 +80,11 @@ def restate(hold: Hold, *, remaining: int, factor: Fraction) -> None:
 
 
 def release(hold: Hold, *, at: datetime, journal: Journal | None = None) -> None:
-    """End the hold and give all that it still reserves back to `available`."""
-    with ledger.journal(at, joining=journal) as entries:
-        units = settle(hold, remaining=0, final=True, at=at, journal=entries)
+    """End the hold and return what it still reserves to `available`."""
+    with ledger.journal(at, joining=journal) as joined:
+        units = settle(hold, remaining=0, final=True, at=at, journal=joined)
         if units:
-            entries.post(
+            joined.post(
                 kind=EntryKind.RELEASE,
                 reference=hold.reference,
                 lines=[

@@ -1,13 +1,13 @@
-"""The one writer of the journal.
+"""The double-entry ledger: the only module that writes journal entries and balances.
 
-Everything that anyone owns stands in ledger accounts and changes only through a `Journal`: a
-transaction collects its entries in one and writes them at once (`post` is a journal of one entry).
-An entry sums to zero for each asset: what one account gains, another gives. Units are integers of
-the asset's smallest unit (`banking.rules.assets`).
+Everything that anyone owns stands in ledger accounts and changes only through a `Journal`. A
+transaction collects its entries in one and writes them in one trip (`post` is a journal of one
+entry). An entry sums to zero for each asset. Units are integers of the asset's smallest unit
+(`banking.rules.assets`).
 
-Locks: a transaction that posts several entries first calls `lock` with all accounts it will touch;
-they are locked in the order of their ids. Accounts come late in the lock order of the whole
-program: quotes, then orders by id, then ledger accounts by id, then the counters of updates.
+Locks: a transaction that posts several entries first calls `lock` with all accounts that it will
+change; they are locked in the order of their ids. The lock order of the whole program: quotes, then
+orders by id, then ledger accounts by id, then the counters of order updates.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ class OverdrawnHold(RuntimeError):
 
 
 class HoldSpent(RuntimeError):
-    """Somebody else settled or released the hold: the caller did not lock its order first."""
+    """Another transaction settled or released the hold: the caller did not lock its order first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,10 @@ class Line:
     bucket: Bucket = Bucket.AVAILABLE
 
 
-# Whose account: a customer's id, or a role of the house.
-Holder = UUID | HouseAccount
-Accounts = dict[tuple[Holder, str], LedgerAccount]
+# A customer's id, or a role of the house.
+Owner = UUID | HouseAccount
+# By owner and asset code.
+Accounts = dict[tuple[Owner, str], LedgerAccount]
 _ROLES = {role.value: role for role in HouseAccount}
 
 
@@ -91,8 +92,8 @@ def lock(
 ) -> Accounts:
     """Lock the accounts of these owners for these assets, in the order of their ids.
 
-    Accounts that do not exist are opened. Returns them as they are now, by owner and asset code;
-    the house's accounts of `roles`, which are never locked, by role and asset code.
+    Accounts that do not exist are opened. Returns them as they are now, together with the house's
+    accounts of `roles`, which are never locked.
     """
     by_code = {asset.code: asset for asset in assets}
     wanted = [(owner_id, code) for owner_id in {*owners} for code in by_code]
@@ -141,15 +142,15 @@ def post(*, kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetim
     if len(customers) > 1:
         rows = LedgerAccount.objects.select_for_update().filter(pk__in=customers)
         list(rows.order_by("pk").values_list("pk"))
-    with journal(at) as entries:
-        entries.post(kind=kind, reference=reference, lines=lines)
+    with journal(at) as single:
+        single.post(kind=kind, reference=reference, lines=lines)
 
 
 class Journal:
-    """What one transaction posts, and what becomes of its holds: collected, then written at once.
+    """The entries and hold changes of one transaction, collected and then written in one trip.
 
-    The accounts that it is given follow in memory, so that what is posted later sees it; the
-    database has the last word when it is written.
+    Each posting also changes the LedgerAccount objects in memory, so that later postings see it.
+    When the journal is written, the database checks the balances again.
     """
 
     def __init__(self, at: datetime) -> None:
@@ -187,17 +188,20 @@ class Journal:
         self._changes[account.pk] = (available, held)
 
     def add_hold(self, hold: Hold) -> None:
-        """Write this new hold; its entry is posted by whoever adds it."""
+        """Add a new hold. The caller posts its entry."""
         self._new_holds.append(hold)
 
     def change_hold(self, hold: Hold, *, remaining: int, ended_at: datetime | None) -> None:
-        """Lower a hold, or end it. HoldSpent at the writing if the database has another opinion."""
+        """Lower a hold, or end it. `check` raises HoldSpent if the row has changed meanwhile."""
         if hold not in self._new_holds:
             self._changed_holds.setdefault(hold.pk, (hold, hold.remaining))
         hold.remaining, hold.ended_at = remaining, ended_at
 
     def parts(self) -> list[tuple[Statement, list[Row]]]:
-        """What to run, for whoever writes more in the same trip; `check` takes the answers."""
+        """The statements and their rows, for a caller that writes more in the same trip.
+
+        The caller hands the answers to `check`.
+        """
         return [
             (
                 ledger_rows.CHANGE_BALANCES,
@@ -216,21 +220,22 @@ class Journal:
         ]
 
     def check(self, answers: Sequence[Any]) -> None:
-        """Refuse or raise, for the transaction to be rolled back, if not all was written.
+        """Raise, so that the transaction is rolled back, if not everything was written.
 
-        InsufficientFunds or InsufficientPosition where money or securities were missing. Of what
-        was written, the flows have their witness.
+        InsufficientFunds or InsufficientPosition where money or securities were missing. Then call
+        `flows.listener` for each cash flow.
         """
         if answers[4] != len(self._changed_holds):
             raise HoldSpent(f"one of the holds {[*self._changed_holds]} has changed meanwhile")
         changed = {pk for (pk,) in answers[0]}
         for pk in self._changes:
             if pk not in changed:
-                raise self._why_not(pk)
+                raise self._failure_of(pk)
         for flow in self._flows:
-            flows.witness(flow)
+            flows.listener(flow)
 
-    def _why_not(self, pk: int) -> Exception:
+    def _failure_of(self, pk: int) -> Exception:
+        """Why the balances of this account were not changed."""
         available, held = self._changes[pk]
         account = LedgerAccount.objects.get(pk=pk)
         if account.available < -available:
@@ -238,20 +243,20 @@ class Journal:
         return OverdrawnHold(f"account {pk} holds {account.held}, not {-held}")
 
     def write(self) -> None:
-        """Write all of it, in one trip to the database."""
+        """Write everything in one trip to the database."""
         self.check(statements.run(*self.parts()))
 
 
 @contextmanager
 def journal(at: datetime, *, joining: Journal | None = None) -> Iterator[Journal]:
-    """The journal that is being kept already, or one of its own that is written at the end."""
+    """The journal `joining`, which its owner writes; or a new one, written when the block ends."""
     if joining is not None:
         yield joining
         return
     with transaction.atomic():
-        entries = Journal(at)
-        yield entries
-        entries.write()
+        own = Journal(at)
+        yield own
+        own.write()
 
 
 def _new_hold(hold: Hold) -> Row:

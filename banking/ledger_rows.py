@@ -1,4 +1,4 @@
-"""The SQL behind the ledger: how its rows are locked, read and written."""
+"""The SQL of the ledger: how its rows are locked, read and written."""
 
 from collections.abc import Collection
 from functools import cache
@@ -11,7 +11,7 @@ from be.database.statements import Statement
 
 _accounts = Reader(LedgerAccount)
 
-# An account is only changed while the change can be afforded: condition and change are one.
+# Condition and change are one statement: a balance that would fall below zero is not changed.
 CHANGE_BALANCES = statements.update(
     LedgerAccount,
     ("id", "available", "held"),
@@ -53,7 +53,7 @@ CHANGE_HOLDS = Statement(
     "FROM (SELECT %s AS id, %s AS before, %s AS remaining, %s AS ended_at) AS given "
     "WHERE old.id = given.id AND old.remaining = given.before AND old.ended_at IS NULL",
 )
-"""Rows of (id, what it reserved before, what it reserves now, ended_at or None)."""
+"""Rows of (id, remaining before, remaining now, ended_at or None)."""
 
 
 def lock_accounts(
@@ -61,8 +61,8 @@ def lock_accounts(
 ) -> list[LedgerAccount]:
     """The owners' accounts for the assets, locked in the order of their ids.
 
-    The house's accounts of these roles come after them; nothing of theirs changes, so they are not
-    locked.
+    The house's accounts of these roles come after them. No column of theirs ever changes, so they
+    are not locked.
     """
     owned, values = statements.among("account.owner_id", [*owners])
     held, codes = statements.among("account.asset", [*assets])

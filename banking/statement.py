@@ -1,4 +1,4 @@
-"""What a customer owns, and how it came about, line by line: the postings of the ledger."""
+"""Account statements: what a customer owns, and the postings of the ledger line by line."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class UnknownAsset(Invalid):
 
 
 def balances(*, owner: User) -> list[LedgerAccount]:
-    """What the owner has: dollars first and always, then each security of which there is some.
+    """What the owner has: always dollars first, then each security with a balance.
 
-    Opens no account: dollars that were never there are an unsaved, empty one.
+    Opens no account: a missing dollar account is shown as an unsaved, empty one.
     """
     rows = ledger.balances_of(owner.pk)
     dollars = [row for row in rows if row.asset == USD.code]
@@ -36,8 +36,8 @@ def balances(*, owner: User) -> list[LedgerAccount]:
 class Lines:
     """Postings of some accounts, whose entries were made from `start` on and before `end`.
 
-    The newest are found account by account, each from its own index, and then put together: however
-    much an account has seen, as many lines are read of it as are wanted.
+    Lines are found account by account, each from its index, and then merged. So no more lines of an
+    account are read than the page has, however long its history is.
     """
 
     accounts: tuple[int, ...]
@@ -45,11 +45,11 @@ class Lines:
     end: datetime | None = None
 
     def newest(self, at_most: int, *, below: int | None = None) -> QuerySet[Posting]:
-        """The newest ones, of those with a key below a given one, newest first."""
+        """The newest postings, of those with a key below `below`, newest first."""
         return self._read(self._keys(at_most, "<", below, "DESC")).order_by("-pk")
 
     def oldest(self, at_most: int, *, above: int) -> QuerySet[Posting]:
-        """The oldest ones of those with a key above a given one, oldest first."""
+        """The oldest postings of those with a key above `above`, oldest first."""
         return self._read(self._keys(at_most, ">", above, "ASC")).order_by("pk")
 
     def _read(self, keys: list[int]) -> QuerySet[Posting]:
@@ -109,16 +109,16 @@ def lines(
 
 
 def _is_known(code: str) -> bool:
-    """Whether anybody ever had some: it came from the house, whose accounts are few."""
+    """Whether anybody ever had some: if so, the house has an account for it."""
     house = LedgerAccount.objects.filter(owner=None)
     return code == USD.code or house.filter(asset=code).exists()
 
 
 def batches(found: Lines) -> Iterator[list[Posting]]:
-    """All lines, a thousand at a time, each batch a query of its own.
+    """All lines, a thousand at a time, each batch by a query of its own.
 
-    No cursor stays open, so batches may be fetched from different threads, and a reader that takes
-    its time holds no transaction open. Later postings have higher keys and do not shift anything.
+    No cursor stays open, so batches may be fetched from different threads, and a slow reader keeps
+    no transaction open. Later postings have higher keys and do not shift the batches.
     """
     batch = list(found.newest(BATCH))
     while batch:

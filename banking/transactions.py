@@ -1,9 +1,9 @@
 """Deposits and withdrawals: money between a customer's bank and the ledger.
 
 A deposit is posted from bank clearing to `available` when the bank has settled it. A withdrawal
-reserves its money first, so that it cannot be spent meanwhile, and gives it to bank clearing when
-the bank has settled it; refused or canceled, the hold is released. What the bank returns is
-reversed by another entry.
+first holds its money, so that it cannot be spent meanwhile. When the bank has settled it, the money
+is posted to bank clearing; if it is refused or canceled, the hold is released. What the bank
+returns is reversed by another entry.
 
 Locks, in this order: the bank account, the bank transaction, then ledger accounts.
 """
@@ -39,7 +39,7 @@ from be.logs import events
 logger = logging.getLogger(__name__)
 
 MAX_AMOUNT = Decimal("1000000.00")
-# One call of settle_due stays short, whatever has piled up.
+# The most that one call of settle_due takes on, so that it stays short.
 SETTLE_AT_MOST = 500
 
 NO_SUCH_TRANSACTION = "There is no bank transaction with this id."
@@ -68,7 +68,7 @@ def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) ->
     Raises Invalid (amount), NotFound (account), BankAccountNotVerified and AmountTooLarge.
     """
     row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
-    _follow(row, rails.current.submit(_payment(row)), now)
+    _apply(row, rails.current.submit(_payment(row)), now)
     _log(row)
     return row
 
@@ -82,14 +82,14 @@ def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -
     row = _begin(TransactionType.WITHDRAWAL, owner, account_id, amount, now)
     wallet = ledger.account_of(owner.pk, USD)
     holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
-    _follow(row, rails.current.submit(_payment(row)), now)
+    _apply(row, rails.current.submit(_payment(row)), now)
     _log(row)
     return row
 
 
 @atomic
 def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransaction:
-    """Call a pending transaction off. Raises NotFound, and TransactionNotCancelable afterwards."""
+    """Cancel a pending transaction. Raises NotFound, or TransactionNotCancelable if not pending."""
     row = of(owner).select_for_update().filter(pk=transaction_id).first()
     if row is None:
         raise NotFound(NO_SUCH_TRANSACTION)
@@ -101,7 +101,7 @@ def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransacti
 
 
 def settle_due(*, now: datetime) -> int:
-    """Ask the bank about every transaction whose time has come; returns how many were answered.
+    """Ask the bank about the transactions that are due; returns how many were answered.
 
     Several callers may run at once: each transaction is taken by one of them.
     """
@@ -174,7 +174,7 @@ def _payment(row: BankTransaction) -> rails.Payment:
 
 
 def _settle(transaction_id: UUID, now: datetime) -> bool:
-    """Settle one; a row that cannot be read must not keep the others waiting."""
+    """Settle one; an account number that cannot be decrypted must not block the others."""
     try:
         return _settle_if_due(transaction_id, now)
     except encryption.Unreadable:
@@ -194,7 +194,7 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
         return False
     before = row.status
     if before == TransactionStatus.PENDING:
-        _follow(row, rails.current.settle(_payment(row)), now)
+        _apply(row, rails.current.settle(_payment(row)), now)
     else:
         _confirm(row, rails.current.confirm(_payment(row)), now)
     if row.status != before:
@@ -203,7 +203,7 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
 
 
 def _log(row: BankTransaction) -> None:
-    """A line for what a transfer has come to."""
+    """Log the state that a transfer has reached."""
     events.happened(
         f"{row.type} {row.status}",
         user_id=row.owner_id,
@@ -212,10 +212,10 @@ def _log(row: BankTransaction) -> None:
     )
 
 
-def _follow(
+def _apply(
     row: BankTransaction, answer: rails.Pending | rails.Completed | rails.Refused, now: datetime
 ) -> None:
-    """Do what the bank has answered about a pending transaction."""
+    """Apply the bank's answer about a pending transaction."""
     match answer:
         case rails.Pending(ask_again_after=wait):
             row.due_at = now + wait
@@ -246,7 +246,7 @@ def _complete(row: BankTransaction, now: datetime) -> None:
 
 
 def _hold_until_confirmed(row: BankTransaction, now: datetime) -> None:
-    """Money that the bank may still take back is there, but not to be spent."""
+    """Hold a deposit that the bank may still return, so that it cannot be spent."""
     wallet = ledger.account_of(row.owner_id, USD)
     holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
 
@@ -254,7 +254,7 @@ def _hold_until_confirmed(row: BankTransaction, now: datetime) -> None:
 def _end_without_payment(
     row: BankTransaction, status: TransactionStatus, reason: str, now: datetime
 ) -> None:
-    """Fail or cancel a pending transaction; a withdrawal gives its money back."""
+    """Fail or cancel a pending transaction; release the hold of a withdrawal."""
     if row.type == TransactionType.WITHDRAWAL:
         holds.release(_hold_of(row), at=now)
     row.status = status
@@ -264,7 +264,7 @@ def _end_without_payment(
 
 
 def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now: datetime) -> None:
-    """Do what the bank has answered about a completed transaction."""
+    """Apply the bank's answer about a completed transaction."""
     match answer:
         case rails.Completed(ask_again_after=wait):
             row.due_at = None if wait is None else now + wait
@@ -282,7 +282,7 @@ def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now
 
 
 def _return_deposit(row: BankTransaction, now: datetime) -> None:
-    """Give the money back to the bank, out of the hold that has kept it."""
+    """Return the money to the bank, out of the hold on the deposit."""
     hold = _hold_of(row)
     units = holds.settle(hold, remaining=0, final=True, at=now)
     ledger.post(
@@ -297,7 +297,7 @@ def _return_deposit(row: BankTransaction, now: datetime) -> None:
 
 
 def _return_withdrawal(row: BankTransaction, now: datetime) -> None:
-    """The withdrawal's entry with its signs turned: the money is back, and free to use."""
+    """Post the withdrawal's entry with opposite signs: the money is available again."""
     ledger.post(
         kind=EntryKind.WITHDRAWAL,
         reference=row.pk,

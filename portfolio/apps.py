@@ -8,4 +8,4 @@ class PortfolioConfig(AppConfig):
         from banking import flows
         from portfolio import flow_valuations
 
-        flows.witness = flow_valuations.record
+        flows.listener = flow_valuations.record

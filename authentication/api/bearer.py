@@ -16,8 +16,8 @@ from authentication.tokens import InvalidToken
 class BearerAuthentication(BaseAuthentication):
     """Sets `request.user`, and `request.auth` to the AccessGrant.
 
-    Without a bearer token the request is anonymous (`not_authenticated` where that won't do); with
-    one that is no good it is refused (`invalid_token`).
+    Without a bearer token the request is anonymous (`not_authenticated` where a user is required).
+    With an invalid one it is refused (`invalid_token`).
     """
 
     def authenticate(self, request: Request) -> tuple[User, AccessGrant] | None:
@@ -34,7 +34,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema describes it. Imported with the class, so that the two cannot part."""
+    """Describes BearerAuthentication in the schema. Imported whenever that class is."""
 
     target_class = "authentication.api.bearer.BearerAuthentication"
     name = "bearerAuth"

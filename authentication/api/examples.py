@@ -1,4 +1,4 @@
-"""Worked requests and answers for the schema."""
+"""Examples of requests and responses for the schema."""
 
 from drf_spectacular.utils import OpenApiExample
 
@@ -52,7 +52,7 @@ PASSWORD_CHANGE = OpenApiExample(
 
 
 def tokens(status: str) -> OpenApiExample:
-    """The answer of register (201), login and refresh (200)."""
+    """The response of register (201), login and refresh (200)."""
     return OpenApiExample("Tokens", value=TOKENS, response_only=True, status_codes=[status])
 
 

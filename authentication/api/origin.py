@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as it can be believed."""
+"""The origin of a request: the client's address, and the user agent that it claims."""
 
 from typing import TypedDict
 
@@ -17,7 +17,7 @@ class Origin(TypedDict):
 
 
 def of(request: Request) -> Origin:
-    """The client's own word for its software, and its address."""
+    """The User-Agent header, shortened to the column, and the client's address."""
     user_agent = request.META.get("HTTP_USER_AGENT", "").replace("\x00", "")
     return Origin(user_agent=user_agent[:MAX_USER_AGENT_LENGTH], ip_address=ip_address_of(request))
 
@@ -25,8 +25,8 @@ def of(request: Request) -> Origin:
 def ip_address_of(request: Request | HttpRequest) -> str | None:
     """The client's address; None when there is none (a Unix socket).
 
-    It is the connection's, or what a trusted proxy says (be/serving/proxies.py). Headers are not
-    read here: anybody can write them, and tries are counted by address.
+    It is the connection's, or what a trusted proxy reports (be/serving/proxies.py). Headers are not
+    read here: any client can write them, and failed sign-ins are counted by address.
     """
     address = addresses.parse(request.META.get("REMOTE_ADDR", ""))
     return None if address is None else str(address)

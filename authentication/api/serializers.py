@@ -1,4 +1,4 @@
-"""The shapes of requests and answers."""
+"""Serializers of requests and responses."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class TextField(serializers.CharField):
 
 
 class EmailField(TextField, serializers.EmailField):
-    """An e-mail address as a JSON string, in lower case, which can be longer than it was."""
+    """An e-mail address as a JSON string, in lower case (which can be longer than the input)."""
 
     def to_internal_value(self, data: Any) -> str:
         return super().to_internal_value(data).lower()
@@ -37,7 +37,7 @@ def name_field() -> TextField:
 
 
 def password_field() -> TextField:
-    """Blanks are part of a password."""
+    """A password; its leading and trailing blanks count."""
     return TextField(
         max_length=MAX_PASSWORD_LENGTH,
         trim_whitespace=False,

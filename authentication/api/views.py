@@ -32,7 +32,7 @@ TAGS = ["Authentication"]
 
 
 class PublicView(Strict):
-    """Open to all: an Authorization header, good or bad, is not looked at."""
+    """Open to all: an Authorization header, valid or not, is ignored."""
 
     authentication_classes = []
     permission_classes = []
@@ -53,7 +53,7 @@ class RegisterView(PublicView):
             **origin.of(request),
             now=timezone.now(),
         )
-        return _handed_out(tokens, status=201)
+        return _token_response(tokens, status=201)
 
 
 class LoginView(PublicView):
@@ -78,7 +78,7 @@ class LoginView(PublicView):
         tokens = sessions.log_in(
             **_valid(LoginSerializer, request), **origin.of(request), now=timezone.now()
         )
-        return _handed_out(tokens, status=200)
+        return _token_response(tokens, status=200)
 
 
 class RefreshView(PublicView):
@@ -100,7 +100,7 @@ class RefreshView(PublicView):
         tokens = sessions.refresh(
             **_valid(RefreshTokenSerializer, request), **origin.of(request), now=timezone.now()
         )
-        return _handed_out(tokens, status=200)
+        return _token_response(tokens, status=200)
 
 
 class LogoutView(PublicView):
@@ -212,12 +212,12 @@ def _valid(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _user(request: Request) -> Any:
-    """The authenticated user; IsAuthenticated has sent everybody else away."""
+    """The authenticated user; IsAuthenticated has refused everybody else."""
     return request.user
 
 
-def _handed_out(tokens: sessions.Tokens, *, status: int) -> Response:
-    """Tokens stay out of every cache (RFC 6749 section 5.1)."""
+def _token_response(tokens: sessions.Tokens, *, status: int) -> Response:
+    """The response with tokens; no cache may store it (RFC 6749 section 5.1)."""
     return Response(
         TokensSerializer(tokens).data, status=status, headers={"Cache-Control": "no-store"}
     )

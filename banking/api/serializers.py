@@ -1,4 +1,4 @@
-"""The shapes of requests and answers; no rule of banking is here."""
+"""Serializers of requests and responses; no rule of banking."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def asset_of(account: LedgerAccount) -> Asset:
 
 @extend_schema_field(OpenApiTypes.UUID)
 class IdField(serializers.CharField):
-    """The id of something: any string, so that a malformed one is as missing as a foreign one."""
+    """An id in a body: any string, so that a malformed one is not found, like a foreign one."""
 
     def to_internal_value(self, data: Any) -> Any:
         return identifiers.parse(super().to_internal_value(data))
@@ -46,7 +46,7 @@ class IdField(serializers.CharField):
 
 @extend_schema_field(OpenApiTypes.UUID)
 class IdFilterField(serializers.CharField):
-    """An id to filter by; what can be none is refused, lest it seem that nothing was found."""
+    """An id to filter by. A malformed one is refused: an empty result would mislead."""
 
     default_error_messages = {"invalid": "Send the id of a bank account, as accounts/ shows it."}
 
@@ -59,12 +59,12 @@ class IdFilterField(serializers.CharField):
 
 @extend_schema_field({"type": "string", "pattern": f"^{ACCOUNT_NUMBER.pattern}$"})
 class AccountNumberField(serializers.CharField):
-    """Digits; the domain says whether they can be a number of an account."""
+    """Digits; `banking.bank_accounts` checks them."""
 
 
 @extend_schema_field({"type": "string", "pattern": f"^{ROUTING_NUMBER.pattern}$"})
 class RoutingNumberField(serializers.CharField):
-    """Digits; the domain says whether the check digit fits."""
+    """Digits; `banking.bank_accounts` checks the check digit."""
 
 
 class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):

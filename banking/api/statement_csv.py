@@ -1,4 +1,4 @@
-"""A statement as CSV, sent while it is read."""
+"""A statement as CSV, streamed."""
 
 import csv
 import io
@@ -14,21 +14,21 @@ from banking.api.serializers import StatementLineSerializer
 
 CONTENT_TYPE = "text/csv"
 COLUMNS = ("id", "created_at", "kind", "asset", "bucket", "amount", "reference")
-# The amount stays a number, also a negative one.
+# An amount is a number: its minus sign is not quoted.
 TEXT_COLUMNS = frozenset(COLUMNS) - {"amount"}
-# What a spreadsheet takes for the start of a formula (OWASP, CSV Injection).
+# A spreadsheet takes these for the start of a formula (OWASP, CSV Injection).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class CSVRenderer(JSONRenderer):
-    """Lets a client ask for CSV. It renders only what goes wrong: a problem document."""
+    """Lets a client negotiate CSV. DRF renders only problem documents with it, as JSON."""
 
     media_type = CONTENT_TYPE
     format = "csv"
 
 
 def response(request: HttpRequest, found: statement.Lines) -> StreamingHttpResponse:
-    """Stream all lines, in the way that the server under us can send them."""
+    """Stream all lines, asynchronously under ASGI and synchronously under WSGI."""
     chunks = _chunks(found)
     streamed = StreamingHttpResponse(
         _from_threads(chunks) if isinstance(request, ASGIRequest) else chunks,
@@ -39,7 +39,7 @@ def response(request: HttpRequest, found: statement.Lines) -> StreamingHttpRespo
 
 
 def neutralised(text: str) -> str:
-    """Text that no spreadsheet runs: a formula's first character is quoted."""
+    """Text that no spreadsheet runs as a formula: a leading apostrophe is added."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
@@ -61,7 +61,7 @@ def _rows(rows: list[list[str]]) -> str:
 
 
 async def _from_threads(chunks: Iterator[str]) -> AsyncIterator[str]:
-    # It gives its connection back after each chunk: a reader that takes its time holds none.
-    following = database_sync_to_async(lambda: next(chunks, None))
-    while (chunk := await following()) is not None:
+    # Each chunk returns its database connection, so a slow reader occupies none.
+    next_chunk = database_sync_to_async(lambda: next(chunks, None))
+    while (chunk := await next_chunk()) is not None:
         yield chunk

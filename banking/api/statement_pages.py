@@ -1,4 +1,4 @@
-"""Pages of a statement, whose lines are found account by account."""
+"""Pagination of a statement, whose lines are found account by account."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from be.api.pagination import NewestFirst
 
 
 class StatementPages(NewestFirst):
-    """The same pages, cursors included, as of one list of all postings."""
+    """The same pages and cursors as `NewestFirst` would give over all postings."""
 
     def page_of(self, lines: Lines, request: Request) -> list[Posting]:
         self._lines = lines

@@ -4,7 +4,7 @@ from banking.api import views
 
 
 class AnyIdRouter(SimpleRouter):
-    """Takes any text for an id: a malformed one is answered by the view, like a missing one."""
+    """Routes any text as an id: the view answers a malformed one with 404, like a missing one."""
 
     def get_lookup_regex(self, viewset: object, lookup_prefix: str = "") -> str:
         return "(?P<id>[^/]+)"

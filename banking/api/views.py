@@ -1,4 +1,4 @@
-"""Each view reads the clock, makes one call into the domain and shows what came of it."""
+"""Each view reads the clock, makes one call into the domain and serializes the result."""
 
 from typing import Any, cast
 
@@ -279,7 +279,7 @@ class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
         return Response(BankTransactionSerializer(row).data)
 
 
-# One object, though the view is called a list.
+# One object, although the operation is a list.
 BALANCES: Any = forced_singular_serializer(BalancesSerializer)  # type: ignore[no-untyped-call]
 
 

@@ -24,7 +24,7 @@ class LedgerAccount(models.Model):
     """What one owner has of one asset, in the asset's smallest unit.
 
     A customer's account has an owner, and its two balances may never be negative. A house account
-    has a `house` role and no stored balance, so that nobody queues for its row.
+    has a `house` role and no stored balance, so that transactions do not wait for its row.
     """
 
     owner = models.ForeignKey(
@@ -115,10 +115,10 @@ class Posting(models.Model):
 
 
 class Hold(models.Model):
-    """Units reserved for one purpose: pending, then settled in parts, and ended once.
+    """Units reserved for one order or withdrawal: settled in parts or released, and ended once.
 
-    `remaining` is what is still reserved; when the hold has ended it is zero for good. It can be
-    zero before, when what is left of an order costs less than a cent.
+    `remaining` is what is still reserved; it is zero once the hold has ended. It can be zero
+    before, when what is left of an order costs less than a cent.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)

@@ -23,8 +23,8 @@ class TransactionStatus(models.TextChoices):
 class BankTransaction(models.Model):
     """Money on its way from or to a bank. `cents` is what was asked for, in US cents.
 
-    `due_at` is when the bank side answers next: the settlement of a pending transaction, or the
-    return of a completed one; null when nothing more is to come.
+    `due_at` is when the bank is asked next: about the settlement of a pending transaction, or the
+    return of a completed one. It is null when the transaction is final.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)

@@ -23,7 +23,7 @@ class Asset:
     scale: int
 
     def units(self, amount: Decimal) -> int:
-        """The exact number of smallest units, or InexactAmount: never a rounded one."""
+        """The exact number of smallest units. Raises InexactAmount rather than round."""
         scaled = amount.scaleb(self.scale, EXACT)
         units = int(scaled)
         if units != scaled:
@@ -35,11 +35,11 @@ class Asset:
         return Decimal(units).scaleb(-self.scale, EXACT)
 
     def units_up(self, amount: Decimal) -> int:
-        """Units that cover the amount: what a customer must pay."""
+        """Units, rounded up: what a customer must pay."""
         return int(amount.scaleb(self.scale, EXACT).to_integral_value(ROUND_CEILING, EXACT))
 
     def units_down(self, amount: Decimal) -> int:
-        """Units that the amount covers: what a customer receives."""
+        """Units, rounded down: what a customer receives."""
         return int(amount.scaleb(self.scale, EXACT).to_integral_value(ROUND_FLOOR, EXACT))
 
 
@@ -47,5 +47,5 @@ USD = Asset("USD", 2)
 
 
 def canonical(code: str) -> str:
-    """The code as it is kept, in capitals: `aapl` is AAPL. Of ASCII only; `ı` is no I."""
+    """The code as it is stored, in capitals: `aapl` is AAPL. ASCII only, since `ı` is not I."""
     return code.upper() if code.isascii() else code

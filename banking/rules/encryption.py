@@ -1,10 +1,10 @@
-"""Account numbers at rest: sealed with AES-256-GCM, recognised by a keyed fingerprint.
+"""Account numbers at rest: encrypted with AES-256-GCM, found by a keyed fingerprint.
 
-A key ring is one or more 32-byte keys. The first seals and fingerprints; all of them open and
-recognise. To rotate, put a new key first, run `rotate_banking_key`, then drop the old ones: what is
-stored works at every step, because a reader asks for the fingerprints under all keys of the ring.
+A key ring is one or more 32-byte keys. The first encrypts and fingerprints; all of them decrypt and
+find. To rotate, put a new key first, run `rotate_banking_key`, then remove the old ones. Stored
+values stay readable at every step, because a look-up uses the fingerprints under all keys.
 
-A sealed value is bound to one row, so that whoever can write to the table cannot show one
+An encrypted value is bound to one row, so that somebody who can write to the table cannot show one
 customer's number as another's. Its bytes:
 
     version (1) | key id (8) | nonce (12) | ciphertext and tag
@@ -38,16 +38,16 @@ FINGERPRINT_PURPOSE = b"brokerpro bank account fingerprint"
 
 
 class InvalidKeyRing(ValueError):
-    """The configured keys cannot be used; the message says which one, never what it is."""
+    """The configured keys cannot be used; the message gives the key's position, never its value."""
 
 
 class Unreadable(Exception):
-    """The value was sealed for another row, with a key that is not in the ring, or was altered."""
+    """The value belongs to another row, is under a key that is not in the ring, or was altered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A 32-byte secret, and the truncated hash by which sealed values name it."""
+    """A 32-byte secret, and the truncated hash that identifies it in encrypted values."""
 
     secret: bytes = field(repr=False)
 
@@ -116,7 +116,7 @@ def unseal(ring: KeyRing, sealed: bytes, *, row_id: UUID) -> str:
 
 
 def is_sealed_with_newest(ring: KeyRing, sealed: bytes) -> bool:
-    """Whether rotation has nothing to do for this value."""
+    """Whether this value is encrypted under the newest key already."""
     return sealed[:HEADER_BYTES] == VERSION + ring.newest.id
 
 

@@ -1,9 +1,9 @@
-"""The bank side of a deposit or withdrawal: a port, and the sandbox that stands in for banks.
+"""Payment rails: the interface to banks, and a sandbox that stands in for them.
 
-A rail decides what becomes of a payment; `banking.transactions` moves the money. It is asked inside
-a database transaction that may be run again, so an answer must depend on the payment alone and
-come without waiting. A rail to real banks answers Pending, talks to them elsewhere, and tells what
-it has learned when it is asked again.
+A rail decides the outcome of a payment; `banking.transactions` moves the money. It is called inside
+a database transaction that may be run again, so its answer depends on the payment alone and comes
+without waiting. A rail to real banks answers Pending, talks to them outside of the transaction, and
+gives their answer when it is called again.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class BankDetails:
-    """Where the customer's money is at home."""
+    """The numbers of a customer's account at a bank."""
 
     routing_number: str
     account_number: str = field(repr=False)
@@ -33,7 +33,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not known yet."""
+    """The bank has not answered yet."""
 
     ask_again_after: timedelta
 
@@ -47,32 +47,32 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The bank has said no; nothing moved there."""
+    """The bank has refused the payment; nothing moved there."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The bank has taken a completed payment back."""
+    """The bank has returned a completed payment."""
 
     reason: str
 
 
 class Rail(Protocol):
-    """What the domain needs of banks."""
+    """What `banking.transactions` and `banking.bank_accounts` need of banks."""
 
     def micro_deposits(self, bank: BankDetails) -> tuple[Decimal, ...]:
         """Dollars sent to prove who owns the account; empty when no proof is needed."""
 
     def submit(self, payment: Payment) -> Pending | Completed | Refused:
-        """Take a new payment."""
+        """Called once for a new payment."""
 
     def settle(self, payment: Payment) -> Pending | Completed | Refused:
-        """Asked when `Pending.ask_again_after` has passed."""
+        """Called when `Pending.ask_again_after` has passed."""
 
     def confirm(self, payment: Payment) -> Completed | Returned:
-        """Asked when `Completed.ask_again_after` has passed."""
+        """Called when `Completed.ask_again_after` has passed."""
 
 
 # The account numbers that force an outcome; every other one is verified and settled at once.
@@ -99,7 +99,7 @@ with `failure_reason: returned_by_bank`; until then a deposit is held |
 
 
 class SandboxRail:
-    """Banks that do what the account number says; see SANDBOX_GUIDE."""
+    """A rail whose answers follow from the account number: see SANDBOX_GUIDE."""
 
     def micro_deposits(self, bank: BankDetails) -> tuple[Decimal, ...]:
         return MICRO_DEPOSITS if bank.account_number == NEEDS_MICRO_DEPOSITS else ()

@@ -1,7 +1,7 @@
 """What somebody has, and that the books are right."""
 
 from authentication.models import User
-from banking import books
+from banking import integrity
 from banking.models import HouseAccount, LedgerAccount, Posting
 from banking.rules.assets import USD
 
@@ -23,4 +23,4 @@ def house_dollars(role: HouseAccount) -> str:
 
 
 def assert_books_are_right() -> None:
-    assert list(books.check()) == []
+    assert list(integrity.check()) == []

@@ -2,7 +2,7 @@
 
 import uuid
 
-from banking import books, holds
+from banking import holds, integrity
 from banking.models import BankTransaction, EntryKind, Hold, JournalEntry, LedgerAccount, Posting
 from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right
@@ -22,14 +22,14 @@ def test_an_entry_that_does_not_sum_to_zero_is_found(alice):
     Posting.objects.create(entry=entry, account=account, bucket="available", units=7)
     LedgerAccount.objects.filter(pk=account.pk).update(available=1007)
 
-    assert list(books.check()) == [f"Entry {entry.pk} is off by 7 units of USD."]
+    assert list(integrity.check()) == [f"Entry {entry.pk} is off by 7 units of USD."]
 
 
 def test_a_balance_that_its_postings_do_not_make_is_found(alice):
     account = give(alice, "10.00")
     LedgerAccount.objects.filter(pk=account.pk).update(available=999)
 
-    assert list(books.check()) == [
+    assert list(integrity.check()) == [
         f"Account {account.pk} (USD) has 999 available; its postings say 1000."
     ]
 
@@ -39,7 +39,7 @@ def test_a_held_balance_without_a_hold_is_found(alice):
     held = holds.hold(account=account, units=400, reference=uuid.uuid4(), at=NOW)
     Hold.objects.filter(pk=held.pk).update(remaining=300)
 
-    assert list(books.check()) == [
+    assert list(integrity.check()) == [
         f"Account {account.pk} (USD) has 400 held; its holds reserve 300."
     ]
 
@@ -55,4 +55,6 @@ def test_a_pending_withdrawal_without_a_hold_is_found(alice):
         created_at=NOW,
     )
 
-    assert list(books.check()) == [f"Withdrawal {row.pk} is pending, but its hold says otherwise."]
+    assert list(integrity.check()) == [
+        f"Withdrawal {row.pk} is pending, but its hold says otherwise."
+    ]

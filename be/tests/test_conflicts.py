@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
-from banking import books
+from banking import integrity
 from banking.models import JournalEntry, LedgerAccount
 from banking.tests.parallel import at_once
 from be.database import transactions
@@ -139,7 +139,7 @@ def test_a_lock_that_nobody_gives_back_is_a_503_and_moves_nothing(is_postgresql:
     again = client.post(URL, BUY, headers={"Idempotency-Key": "patience"})
     assert again.status_code == 201, again.json()
     assert market.balance(alice) == (9991, 9)
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 @contextmanager

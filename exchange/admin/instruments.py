@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from banking.admin import LookOnly
+from banking.admin import ReadOnly
 from be.kernel.refusals import Refusal
 from exchange.market.rules import calendar
 from exchange.models import OPEN_STATUSES, Bond, Instrument, InstrumentStatus, Order
@@ -46,7 +46,7 @@ class InstrumentForm(InstrumentModelForm):
             self.add_error(refusal.field, refusal.detail)
 
 
-class BondInline(LookOnly, BondStackedInline):
+class BondInline(ReadOnly, BondStackedInline):
     model = Bond
     extra = 0
 

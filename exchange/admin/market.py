@@ -8,7 +8,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from banking.admin import LookOnlyAdmin
+from banking.admin import ReadOnlyAdmin
 from be.kernel.refusals import Refusal
 from exchange.admin import amounts
 from exchange.market import closing, hours
@@ -109,7 +109,7 @@ class MarketClosureAdmin(MarketClosureModelAdmin):
 
 
 @admin.register(Quote)
-class QuoteAdmin(LookOnlyAdmin):
+class QuoteAdmin(ReadOnlyAdmin):
     prices = tuple(map(amounts.price, ("price", "bid", "ask")))
     session = tuple(map(amounts.price, ("previous_close", "open", "high", "low")))
     sizes = tuple(
@@ -132,6 +132,6 @@ class QuoteAdmin(LookOnlyAdmin):
 
 
 @admin.register(Simulator)
-class SimulatorAdmin(LookOnlyAdmin):
+class SimulatorAdmin(ReadOnlyAdmin):
     list_display = ("name", "holder", "lease_until", "rounds")
     exclude = ("state",)

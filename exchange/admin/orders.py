@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from banking.admin import LookOnly, LookOnlyAdmin
+from banking.admin import ReadOnly, ReadOnlyAdmin
 from exchange.admin import amounts
 from exchange.models import Execution, Order
 
@@ -24,7 +24,7 @@ MONEY, FEE = amounts.dollars("cents", "amount"), amounts.dollars("fee_cents", "f
 OTHER_PRICES = tuple(map(amounts.price, ("collar_price", "trail_amount", "peak_price")))
 
 
-class ExecutionInline(LookOnly, ExecutionTabularInline):
+class ExecutionInline(ReadOnly, ExecutionTabularInline):
     model = Execution
     fields = ("executed_at", TRADED_AT, QUANTITY, MONEY, FEE, "accrued_interest", "liquidity")
     readonly_fields = (TRADED_AT, QUANTITY, MONEY, FEE)
@@ -35,7 +35,7 @@ class ExecutionInline(LookOnly, ExecutionTabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(LookOnlyAdmin):
+class OrderAdmin(ReadOnlyAdmin):
     list_display = (
         "created_at",
         "owner",
@@ -73,7 +73,7 @@ class OrderAdmin(LookOnlyAdmin):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(LookOnlyAdmin):
+class ExecutionAdmin(ReadOnlyAdmin):
     list_display = (
         "executed_at",
         "owner",

@@ -1,4 +1,4 @@
-"""What an administrator may enter: a slip of the hand is refused before it moves anything."""
+"""Plausibility limits of what administrators enter: typing errors are refused before they count."""
 
 import math
 from datetime import date, timedelta
@@ -15,67 +15,69 @@ from exchange.market.rules.ticks import increment_at
 from exchange.models import ActionKind, CorporateAction, Instrument, Quote
 from exchange.trading.intake import requests
 
-# Stocks are split into 50 at most, and 100 old ones make a new one when they would be delisted.
+# Issuers split a share into 50 at most. In a reverse split, before a delisting, 100 make one.
 LARGEST_RATIO = 100
-# After a split, one price increment is at most a hundredth of the price.
+# After a split the price is at least so many increments.
 INCREMENTS_IN_A_PRICE = 100
-FURTHEST = timedelta(days=366)
-# A dividend of a quarter of the price is extraordinary, on the exchanges that have a word for it.
+MAX_DAYS_AHEAD = timedelta(days=366)
+# Exchanges call a dividend of a quarter of the price or more extraordinary.
 UNUSUAL_DIVIDEND = Decimal("0.25")
 
 
 class DividendTooLarge(Refusal):
-    """It would pay as much as the share is worth, or more."""
+    """The dividend is at least as large as the price."""
 
     code = "dividend_too_large"
     title = "The dividend is as large as the price"
 
 
 class SplitOutOfBounds(Refusal):
-    """A ratio that no issuer chooses, or a price that nobody could trade at."""
+    """A ratio that no issuer chooses, or one that leads to a price at which nobody can trade."""
 
     code = "split_out_of_bounds"
     title = "No split is like that"
 
 
 class DateOutOfBounds(Refusal):
-    """A date that has passed, or is further away than anybody announces."""
+    """A date that has passed, or is too far ahead."""
 
     code = "date_out_of_bounds"
     title = "The date is out of bounds"
 
 
 class PriceUnknown(Refusal):
-    """There is no price that the amounts could be compared with."""
+    """The instrument has no price to compare the amounts with."""
 
     code = "price_unknown"
     title = "The instrument has no price yet"
 
 
 class EnteredAlready(Refusal):
-    """There is one of this instrument, kind and ex-date."""
+    """There is one of this instrument, kind and ex-date already."""
 
     code = "entered_already"
     status = 409
     title = "It has been entered already"
 
 
-class NotEntered(Refusal):
-    """What bonds pay follows from their terms."""
+class BondPaymentsAreAnnounced(Refusal):
+    """What a bond pays follows from its terms, and cannot be entered."""
 
     code = "not_entered"
     title = "What a bond pays is announced by itself"
 
 
 def check(action: CorporateAction, *, today: date) -> None:
-    """Refuse what can only be a slip. `today` is New York's.
+    """Refuse what can only be a typing error. `today` is New York's date.
 
-    Raises NotEntered, EnteredAlready, DateOutOfBounds, PriceUnknown, DividendTooLarge or
-    SplitOutOfBounds, with the field at fault.
+    Raises BondPaymentsAreAnnounced, EnteredAlready, DateOutOfBounds, PriceUnknown, DividendTooLarge
+    or SplitOutOfBounds, with the field at fault.
     """
     if action.instrument.is_bond:
-        raise NotEntered("What a bond pays is announced by itself.", field="instrument")
-    _check_once(action)
+        raise BondPaymentsAreAnnounced(
+            "What a bond pays is announced by itself.", field="instrument"
+        )
+    _check_unique(action)
     _check_dates(action, today)
     check_size(action)
     if action.kind == ActionKind.SPLIT:
@@ -83,8 +85,11 @@ def check(action: CorporateAction, *, today: date) -> None:
 
 
 def check_size(action: CorporateAction) -> None:
-    """Refuse an amount or ratio that doesn't go with the price, as its ex-date counts shares."""
-    price = price_for(action)
+    """Refuse an amount or ratio that is not plausible at the price: see `comparable_price`.
+
+    Raises PriceUnknown, DividendTooLarge or SplitOutOfBounds.
+    """
+    price = comparable_price(action)
     if action.kind == ActionKind.SPLIT:
         _check_ratio(action)
         _price_after(action, price)
@@ -92,34 +97,36 @@ def check_size(action: CorporateAction) -> None:
         _check_amount(action, price)
 
 
-def price_for(action: CorporateAction) -> Decimal:
-    """The price of now of one share as the action's ex-date counts them. Raises PriceUnknown.
+def comparable_price(action: CorporateAction) -> Decimal:
+    """The last price, restated for shares as they are counted on the ex-date. Raises PriceUnknown.
 
-    Splits of earlier ex-dates that are still to come will have made it smaller (or larger); those
-    that a dividend's ex-date did not know have done so already, and are left out of it.
+    Splits of earlier ex-dates that are still to come are counted in. For a dividend, splits that
+    were carried out already but have its ex-date or a later one are taken out again.
     """
-    price = price_of(action.instrument)
+    price = last_price(action.instrument)
     others = CorporateAction.objects.filter(
         instrument=action.instrument, kind=ActionKind.SPLIT
     ).exclude(pk=action.pk)
     ahead = others.filter(carried_out_at__isnull=True, ex_date__lt=action.ex_date)
-    ratio = _ratio_of(ahead)
+    ratio = _combined_ratio(ahead)
     if action.kind != ActionKind.SPLIT:
-        ratio /= _ratio_of(others.filter(carried_out_at__isnull=False, ex_date__gte=action.ex_date))
+        ratio /= _combined_ratio(
+            others.filter(carried_out_at__isnull=False, ex_date__gte=action.ex_date)
+        )
     return terms.price_after_split(price, ratio)
 
 
-def _ratio_of(splits: QuerySet[CorporateAction]) -> Fraction:
-    """What they make of one share, together."""
+def _combined_ratio(splits: QuerySet[CorporateAction]) -> Fraction:
+    """New shares for one old share, by all these splits together."""
     return math.prod((split_ratio(each) for each in splits), start=Fraction(1))
 
 
 def split_ratio(action: CorporateAction) -> Fraction:
-    """What a split makes of one share."""
+    """New shares for one old share."""
     return Fraction(action.new_shares or 0, action.old_shares or 1)
 
 
-def price_of(instrument: Instrument) -> Decimal:
+def last_price(instrument: Instrument) -> Decimal:
     """Its last price. Raises PriceUnknown."""
     price = Quote.objects.filter(pk=instrument.pk).values_list("price", flat=True).first()
     if price is None:
@@ -132,17 +139,17 @@ def price_of(instrument: Instrument) -> Decimal:
 
 
 def is_unusual(action: CorporateAction) -> bool:
-    """A dividend so large, beside the price, that it wants a second look whatever it costs."""
+    """Whether it is a dividend so large, compared with the price, that it always needs approval."""
     if action.amount is None:
         return False
-    return action.amount >= EXACT.multiply(price_for(action), UNUSUAL_DIVIDEND)
+    return action.amount >= EXACT.multiply(comparable_price(action), UNUSUAL_DIVIDEND)
 
 
-def _check_once(action: CorporateAction) -> None:
-    """One of a kind and day; but a split may be taken back on its own day."""
-    others = in_its_place(action)
+def _check_unique(action: CorporateAction) -> None:
+    """Refuse a duplicate; but a split may be undone by its opposite on the same day."""
+    others = duplicates_of(action)
     done = others.filter(kind=ActionKind.SPLIT, carried_out_at__isnull=False)
-    ratio = _ratio_of(done)
+    ratio = _combined_ratio(done)
     if len(done) < len(others):
         raise EnteredAlready(
             f"There is a {action.kind} of {action.instrument.symbol} on {action.ex_date}: change "
@@ -158,34 +165,34 @@ def _check_once(action: CorporateAction) -> None:
 
 
 def _check_dates(action: CorporateAction, today: date) -> None:
-    if action.ex_date < today and not _is_known(action):
+    if action.ex_date < today and not _may_be_past(action):
         raise DateOutOfBounds(
             f"{action.ex_date} has passed; in New York it is {today}. What was missed is entered "
             "with a date from today on.",
             field="ex_date",
         )
-    if action.ex_date > today + FURTHEST:
+    if action.ex_date > today + MAX_DAYS_AHEAD:
         raise DateOutOfBounds(
             f"That is more than a year away; in New York it is {today}.", field="ex_date"
         )
-    if action.payable_date > action.ex_date + FURTHEST:
+    if action.payable_date > action.ex_date + MAX_DAYS_AHEAD:
         raise DateOutOfBounds("That is more than a year after the ex-date.", field="payable_date")
 
 
-def _is_known(action: CorporateAction) -> bool:
-    """A dividend whose ex-date was entered in time, or that corrects one that was reversed."""
+def _may_be_past(action: CorporateAction) -> bool:
+    """Whether it is a dividend entered in time, or one that replaces a reversed one."""
     if action.kind != ActionKind.DIVIDEND:
         return False
-    known = Q(pk=action.pk) | Q(reversed_at__isnull=False)
-    return _same(action).filter(known).exists()
+    earlier = Q(pk=action.pk) | Q(reversed_at__isnull=False)
+    return _of_same_date(action).filter(earlier).exists()
 
 
-def in_its_place(action: CorporateAction) -> QuerySet[CorporateAction]:
-    """Others of its instrument, kind and ex-date that stand."""
-    return _same(action).filter(reversed_at__isnull=True).exclude(pk=action.pk)
+def duplicates_of(action: CorporateAction) -> QuerySet[CorporateAction]:
+    """Other actions of its instrument, kind and ex-date that are not reversed."""
+    return _of_same_date(action).filter(reversed_at__isnull=True).exclude(pk=action.pk)
 
 
-def _same(action: CorporateAction) -> QuerySet[CorporateAction]:
+def _of_same_date(action: CorporateAction) -> QuerySet[CorporateAction]:
     return CorporateAction.objects.filter(
         instrument=action.instrument, kind=action.kind, ex_date=action.ex_date
     )
@@ -210,17 +217,17 @@ def _check_ratio(action: CorporateAction) -> None:
 
 
 def _check_with_others(action: CorporateAction) -> None:
-    """Follow the price through all splits that are to come: each alone might be harmless."""
+    """Refuse a price that all splits to come lead to only together."""
     coming = CorporateAction.objects.filter(
         instrument=action.instrument, kind=ActionKind.SPLIT, carried_out_at__isnull=True
     ).exclude(pk=action.pk)
-    price = price_of(action.instrument)
+    price = last_price(action.instrument)
     for each in sorted([*coming, action], key=lambda split: split.ex_date):
         price = _price_after(each, price)
 
 
 def _price_after(split: CorporateAction, price: Decimal) -> Decimal:
-    """The price after it. Raises SplitOutOfBounds where that is none."""
+    """The price after the split. Raises SplitOutOfBounds where nobody can trade at it."""
     after = terms.price_after_split(price, split_ratio(split))
     instrument = split.instrument
     least = increment_at(after, instrument.price_increment, instrument.asset_class)

@@ -1,4 +1,4 @@
-"""Coupons, dividends and redemptions: money for holders, through the ledger, once for each."""
+"""Payments of coupons, dividends and redemptions: one entitlement and journal entry a holder."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,42 +18,45 @@ from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument, Quote
 from exchange.trading import orders
 
-# Holders who are paid in one trip to the database.
+# Holders who are paid in one round trip to the database.
 PAID_AT_ONCE = 500
 MATURED = "instrument_matured"
 
 
 def pay(action: CorporateAction, *, now: datetime) -> int:
-    """Pay a coupon or dividend to whoever held the instrument before its ex-date.
+    """Pay a coupon or dividend to the holders of record; returns how many were paid.
 
-    Inside a transaction. Returns how many were paid.
+    The caller has begun a transaction.
     """
     return _pay_all(action, entitled(action), now)
 
 
 def entitled(action: CorporateAction) -> list[tuple[UUID, int]]:
-    """Owners and the units that they are paid for: before the ex-date, as far as that is known."""
+    """Owners, and the units of before the ex-date that they are paid for.
+
+    Of an ex-date that is still to come: those who would be paid if it were now.
+    """
     cutoff = calendar.start_of_day(action.ex_date)
-    ratio = _late_splits(action, cutoff)
+    ratio = _late_split_ratio(action, cutoff)
     return [
         (owner_id, units)
-        for owner_id, before in holders.before(action.instrument.symbol, cutoff)
+        for owner_id, before in holders.of_record(action.instrument.symbol, cutoff)
         if (units := terms.units_after_split(before, ratio))
     ]
 
 
 def paid_cents(action: CorporateAction, units: int) -> int:
-    """What the holder of so many units is paid."""
+    """Cents that the holder of `units` is paid."""
     instrument = action.instrument
     amount = action.amount or Decimal(0)
     return terms.paid_cents(instrument.asset, units, amount, instrument.price_divisor)
 
 
-def _late_splits(action: CorporateAction, cutoff: datetime) -> Fraction:
-    """What was one share at the cut-off and ought to have been more (or less) by then.
+def _late_split_ratio(action: CorporateAction, cutoff: datetime) -> Fraction:
+    """New shares for each share that was held at the cut-off, by splits that came late.
 
-    A split of an earlier ex-date may have come late, when nobody was there to carry it out; the
-    amount of a dividend is for the shares that its ex-date knows.
+    The amount of a dividend is for shares as they are counted on its ex-date. A split of an earlier
+    ex-date may have been carried out only after that, because no simulator ran.
     """
     late = CorporateAction.objects.filter(
         instrument=action.instrument, kind=ActionKind.SPLIT, ex_date__lt=action.ex_date
@@ -65,19 +68,19 @@ def _late_splits(action: CorporateAction, cutoff: datetime) -> Fraction:
 
 
 def redeem(action: CorporateAction, *, now: datetime) -> int:
-    """Repay a bond to all who hold it; `close` has ended what was reserved."""
-    return _pay_all(action, holders.now(action.instrument.symbol), now)
+    """Repay a bond to its holders, after `close` has canceled the orders and released the holds."""
+    return _pay_all(action, holders.current(action.instrument.symbol), now)
 
 
 def close(instrument: Instrument, *, now: datetime) -> None:
-    """Let an instrument trade no more, and cancel the orders in it."""
-    _stop_trade(instrument)
+    """End trading in an instrument, and cancel its open orders."""
+    _stop_trading(instrument)
     orders.cancel_instrument(instrument_id=instrument.pk, reason=MATURED, now=now)
 
 
 @transactions.atomic
-def _stop_trade(instrument: Instrument) -> None:
-    """Whoever trades holds the quote's lock, and sees then that the instrument is closed."""
+def _stop_trading(instrument: Instrument) -> None:
+    """Under the quote's lock, which every trade takes first: later trades see that it is closed."""
     list(Quote.objects.select_for_update().filter(pk=instrument.pk).values_list("pk"))
     Instrument.objects.filter(pk=instrument.pk).update(tradable=False)
 
@@ -87,18 +90,18 @@ def _pay_all(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: dat
     assets = [USD, action.instrument.asset]
     accounts = ledger.lock([owner for owner, _ in held], assets, roles=[HouseAccount.MARKET])
     for start in range(0, len(held), PAID_AT_ONCE):
-        _pay_some(action, held[start : start + PAID_AT_ONCE], accounts, now)
+        _pay_batch(action, held[start : start + PAID_AT_ONCE], accounts, now)
     return len(held)
 
 
-def _pay_some(
+def _pay_batch(
     action: CorporateAction, held: Sequence[tuple[UUID, int]], accounts: Accounts, now: datetime
 ) -> None:
     asset = action.instrument.asset
     repaid = action.kind == ActionKind.REDEMPTION
     given = [_entitlement(action, owner, units, repaid, now) for owner, units in held]
     Entitlement.objects.bulk_create(given)
-    with ledger.journal(now) as entries:
+    with ledger.journal(now) as journal:
         for each in given:
             lines = [
                 Line(accounts[each.owner_id, USD.code], each.cents),
@@ -110,7 +113,7 @@ def _pay_some(
                     Line(accounts[HouseAccount.MARKET, asset.code], each.units),
                 ]
             if repaid or each.cents:
-                entries.post(kind=EntryKind(action.kind), reference=each.pk, lines=lines)
+                journal.post(kind=EntryKind(action.kind), reference=each.pk, lines=lines)
 
 
 def _entitlement(

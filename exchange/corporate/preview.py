@@ -1,6 +1,6 @@
-"""What a dividend or split will do, and to whom, worked out from what there is now.
+"""The effects of a dividend, coupon or split on holders and open orders, before it is carried out.
 
-By the time that it is carried out, holders and orders may be others: this is a look, not a promise.
+They are computed from the holders, orders and prices of now, which may change until then.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from exchange.corporate import holders, limits, payments, splits
 from exchange.corporate.rules import terms
 from exchange.models import OPEN_STATUSES, ActionKind, CorporateAction, Instrument, Order
 
-# Holders and orders that are shown one by one: the largest.
+# So many holders and orders, the largest, are shown one by one.
 SHOWN = 50
 
 
@@ -40,12 +40,13 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """The whole of it, and its largest parts.
+class Effects:
+    """The totals, and the largest holders and orders.
 
-    `dollars` are paid in all; `value` is what the second look goes by: the dollars of a dividend,
-    or what the shares are worth that a split replaces. `price_after` is of a split, and so are
-    `dividends`: those to come that are for its new shares.
+    `before` and `after` are quantities held by all customers. `dollars` are paid in all. `value` is
+    compared with the limit for approval: the dollars of a dividend, or what the shares are worth
+    that a split replaces. Of a split only: `price_after`, and `dividends`, the ones to come that
+    will be paid for its new shares.
     """
 
     holders: int
@@ -62,38 +63,38 @@ class Preview:
     dividends: Sequence[CorporateAction]
 
 
-Held = list[tuple[UUID, int, int, int]]  # owner, units before, units after, cents
+Changes = list[tuple[UUID, int, int, int]]  # owner, units before, units after, cents
 
 
-def of(action: CorporateAction) -> Preview:
-    """What the action does, with holders and open orders of now."""
+def of(action: CorporateAction) -> Effects:
+    """What the action would do to holders and open orders now. Raises limits.PriceUnknown."""
     instrument = action.instrument
-    splitting = action.kind == ActionKind.SPLIT
-    price = limits.price_of(instrument) if splitting else limits.price_for(action)
+    is_split = action.kind == ActionKind.SPLIT
+    price = limits.last_price(instrument) if is_split else limits.comparable_price(action)
     ratio = Fraction(action.new_shares or 1, action.old_shares or 1)
-    held = _split_up(action, ratio) if splitting else _paid(action)
-    units = sum(before for _, before, _, _ in held)
-    paid = USD.amount(sum(cents for _, _, _, cents in held))
-    lines, canceled, count = _orders(instrument, ratio) if splitting else ([], 0, 0)
+    changes = _exchanged(action, ratio) if is_split else _paid(action)
+    units = sum(before for _, before, _, _ in changes)
+    paid = USD.amount(sum(cents for _, _, _, cents in changes))
+    lines, canceled, count = _orders(instrument, ratio) if is_split else ([], 0, 0)
     after = terms.price_after_split(price, ratio)
-    return Preview(
-        holders=len(held),
+    return Effects(
+        holders=len(changes),
         before=instrument.asset.amount(units),
-        after=instrument.asset.amount(sum(after for _, _, after, _ in held)),
+        after=instrument.asset.amount(sum(after for _, _, after, _ in changes)),
         dollars=paid,
-        value=EXACT.multiply(instrument.asset.amount(units), price) if splitting else paid,
+        value=EXACT.multiply(instrument.asset.amount(units), price) if is_split else paid,
         orders=count,
         canceled=canceled,
         price_before=price_text(price, instrument.price_increment),
         price_after=price_text(after, instrument.price_increment),
-        largest_holders=_largest(instrument, held),
+        largest_holders=_largest(instrument, changes),
         largest_orders=lines,
-        dividends=_dividends_after(action) if splitting else [],
+        dividends=_dividends_after(action) if is_split else [],
     )
 
 
 def _dividends_after(action: CorporateAction) -> list[CorporateAction]:
-    """Those that may have been entered with the old shares in mind."""
+    """Dividends to come after a split, whose amounts may have been meant for old shares."""
     found = CorporateAction.objects.filter(
         instrument=action.instrument,
         kind=ActionKind.DIVIDEND,
@@ -103,22 +104,22 @@ def _dividends_after(action: CorporateAction) -> list[CorporateAction]:
     return list(found.order_by("ex_date"))
 
 
-def _paid(action: CorporateAction) -> Held:
+def _paid(action: CorporateAction) -> Changes:
     return [
         (owner, units, units, payments.paid_cents(action, units))
         for owner, units in payments.entitled(action)
     ]
 
 
-def _split_up(action: CorporateAction, ratio: Fraction) -> Held:
+def _exchanged(action: CorporateAction, ratio: Fraction) -> Changes:
     return [
         (owner, units, terms.units_after_split(units, ratio), 0)
-        for owner, units in holders.now(action.instrument.symbol)
+        for owner, units in holders.current(action.instrument.symbol)
     ]
 
 
-def _largest(instrument: Instrument, held: Held) -> list[HolderLine]:
-    shown = sorted(held, key=lambda each: each[1], reverse=True)[:SHOWN]
+def _largest(instrument: Instrument, changes: Changes) -> list[HolderLine]:
+    shown = sorted(changes, key=lambda change: change[1], reverse=True)[:SHOWN]
     emails = _emails(owner for owner, *_ in shown)
     asset = instrument.asset
     return [
@@ -147,7 +148,7 @@ def _orders(instrument: Instrument, ratio: Fraction) -> tuple[list[OrderLine], i
 
 
 def _order_text(order: Order, changes: splits.Values) -> str:
-    """ "sell 3.000000 limit 210.00", with these values in the place of the order's own."""
+    """An order in words, like "sell 3.000000 limit 210.00"; `changes` replace its own values."""
     instrument = order.instrument
     quantity = changes.get("quantity", order.quantity)
     parts = [str(order.side)]

@@ -1,8 +1,9 @@
-"""Taking back what a dividend or coupon paid by mistake, by entries that run the other way.
+"""Reversals: what a dividend or coupon paid by mistake is taken back by opposite journal entries.
 
-The journal keeps both. A customer gives back what is available; balances are never negative, so
-what has been spent, or is held for orders, is charged to the house's errors account, is owed by the
-customer, and is collected when there is money again. The market, which had paid, gets all of it.
+The journal keeps both entries. A holder gives back what is available. Balances are never negative:
+what has been spent, or is held for orders, is charged to the house's errors account. The holder
+owes it, and it is collected when there is money again. The market, which had paid, gets all of it
+back at once.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from banking.rules.assets import USD
 from be.database import transactions
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Refusal
-from exchange.corporate import entries, second_look
+from exchange.corporate import four_eyes, workflow
 from exchange.corporate.payments import PAID_AT_ONCE
 from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement
 
@@ -30,7 +31,7 @@ Owed = list[tuple[Entitlement, int]]
 
 
 class NotReversible(Refusal):
-    """It has not paid anybody, or can't be undone in this way."""
+    """It has not paid anybody, or is undone in another way."""
 
     code = "not_reversible"
     status = 409
@@ -38,7 +39,7 @@ class NotReversible(Refusal):
 
 
 class NothingOwed(Refusal):
-    """All has been paid back, or nobody who owes has any money now."""
+    """Everything has been paid back, or no debtor has money available now."""
 
     code = "nothing_to_collect"
     status = 409
@@ -47,7 +48,7 @@ class NothingOwed(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What one holder is to give back: `due` dollars, `now` of it at once, `later` the rest."""
+    """What one holder has to give back: `due` dollars, `now` at once and `later` the rest."""
 
     email: str
     due: Decimal
@@ -57,7 +58,7 @@ class Debt:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a reversal, or a collection, takes from whom. Largest first."""
+    """What a reversal or a collection takes, in all and from each holder, largest first."""
 
     due: Decimal
     now: Decimal
@@ -65,8 +66,8 @@ class Preview:
     debts: Sequence[Debt]
 
 
-def of(action: CorporateAction) -> Preview:
-    """What taking it back now would do, with the balances of now."""
+def preview(action: CorporateAction) -> Preview:
+    """What a reversal or a collection would take, with the balances of now."""
     holders = LedgerAccount.objects.filter(
         asset=USD.code, owner__in=action.entitlements.values("owner")
     )
@@ -90,7 +91,7 @@ def _debt(email: str, owed: int, available: int) -> Debt:
 
 
 def _owed(action: CorporateAction) -> Owed:
-    """Who has still to give back how many cents."""
+    """The entitlements that are not fully given back, and the cents that are still owed on each."""
     paid = action.entitlements.filter(cents__gt=0).select_related("owner")
     rows = paid.annotate(taken=Sum("clawbacks__cents")).order_by("owner_id")
     return [(row, owed) for row in rows if (owed := row.cents - (row.taken or 0))]
@@ -98,14 +99,14 @@ def _owed(action: CorporateAction) -> Owed:
 
 @transactions.atomic
 def reverse(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
-    """Take back what the action paid, or ask for the second look where that is a lot.
+    """Take back what the action paid; above the limit, the first call only asks for approval.
 
-    The one who asked first can't be the one who approves, if there is anybody else. Raises
-    NotFound, NotReversible, NotForYou.
+    Another administrator than the first approves it by a second call, if there is one who can.
+    Raises NotFound, NotReversible, four_eyes.NotAnApprover.
     """
-    action = entries.locked(pk)
+    action = workflow.locked(pk)
     require_reversible(action)
-    if second_look.is_wanted(of(action).due) and not _is_second(action, by):
+    if four_eyes.exceeds_limit(preview(action).due) and not _is_approval(action, by):
         action.reversal_asked_by = by
         action.save(update_fields=["reversal_asked_by"])
         return action
@@ -116,9 +117,9 @@ def reverse(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
 
 
 @transactions.atomic
-def keep(pk: UUID) -> CorporateAction:
-    """Refuse a reversal that awaits its second look. Raises NotFound, NotReversible."""
-    action = entries.locked(pk)
+def decline(pk: UUID) -> CorporateAction:
+    """Decline a reversal that awaits approval. Raises NotFound, NotReversible."""
+    action = workflow.locked(pk)
     if action.reversal_asked_by is None or action.reversed_at is not None:
         raise NotReversible("Nobody has asked for its reversal.")
     action.reversal_asked_by = None
@@ -126,16 +127,16 @@ def keep(pk: UUID) -> CorporateAction:
     return action
 
 
-def _is_second(action: CorporateAction, by: User) -> bool:
-    """Somebody has asked before, and `by` may approve it."""
+def _is_approval(action: CorporateAction, by: User) -> bool:
+    """Whether the reversal was asked for before. Raises NotAnApprover if `by` may not approve."""
     if action.reversal_asked_by is None:
         return False
-    second_look.require_approver(by, action.reversal_asked_by)
+    four_eyes.require_approver(by, action.reversal_asked_by)
     return True
 
 
 def require_reversible(action: CorporateAction) -> None:
-    """Refuse what has not been paid, has been reversed, or is undone otherwise: NotReversible."""
+    """Raise NotReversible if it was not paid, is reversed already, or is undone in another way."""
     if action.kind == ActionKind.SPLIT:
         raise NotReversible("A split is taken back by a split the other way round.")
     if action.kind not in REVERSIBLE:
@@ -148,26 +149,32 @@ def require_reversible(action: CorporateAction) -> None:
 
 @transactions.atomic
 def collect(pk: UUID, *, now: datetime) -> CorporateAction:
-    """Take what is owed after a reversal from those who have money now. NothingOwed if none."""
-    action = entries.locked(pk)
+    """Take what is owed after a reversal from those who have money now.
+
+    Raises NotFound, and NothingOwed if there is nothing to take.
+    """
+    action = workflow.locked(pk)
     if action.reversed_at is None or not _take(action, now, first=False):
         raise NothingOwed("Nobody who owes has money available now.")
     return action
 
 
 def _take(action: CorporateAction, now: datetime, *, first: bool) -> int:
-    """Post the clawbacks; returns the cents that customers gave."""
+    """Post the clawbacks; returns the cents that holders gave back.
+
+    `first` is the reversal itself, which charges what is missing to the house. Later ones collect.
+    """
     owed = _owed(action)
     # All at once: batch by batch, accounts would not be locked in the order of their ids.
     owners = [each.owner_id for each, _ in owed]
     accounts = ledger.lock(owners, [USD], roles=[HouseAccount.MARKET, HouseAccount.ERRORS])
     return sum(
-        _take_some(owed[start : start + PAID_AT_ONCE], accounts, now, first=first)
+        _take_batch(owed[start : start + PAID_AT_ONCE], accounts, now, first=first)
         for start in range(0, len(owed), PAID_AT_ONCE)
     )
 
 
-def _take_some(owed: Owed, accounts: Accounts, now: datetime, *, first: bool) -> int:
+def _take_batch(owed: Owed, accounts: Accounts, now: datetime, *, first: bool) -> int:
     taken = 0
     clawbacks: list[Clawback] = []
     with ledger.journal(now) as journal:

@@ -1,8 +1,8 @@
-"""A split: new shares for old, for holders, open orders, quote and history, in one transaction.
+"""Splits: holders, open orders, the quote and candles are restated in new shares.
 
-Trade stops at the quote's lock while it is carried out, so every trade is wholly before it or
-wholly after it. Executions stay as they happened, in the shares of their time; an order that was
-filled in part keeps those as its filled quantity, and the rest of it is counted in new shares.
+A split is one transaction that holds the quote's lock, so every trade is wholly before it or wholly
+after it. Executions keep the shares of their time. A partly filled order keeps its filled quantity;
+the rest of it is restated.
 """
 
 from collections import Counter
@@ -45,19 +45,23 @@ from exchange.trading.reports import documents, updates
 from exchange.trading.rows import order_rows
 from exchange.trading.rules import stops
 
-REASON = "split"
+CANCEL_REASON = "split"
+# Prices of an order on the price grid, and the others.
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
 FREE_PRICES = ("trail_amount", "peak_price")
-LEAST_PRICE = Decimal("1e-8")  # of what can be stored
+MIN_PRICE = Decimal("1e-8")  # the smallest that can be stored
 RESTATED = ("quantity", *GRID_PRICES, *FREE_PRICES)
-# Those of RESTATED, as they are after a split.
+# The fields in RESTATED of an order, as they are after a split.
 Values = dict[str, Decimal | int | None]
 
 
 def split(action: CorporateAction, *, now: datetime) -> int:
-    """Carry it out, inside a transaction; returns how many holders got new shares."""
+    """Carry a split out; returns how many holders got new shares.
+
+    The caller has begun a transaction.
+    """
     ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
-    # A round locks this row before its quotes, too.
+    # The lock order of a market round: this row, then quotes.
     list(Simulator.objects.select_for_update().values_list("pk"))
     quote = (
         Quote.objects.select_for_update(of=("self",))
@@ -75,18 +79,18 @@ def split(action: CorporateAction, *, now: datetime) -> int:
     return count
 
 
-def shares() -> dict[str, Fraction]:
-    """What splits have made out of one share, by symbol; those that were never split are left out.
+def cumulative_ratios() -> dict[str, Fraction]:
+    """Shares of today for one share before all splits, by symbol; without those never split.
 
-    A split that was taken back by its opposite leaves one share.
+    A split and its opposite leave 1.
     """
     carried_out = CorporateAction.objects.filter(
         kind=ActionKind.SPLIT, carried_out_at__isnull=False
     ).values_list("instrument__symbol", "new_shares", "old_shares")
-    made: dict[str, Fraction] = {}
+    ratios: dict[str, Fraction] = {}
     for symbol, new, old in carried_out:
-        made[symbol] = made.get(symbol, Fraction(1)) * Fraction(new or 1, old or 1)
-    return made
+        ratios[symbol] = ratios.get(symbol, Fraction(1)) * Fraction(new or 1, old or 1)
+    return ratios
 
 
 # Orders -----------------------------------------------------------------------------------------
@@ -103,7 +107,7 @@ def _lock_open_orders(instrument: Instrument) -> list[Order]:
 
 
 def _restate_holds(open_orders: Sequence[Order], ratio: Fraction) -> Counter[int]:
-    """Count the holds of sell orders in new shares; what each account then holds, by its id."""
+    """Restate the holds of sell orders; returns the units held after it, by account id."""
     sellers = [order for order in open_orders if order.side == Side.SELL]
     references = {order.pair_id or order.pk for order in sellers}
     reserved = Counter[int]()
@@ -114,8 +118,8 @@ def _restate_holds(open_orders: Sequence[Order], ratio: Fraction) -> Counter[int
 
 
 def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime) -> None:
-    """The rest of each order in new shares; one that can't be is canceled."""
-    kept, vanished = [], []
+    """Restate the unfilled part of each order; cancel the order where that is not possible."""
+    kept, canceled = [], []
     for order in open_orders:
         values = restated(order, ratio)
         if is_possible(order, values):
@@ -124,17 +128,17 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
             order.updated_at = now
             kept.append(order)
         else:
-            # Its legs, in new shares already, go to work for what it has bought.
+            # Its legs are restated already, and become active for what the order has bought.
             order.quantity = _storable(values["quantity"]) or order.quantity
-            vanished.append(order)
+            canceled.append(order)
     Order.objects.bulk_update(kept, [*RESTATED, "updated_at"], batch_size=200)
     _lock_counters(open_orders)
-    _tell(kept)
-    orders.end(vanished, OrderStatus.CANCELED, reason=REASON, now=now)
+    _send_updates(kept)
+    orders.end(canceled, OrderStatus.CANCELED, reason=CANCEL_REASON, now=now)
 
 
 def is_possible(order: Order, values: Values) -> bool:
-    """Whether something of it is left, at prices that an order may have."""
+    """Whether some of the order is left, at prices that an order may have."""
     left = order.quantity is None or (_storable(values["quantity"]) or 0) > order.filled_quantity
     prices = [values[name] for name in (*GRID_PRICES, *FREE_PRICES)]
     return left and all(price is None or 0 < price <= requests.MAX_PRICE for price in prices)
@@ -145,13 +149,13 @@ def _storable(units: Decimal | int | None) -> int | None:
 
 
 def _lock_counters(changed: Sequence[Order]) -> None:
-    """All at once and in order: some are counted for the orders that go on, some for the others."""
+    """Lock the update counters of all owners in order: kept and canceled orders both count."""
     feeds = OrderFeed.objects.filter(owner__in={order.owner_id for order in changed})
     list(feeds.select_for_update().order_by("owner_id").values_list("pk"))
 
 
 def restated(order: Order, ratio: Fraction) -> Values:
-    """What of an order is counted in shares or dollars a share, as it is after the split."""
+    """The quantity and prices of an order after the split."""
     values: Values = {name: getattr(order, name) for name in RESTATED}
     if order.quantity is not None:
         left = terms.units_after_split(order.remaining_quantity, ratio)
@@ -168,7 +172,7 @@ def restated(order: Order, ratio: Fraction) -> Values:
 
 
 def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
-    """By its own rule, by which it also moves on from there."""
+    """The stop price of a trailing stop, by the rule that it follows at each quote."""
     peak, amount = order.peak_price or Decimal(0), order.trail_amount
     distance = stops.Trail(
         None if amount is None else terms.price_after_split(amount, ratio), order.trail_percent
@@ -181,13 +185,13 @@ def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
     )
 
 
-def _tell(changed: Sequence[Order]) -> None:
-    """The owners are told that their orders work (or wait) on, as they are now."""
-    told = [(order.owner_id, [_update(order)]) for order in changed]
-    counts = Counter(owner_id for owner_id, _ in told)
+def _send_updates(changed: Sequence[Order]) -> None:
+    """Send each owner an update with the restated orders."""
+    sent = [(order.owner_id, [_update(order)]) for order in changed]
+    counts = Counter(owner_id for owner_id, _ in sent)
     rows = [(owner_id, counts[owner_id]) for owner_id in sorted(counts)]
     (numbers,) = statements.run((order_rows.COUNT_UPDATES, rows))
-    updates.send(told, numbers)
+    updates.send(sent, numbers)
 
 
 def _update(order: Order) -> documents.Document:
@@ -209,15 +213,15 @@ def _exchange_shares(
     ratio: Fraction,
     now: datetime,
 ) -> int:
-    """Give every holder new shares for old; the market takes the one and gives the other."""
+    """Give every holder new shares for old, against the market's account."""
     asset = action.instrument.asset
-    owners = [owner_id for owner_id, _ in holders.now(asset.code)]
-    # With the money of orders that may be canceled: all accounts are locked before the counters.
+    owners = [owner_id for owner_id, _ in holders.current(asset.code)]
+    # Orders that are canceled give money back. Accounts are locked before the update counters.
     everyone = {*owners, *(order.owner_id for order in open_orders)}
     accounts = ledger.lock(everyone, [USD, asset], roles=[HouseAccount.MARKET])
     market = accounts[HouseAccount.MARKET, asset.code]
     given: list[Entitlement] = []
-    with ledger.journal(now) as entries:
+    with ledger.journal(now) as journal:
         for owner_id in owners:
             account = accounts[owner_id, asset.code]
             entitlement = _entitlement(action, owner_id, account, ratio, now)
@@ -225,7 +229,7 @@ def _exchange_shares(
             change = sum(line.units for line in lines)
             given.append(entitlement)
             if any(line.units for line in lines):
-                entries.post(
+                journal.post(
                     kind=EntryKind.SPLIT,
                     reference=entitlement.pk,
                     lines=[*lines, Line(market, -change)],
@@ -254,7 +258,7 @@ def _entitlement(
 
 
 def _lines(account: LedgerAccount, units_after: int, held_after: int) -> list[Line]:
-    """What is held is what the holds reserve; the rest is available."""
+    """The changes to both buckets: held is what the holds reserve, the rest is available."""
     return [
         Line(account, units_after - held_after - account.available, Bucket.AVAILABLE),
         Line(account, held_after - account.held, Bucket.HELD),
@@ -270,40 +274,40 @@ def _on_grid(price: Decimal, ratio: Fraction, instrument: Instrument, *, down: b
     )
 
 
-def _least(instrument: Instrument) -> Decimal:
+def _min_price(instrument: Instrument) -> Decimal:
     return increment_at(0, instrument.price_increment, instrument.asset_class)
 
 
 def _restate_quote(quote: Quote, ratio: Fraction) -> None:
     instrument = quote.instrument
-    quote.came_from = quote.low_ahead = None  # from here on it is another price
+    quote.came_from = quote.low_ahead = None  # they describe a move of the old price
     for name in ("price", "bid", "ask", "previous_close", "open", "high", "low"):
         new = _on_grid(getattr(quote, name), ratio, instrument, down=name != "ask")
-        if new > requests.MAX_PRICE:  # SQLite would take it, and never give it back
+        if new > requests.MAX_PRICE:  # SQLite would store it, and then fail to read it
             raise ValueError(f"{instrument.symbol} at {new} is above {requests.MAX_PRICE}")
-        setattr(quote, name, max(new, _least(instrument)))
+        setattr(quote, name, max(new, _min_price(instrument)))
     for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
         setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))
     quote.save()
 
 
 def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:
-    """History is shown in today's shares, as charts do: else a split would look like a crash."""
+    """Restate candles in today's shares, as charts do: else a split would look like a crash."""
     new, old = ratio.numerator, ratio.denominator
     prices = {name: _candle_price(name, ratio) for name in ("open", "high", "low", "close")}
-    # Whole parts and rests apart, so that nothing is larger on the way than the result.
+    # Quotient and remainder separately, so that no intermediate value overflows.
     volume = F("volume") / old * new + F("volume") % old * new / old
     Candle.objects.filter(instrument=instrument).update(**prices, volume=volume)
 
 
 def _candle_price(name: str, ratio: Fraction) -> Greatest:
-    """As exact as a price can be stored, and never zero.
+    """The price as exactly as it can be stored, and never zero.
 
-    Not on the grid, where nobody trades any more: what accounts were worth at past prices must not
-    change by a split, however many follow each other.
+    It is not rounded to the price grid: past values of accounts, which are computed from candles,
+    must not change by any number of splits.
     """
     exact = F(name) * _decimal(EXACT.divide(Decimal(ratio.denominator), Decimal(ratio.numerator)))
-    return Greatest(Round(exact, precision=decimals(LEAST_PRICE)), _decimal(LEAST_PRICE))
+    return Greatest(Round(exact, precision=decimals(MIN_PRICE)), _decimal(MIN_PRICE))
 
 
 def _decimal(value: Decimal) -> Value:

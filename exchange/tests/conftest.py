@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books
+from banking import integrity
 from exchange.models import Instrument
 from exchange.tests import market
 from exchange.trading.settlement import reconciliation
@@ -54,4 +54,4 @@ def client(alice: User, now: datetime) -> APIClient:
 def books_must_agree(db: None) -> Iterator[None]:
     """After the test the books are proved, whatever it did."""
     yield
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []

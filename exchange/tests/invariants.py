@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db.models import Model, Sum
 
-from banking import books
+from banking import integrity
 from banking.models import BankTransaction, Hold, LedgerAccount, Posting
 from be.database import statements
 from be.database.rows import Reader
@@ -156,7 +156,7 @@ def _read(model: type[Model]) -> list[Row]:
 
 def violations(before: State, after: State) -> Iterator[str]:
     """One sentence for each rule that is broken, in the state itself or by the step to it."""
-    yield from books.check()
+    yield from integrity.check()
     yield from reconciliation.check()
     yield from _nothing_is_overdrawn(after)
     yield from _every_asset_sums_to_zero(after)

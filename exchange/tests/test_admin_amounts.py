@@ -15,7 +15,7 @@ from banking import holds, ledger
 from banking.models import Hold, HouseAccount, JournalEntry, LedgerAccount, Posting
 from banking.rules.assets import USD
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import (
     CorporateAction,
     Execution,
@@ -51,7 +51,7 @@ def traded(alice: User, aapl: Instrument) -> Order:
     )
     order = market.place(alice, quantity=BOUGHT)
     market.place(alice, quantity="2", limit="123.45", time_in_force=TimeInForce.GTC)
-    due.run(now=datetime(2026, 3, 3, 17, tzinfo=UTC))
+    processing.run(now=datetime(2026, 3, 3, 17, tzinfo=UTC))
     return order
 
 

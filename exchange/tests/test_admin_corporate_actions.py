@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import CorporateAction, Entitlement, Instrument, TimeInForce
 from exchange.tests.administrators import (
     ACTIONS,
@@ -63,7 +63,7 @@ def test_a_dividend_is_shown_with_holders_and_cash_before_it_is_saved(root, aapl
     assert action.amount == Decimal("0.25")
     assert action.entered_by.email == "root@example.com"
     assert not action.awaits_approval
-    due.run(now=NOW + TWO_DAYS)
+    processing.run(now=NOW + TWO_DAYS)
     assert balance(alice)[0] == Decimal(10000) - 20 * Decimal("190.02") + 5
 
 
@@ -190,7 +190,7 @@ def test_an_action_may_be_changed_or_deleted_until_it_is_carried_out(root, aapl)
     assert action.new_shares == 3
     assert root.get(f"{page}change/").status_code == 200
 
-    assert len(due.run(now=NOW + TWO_DAYS)) == 1  # nobody holds any
+    assert len(processing.run(now=NOW + TWO_DAYS)) == 1  # nobody holds any
     assert root.post(f"{page}change/", split(aapl, "4", "1")).status_code == 403
     assert root.post(f"{page}delete/", {"post": "yes"}).status_code == 403
     selected = {"action": "delete_selected", "_selected_action": [str(action.pk)], "post": "yes"}
@@ -207,7 +207,7 @@ def test_what_was_paid_is_shown_in_shares_and_dollars(root, aapl):
     alice = make_customer()
     place(alice, "buy", "2")
     enter(root, dividend(aapl))
-    due.run(now=NOW + TWO_DAYS)
+    processing.run(now=NOW + TWO_DAYS)
 
     page = f"{ACTIONS}{CorporateAction.objects.get().pk}/change/"
 
@@ -245,8 +245,8 @@ def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog, ca
     failing = make_split(aapl, 1, 1_000_000)  # to a price above all bounds
     after, other = make_dividend(aapl, date(2026, 3, 4)), make_dividend(msft, date(2026, 3, 4))
 
-    assert [done.action for done in due.run(now=NOW + TWO_DAYS)] == [other]
-    assert due.run(now=NOW + TWO_DAYS + timedelta(minutes=1)) == []
+    assert [done.action for done in processing.run(now=NOW + TWO_DAYS)] == [other]
+    assert processing.run(now=NOW + TWO_DAYS + timedelta(minutes=1)) == []
 
     assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
     failing.refresh_from_db()
@@ -263,12 +263,12 @@ def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog, ca
     assert root.post(f"{page}retry/").status_code == 302
     failing.refresh_from_db()
     assert failing.state == "to come"
-    assert due.run(now=NOW + TWO_DAYS) == []
+    assert processing.run(now=NOW + TWO_DAYS) == []
     failing.refresh_from_db()
     assert failing.state == "failed"
 
     assert root.post(f"{page}delete/", {"post": "yes"}).status_code == 302
-    assert [done.action for done in due.run(now=NOW + TWO_DAYS)] == [after]
+    assert [done.action for done in processing.run(now=NOW + TWO_DAYS)] == [after]
 
 
 def test_a_dividend_that_fails_blocks_nothing(aapl):
@@ -278,7 +278,7 @@ def test_a_dividend_that_fails_blocks_nothing(aapl):
     first = make_dividend(aapl, date(2026, 3, 3), amount="9999999999")
     second = make_dividend(aapl, date(2026, 3, 4), amount="0.0001")
 
-    assert [done.action for done in due.run(now=NOW + TWO_DAYS)] == [second]
+    assert [done.action for done in processing.run(now=NOW + TWO_DAYS)] == [second]
     first.refresh_from_db()
     assert first.state == "failed"
 

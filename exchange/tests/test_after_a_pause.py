@@ -16,7 +16,7 @@ from django.core.management import call_command
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books, transactions
+from banking import integrity, transactions
 from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
 from be.kernel.identifiers import uuid7
@@ -84,7 +84,7 @@ class Market:
     def assert_all_is_well(
         self, *, closed: tuple[str, ...] = (), split: tuple[str, ...] = ()
     ) -> None:
-        assert [*books.check(), *reconciliation.check()] == []
+        assert [*integrity.check(), *reconciliation.check()] == []
         call_command("check_ledger", stdout=StringIO())
         assert Simulator.objects.get().holder == ""
         minutes = Candle.objects.filter(interval=Interval.ONE_MINUTE)
@@ -295,7 +295,7 @@ def has_matured(bond: Any) -> bool:
 
 def test_after_the_fastest_run_the_market_goes_on_at_its_pace(broker: Market) -> None:
     broker.run(MONDAY + timedelta(hours=1), speed=100_000)
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
     broker.run(MONDAY + timedelta(hours=1, minutes=1))
 
@@ -329,4 +329,4 @@ def test_a_market_with_hours_is_stopped_on_one_day_and_started_on_another(
     broker.run(datetime(2026, 11, 27, 14, 31, tzinfo=UTC))  # a half day has just begun
     assert quotes()["AAPL"].timestamp > broker.started
     assert quotes()["AAPL"].previous_close == stock.price
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []

@@ -8,7 +8,7 @@ import time_machine
 
 from authentication.tests.api_client import signed_in_client
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due
+from exchange.corporate import announcements, processing
 from exchange.models import ActionKind, CorporateAction, Entitlement, Execution, Instrument
 from exchange.tests.market import balance, make_bond, make_customer, place, set_quote
 
@@ -81,9 +81,9 @@ def test_coupons_are_paid_when_the_fed_is_open(coupon_date: date, paid_on: date,
     set_quote(bond, "99.000", "99.500", at=bought)
     place(alice, "buy", "1000", symbol=bond.symbol, now=bought)
 
-    due.run(now=noon(not_on))
+    processing.run(now=noon(not_on))
     assert not Entitlement.objects.filter(action__payable_date__gte=not_on).exists()
-    due.run(now=noon(paid_on))
+    processing.run(now=noon(paid_on))
     assert Entitlement.objects.get(action__payable_date=paid_on).cents == 3000
 
 
@@ -93,9 +93,9 @@ def test_a_redemption_waits_for_the_fed_too():
     set_quote(bond, "99.000", "99.500", at=noon(date(2026, 9, 1)))
     place(alice, "buy", "1000", symbol=bond.symbol, now=noon(date(2026, 9, 1)))
 
-    due.run(now=noon(date(2026, 11, 11)))
+    processing.run(now=noon(date(2026, 11, 11)))
     assert balance(alice, bond.asset)[0] == 1000
-    due.run(now=noon(date(2026, 11, 12)))
+    processing.run(now=noon(date(2026, 11, 12)))
     assert balance(alice, bond.asset)[0] == 0
 
 
@@ -126,7 +126,7 @@ def coupons(bond: Instrument) -> list[tuple[date, date]]:
 def test_a_coupon_that_was_announced_with_other_dates_is_not_announced_again(bond: Instrument):
     announced_by_the_exchanges_calendar(bond)
 
-    due.announce(today=date(2026, 9, 1), now=noon(date(2026, 9, 1)))
+    announcements.announce(today=date(2026, 9, 1), now=noon(date(2026, 9, 1)))
 
     # Trades of Friday the 9th settle on the 13th: the coupon is the seller's.
     assert coupons(bond) == [(date(2026, 10, 9), date(2026, 10, 13))]
@@ -135,7 +135,7 @@ def test_a_coupon_that_was_announced_with_other_dates_is_not_announced_again(bon
 def test_an_ex_date_that_has_come_stays_as_trades_were_settled_by_it(bond: Instrument):
     announced_by_the_exchanges_calendar(bond)
 
-    due.announce(today=date(2026, 10, 9), now=noon(date(2026, 10, 9)))
+    announcements.announce(today=date(2026, 10, 9), now=noon(date(2026, 10, 9)))
 
     assert coupons(bond) == [(date(2026, 10, 12), date(2026, 10, 13))]
 
@@ -150,7 +150,7 @@ def test_what_was_paid_by_other_dates_is_neither_changed_nor_paid_again():
         carried_out_at=noon(date(2026, 10, 12)),
     )
 
-    due.run(now=noon(date(2026, 10, 13)))
+    processing.run(now=noon(date(2026, 10, 13)))
 
     assert coupons(bond) == [(date(2026, 10, 9), date(2026, 10, 12))]
     paid.refresh_from_db()

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import call_command
 
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import CorporateAction, Quote
 from exchange.tests.administrators import ACTIONS, administrator, dividend, enter, split, words
 from exchange.tests.market import NOW, balance, give, make_customer
@@ -47,7 +47,7 @@ def test_a_dividend_that_a_split_has_made_larger_than_the_price_is_not_paid(root
     assert "Dividends that go ex after it" in words(look)
     assert "45 a share on 2026-03-04" in words(look)
 
-    assert [done.action.kind for done in due.run(now=FOURTH)] == ["split"]
+    assert [done.action.kind for done in processing.run(now=FOURTH)] == ["split"]
 
     assert balance(alice)[0] == 0
     assert the("dividend").state == "failed"
@@ -56,7 +56,7 @@ def test_a_dividend_that_a_split_has_made_larger_than_the_price_is_not_paid(root
     assert reason in words(root.get(ACTIONS))
 
     enter(root, dividend(aapl, amount="0.45"), page("dividend", "change"))
-    assert len(due.run(now=FOURTH)) == 1
+    assert len(processing.run(now=FOURTH)) == 1
     assert balance(alice)[0] == 45
 
 
@@ -78,7 +78,7 @@ def test_a_dividend_of_before_a_split_is_compared_with_the_price_of_its_day_too(
     look = enter(root, split(aapl, "100", "1"))
     assert "Dividends that go ex after it" not in words(look)
 
-    done = due.run(now=FIFTH)
+    done = processing.run(now=FIFTH)
 
     assert [each.action.kind for each in done] == ["dividend", "split"]
     assert balance(alice)[0] == 5
@@ -88,8 +88,8 @@ def test_it_is_paid_for_old_shares_though_they_were_split_days_before(root, aapl
     enter(root, dividend(aapl, amount="5.00", ex_date="2026-03-03", payable_date="2026-03-05"))
     enter(root, split(aapl, "100", "1"))
 
-    assert [each.action.kind for each in due.run(now=FOURTH)] == ["split"]
-    assert [each.action.kind for each in due.run(now=FIFTH)] == ["dividend"]
+    assert [each.action.kind for each in processing.run(now=FOURTH)] == ["split"]
+    assert [each.action.kind for each in processing.run(now=FIFTH)] == ["dividend"]
     assert balance(alice)[0] == 5
 
 
@@ -97,7 +97,7 @@ def test_a_dividend_that_has_become_a_quarter_of_the_price_is_put_off(root, aapl
     enter(root, dividend(aapl, amount="45.00"))
     Quote.objects.update(price=Decimal(100))
 
-    assert due.run(now=FOURTH) == []
+    assert processing.run(now=FOURTH) == []
 
     assert the("dividend").state == "awaits a second look"
     reason = "a quarter of the price, or more, since it was entered: AAPL is at 100.00"
@@ -106,7 +106,7 @@ def test_a_dividend_that_has_become_a_quarter_of_the_price_is_put_off(root, aapl
     assert reason in capsys.readouterr().out
     root.post(page("dividend", "approve"))
     assert the("dividend").failure == ""
-    assert len(due.run(now=FOURTH)) == 1
+    assert len(processing.run(now=FOURTH)) == 1
     assert balance(alice)[0] == 45
 
 
@@ -116,14 +116,14 @@ def test_what_has_outgrown_its_approval_is_put_off_until_it_is_approved_anew(roo
     assert the("dividend").approved_value == 70
     give(alice, aapl.asset, "1500")
 
-    assert due.run(now=FOURTH) == []
+    assert processing.run(now=FOURTH) == []
 
     assert the("dividend").state == "awaits a second look"
     told = words(root.get(page("dividend", "change")))
     assert "It has come to $105,070.00 since it was approved." in told
     assert "Cash to be paid $105,070.00" in words(root.get(page("dividend", "approve")))
     root.post(page("dividend", "approve"))
-    assert len(due.run(now=FOURTH)) == 1
+    assert len(processing.run(now=FOURTH)) == 1
     assert balance(alice)[0] == 105070
 
 
@@ -132,7 +132,7 @@ def test_what_has_grown_a_little_since_its_approval_is_paid(root, aapl, alice):
     root.post(page("dividend", "approve"))
     give(alice, aapl.asset, "142")  # 9,940 more
 
-    assert len(due.run(now=FOURTH)) == 1
+    assert len(processing.run(now=FOURTH)) == 1
     assert balance(alice)[0] == 10010
 
 
@@ -146,7 +146,7 @@ def test_where_the_limit_is_nothing_an_approval_is_for_what_was_seen(
     if more:
         give(alice, aapl.asset, more)
 
-    assert bool(due.run(now=FOURTH)) == paid
+    assert bool(processing.run(now=FOURTH)) == paid
 
 
 def test_what_is_changed_loses_the_value_that_was_approved(root, aapl, alice):
@@ -164,5 +164,5 @@ def test_an_approved_split_is_carried_out_though_its_shares_are_dearer_by_then(r
     root.post(page("split", "approve"))
     Quote.objects.update(price=Decimal(390))
 
-    assert len(due.run(now=FOURTH)) == 1
+    assert len(processing.run(now=FOURTH)) == 1
     assert balance(alice, aapl.asset)[0] == 202

@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books, ledger
+from banking import integrity, ledger
 from banking.models import JournalEntry
 from banking.rules.assets import USD
 from banking.tests.parallel import at_once
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due, holders, payments
+from exchange.corporate import holders, payments, processing
 from exchange.corporate.rules import terms
 from exchange.market import quotes
 from exchange.market.rules import calendar
@@ -61,7 +61,7 @@ def noon(day: date) -> datetime:
 
 
 def assert_books_are_right() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def requote(instrument: Instrument, bid: str, ask: str, at: datetime) -> None:
@@ -97,10 +97,10 @@ def test_a_bond_bought_between_coupons_pays_its_coupons_and_is_redeemed_to_the_c
     paid = Decimal("9950.00") + Decimal("180.00")
     assert balance(alice) == (Decimal(20000) - paid, 0)
 
-    due.run(now=noon(COUPON_DATE))
+    processing.run(now=noon(COUPON_DATE))
     assert balance(alice) == (Decimal(20000) - paid + 300, 0)
 
-    due.run(now=noon(MATURITY))
+    processing.run(now=noon(MATURITY))
 
     # Fifteen more coupons of 300.00, and 10,000.00 of face value.
     assert balance(alice) == (Decimal(20000) - paid + 16 * 300 + 10000, 0)
@@ -144,7 +144,7 @@ def test_a_coupon_is_of_whoever_was_paid_for_its_accrued_interest(traded_on, ent
     accrued = Execution.objects.latest("pk").accrued_interest
     assert accrued == quotes.accrued_interest(bond, at)
     assert (accrued > 1) == (entitled == "buyer")
-    due.run(now=noon(date(2026, 5, 18)))
+    processing.run(now=noon(date(2026, 5, 18)))
     receiver = Entitlement.objects.get()
     assert receiver.owner == (buyer if entitled == "buyer" else seller)
     assert receiver.cents == 3000
@@ -159,9 +159,9 @@ def test_a_coupon_that_falls_on_a_weekend_is_paid_on_monday_in_the_same_amount()
     requote(bond, "99.000", "99.500", BOUGHT_AT)
     place(alice, "buy", "1000", symbol=bond.symbol, now=BOUGHT_AT)
 
-    assert due.run(now=noon(date(2026, 5, 17)))[:0] == []
+    assert processing.run(now=noon(date(2026, 5, 17)))[:0] == []
     assert not Entitlement.objects.exists()
-    due.run(now=noon(date(2026, 5, 18)))
+    processing.run(now=noon(date(2026, 5, 18)))
 
     assert Entitlement.objects.get().cents == 3000
 
@@ -174,8 +174,8 @@ def test_what_is_run_again_or_by_several_at_once_pays_once():
     place(alice, "buy", "10000", symbol=bond.symbol, now=BOUGHT_AT)
     before = balance(alice)[0]
 
-    at_once([partial(due.run, now=noon(COUPON_DATE))] * 6)
-    due.run(now=noon(COUPON_DATE) + timedelta(days=1))
+    at_once([partial(processing.run, now=noon(COUPON_DATE))] * 6)
+    processing.run(now=noon(COUPON_DATE) + timedelta(days=1))
 
     assert balance(alice) == (before + 300, 0)
     assert_books_are_right()
@@ -204,7 +204,7 @@ def test_a_redemption_ends_the_orders_and_the_trade_in_the_bond():
         now=BOUGHT_AT,
     )
 
-    due.run(now=noon(MATURITY))
+    processing.run(now=noon(MATURITY))
 
     for order in (selling, buying):
         order.refresh_from_db()
@@ -229,7 +229,7 @@ def test_a_bill_repays_its_face_value_and_has_no_coupons():
     requote(bill, "98.000", "98.500", BOUGHT_AT)
     place(alice, "buy", "5000", symbol="BILL", now=BOUGHT_AT)
 
-    due.run(now=noon(date(2026, 7, 9)))
+    processing.run(now=noon(date(2026, 7, 9)))
 
     assert balance(alice) == (Decimal(10000) - Decimal("4925.00") + 5000, 0)
     assert [str(action.kind) for action in CorporateAction.objects.all()] == ["redemption"]
@@ -238,7 +238,7 @@ def test_a_bill_repays_its_face_value_and_has_no_coupons():
 def test_the_next_payment_of_a_bond_is_announced_before_it_is_due():
     bond = make_bond()
 
-    due.run(now=BOUGHT_AT)
+    processing.run(now=BOUGHT_AT)
 
     action = bond.corporate_actions.get()
     assert (action.kind, action.payable_date, action.amount) == ("coupon", COUPON_DATE, 3)
@@ -260,8 +260,8 @@ def test_a_dividend_is_for_those_who_held_before_the_ex_date_held_shares_include
     requote(aapl, "99.98", "100.00", midnight + timedelta(hours=1))
     place(early, "sell", "2", now=midnight + timedelta(hours=1))
 
-    assert due.run(now=noon(date(2026, 3, 17))) == []
-    due.run(now=noon(date(2026, 3, 18)))
+    assert processing.run(now=noon(date(2026, 3, 17))) == []
+    processing.run(now=noon(date(2026, 3, 18)))
 
     # 3 × 0.255 is 0.765: what a customer receives is rounded down.
     given = Entitlement.objects.get()
@@ -299,7 +299,7 @@ def test_a_dividend_is_for_the_shares_that_its_ex_date_knows(split_on, run_on, c
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4), payable_date=date(2026, 3, 9))
 
     for day in run_on:
-        due.run(now=noon(day))
+        processing.run(now=noon(day))
 
     assert Entitlement.objects.get(action__kind="dividend").cents == cents
     assert balance(alice, aapl.asset) == (6, 0)
@@ -313,7 +313,7 @@ def test_a_dividend_counts_a_split_that_was_left_to_the_simulator():
     enter_split(aapl, 1, 4, ex_date=date(2026, 3, 3))
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
 
-    due.run(now=noon(date(2026, 3, 4)), without=[ActionKind.SPLIT])
+    processing.run(now=noon(date(2026, 3, 4)), without=[ActionKind.SPLIT])
 
     # Nothing will be left of these shares, so nothing is owed on them.
     assert not Entitlement.objects.exists()
@@ -326,7 +326,7 @@ def test_a_dividend_of_less_than_a_cent_is_noted_and_pays_nothing():
     place(alice, "buy", "0.01", now=BOUGHT_AT)
     announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 4))
 
-    (done,) = due.run(now=noon(date(2026, 3, 4)))
+    (done,) = processing.run(now=noon(date(2026, 3, 4)))
 
     assert done.holders == 1
     assert Entitlement.objects.get().cents == 0
@@ -340,8 +340,8 @@ def test_nothing_is_paid_in_the_first_minute_of_a_day():
     announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 4))
     midnight = calendar.start_of_day(date(2026, 3, 4))
 
-    assert due.run(now=midnight + timedelta(seconds=59)) == []
-    assert len(due.run(now=midnight + timedelta(seconds=60))) == 1
+    assert processing.run(now=midnight + timedelta(seconds=59)) == []
+    assert len(processing.run(now=midnight + timedelta(seconds=60))) == 1
 
 
 def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_instrument(caplog):
@@ -355,13 +355,13 @@ def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_ins
     impossible = enter_split(aapl, 2_000_000_000, 1, ex_date=date(2026, 3, 3))
     after, other = [announce_dividend(each, "0.50", ex_date=day) for each in (aapl, msft)]
 
-    assert [done.action for done in due.run(now=noon(day))] == [other]
+    assert [done.action for done in processing.run(now=noon(day))] == [other]
 
     assert f"{impossible.pk}" in caplog.text
     assert balance(alice) == (Decimal("9601.00"), 0)
     assert balance(alice, aapl.asset) == (2, 0)
     impossible.delete()
-    assert [done.action for done in due.run(now=noon(day))] == [after]
+    assert [done.action for done in processing.run(now=noon(day))] == [after]
     assert_books_are_right()
 
 
@@ -375,7 +375,7 @@ def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_n
     for owner in owners:
         place(owner, "buy", "2", now=BOUGHT_AT)
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
-    pay_some = payments._pay_some
+    pay_some = payments._pay_batch
     paid: list[Any] = []
 
     def break_off(*arguments: Any) -> None:
@@ -385,14 +385,14 @@ def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_n
         paid.append(arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(payments, "_pay_some", break_off)
+        patch.setattr(payments, "_pay_batch", break_off)
         with pytest.raises(OperationalError):
-            due.run(now=noon(date(2026, 3, 4)))
+            processing.run(now=noon(date(2026, 3, 4)))
 
     assert paid
     assert not Entitlement.objects.exists()
     assert {balance(owner)[0] for owner in owners} == {Decimal("9800.00")}
-    assert due.run(now=noon(date(2026, 3, 4)))[0].holders == 5
+    assert processing.run(now=noon(date(2026, 3, 4)))[0].holders == 5
     assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
     assert_books_are_right()
 
@@ -409,7 +409,7 @@ def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(m
         give(owner, USD, "10000")
         place(owner, "buy", "2", now=BOUGHT_AT)
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
-    pay_some, one_is_paid = payments._pay_some, Event()
+    pay_some, one_is_paid = payments._pay_batch, Event()
 
     def pay_slowly(*arguments: Any) -> None:
         pay_some(*arguments)
@@ -422,8 +422,11 @@ def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(m
         with transaction.atomic():
             ledger.lock([owner.pk for owner in owners], [USD])
 
-    monkeypatch.setattr(payments, "_pay_some", pay_slowly)
-    calls: list[Callable[[], object]] = [partial(due.run, now=noon(date(2026, 3, 4))), lock_both]
+    monkeypatch.setattr(payments, "_pay_batch", pay_slowly)
+    calls: list[Callable[[], object]] = [
+        partial(processing.run, now=noon(date(2026, 3, 4))),
+        lock_both,
+    ]
     at_once(calls)
 
     assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
@@ -438,7 +441,7 @@ def test_more_holders_than_are_paid_in_one_trip(monkeypatch):
         place(owner, "buy", "2", now=BOUGHT_AT)
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
 
-    due.run(now=noon(date(2026, 3, 4)))
+    processing.run(now=noon(date(2026, 3, 4)))
 
     assert {balance(owner)[0] for owner in owners} == {Decimal("9801.00")}
     assert_books_are_right()
@@ -449,7 +452,7 @@ def test_the_statement_of_the_holder_names_the_coupon():
     alice = make_customer()
     requote(bond, "99.000", "99.500", BOUGHT_AT)
     place(alice, "buy", "1000", symbol=bond.symbol, now=BOUGHT_AT)
-    due.run(now=noon(COUPON_DATE))
+    processing.run(now=noon(COUPON_DATE))
 
     lines = signed_in_client(alice).get("/api/banking/statement/").json()["results"]
 
@@ -461,7 +464,7 @@ def test_what_was_given_cannot_be_changed_even_by_raw_sql():
     requote(aapl, "99.98", "100.00", BOUGHT_AT)
     place(alice, "buy", "1", now=BOUGHT_AT)
     announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 4))
-    due.run(now=noon(date(2026, 3, 4)))
+    processing.run(now=noon(date(2026, 3, 4)))
 
     for sql in ("UPDATE exchange_entitlement SET cents = 1", "DELETE FROM exchange_entitlement"):
         with (
@@ -512,10 +515,10 @@ def test_holders_are_known_as_they_were_at_any_moment():
     later = BOUGHT_AT + timedelta(seconds=10)
     place(alice, "sell", "3", now=later)
 
-    assert holders.before("AAPL", BOUGHT_AT) == []
-    assert holders.before("AAPL", later) == [(alice.pk, 3_000_000)]
-    assert holders.before("AAPL", later + timedelta(seconds=1)) == []
-    assert holders.now("AAPL") == []
+    assert holders.of_record("AAPL", BOUGHT_AT) == []
+    assert holders.of_record("AAPL", later) == [(alice.pk, 3_000_000)]
+    assert holders.of_record("AAPL", later + timedelta(seconds=1)) == []
+    assert holders.current("AAPL") == []
 
 
 @pytest.mark.parametrize(
@@ -578,8 +581,11 @@ def test_what_is_being_carried_out_cannot_be_changed_meanwhile(monkeypatch):
         form = filled_in(aapl, amount="9.99")
         return admin.post(f"{ACTIONS}{action.pk}/change/", form).status_code
 
-    monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, pay_slowly)
-    calls: list[Callable[[], object]] = [partial(due.run, now=noon(date(2026, 3, 4))), change]
+    monkeypatch.setitem(processing._PROCESSORS, ActionKind.DIVIDEND, pay_slowly)
+    calls: list[Callable[[], object]] = [
+        partial(processing.run, now=noon(date(2026, 3, 4))),
+        change,
+    ]
     answers = at_once(calls)
 
     assert answers[1] == 403

@@ -2,9 +2,9 @@
 
 import pytest
 
-from banking import books
+from banking import integrity
 from banking.tests.parallel import at_once
-from exchange.corporate import due, entries
+from exchange.corporate import processing, workflow
 from exchange.models import CorporateAction
 from exchange.tests.administrators import ACTIONS, administrator, clerk, words
 from exchange.tests.market import NOW, balance, give, make_bond, make_customer, set_quote
@@ -26,7 +26,7 @@ def alice(db):
     bond, alice = make_bond(), make_customer(dollars="0")
     set_quote(bond, "99.000", "99.500")
     give(alice, bond.asset, "10000")
-    due.run(now=PAID_AT)
+    processing.run(now=PAID_AT)
     assert balance(alice)[0] == 300
     return alice
 
@@ -45,13 +45,13 @@ def the_new_one(coupon: CorporateAction) -> CorporateAction:
 
 
 def assert_books_are_right() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def test_a_coupon_that_was_reversed_by_mistake_is_paid_after_all(root, alice, coupon):
     assert page(coupon, "anew") not in root.get(page(coupon, "change")).content.decode()
     root.post(page(coupon, "reverse"))
-    assert due.run(now=PAID_AT) == [], "not by itself"
+    assert processing.run(now=PAID_AT) == [], "not by itself"
     assert page(coupon, "anew") in root.get(page(coupon, "change")).content.decode()
     assert "Cash to be paid $300.00" in words(root.get(page(coupon, "anew")))
 
@@ -60,9 +60,9 @@ def test_a_coupon_that_was_reversed_by_mistake_is_paid_after_all(root, alice, co
     new = the_new_one(coupon)
     assert answer.url == page(new, "change")
     assert (new.state, new.entered_by.email) == ("to come", "root@example.com")
-    assert [done.action for done in due.run(now=PAID_AT)] == [new]
+    assert [done.action for done in processing.run(now=PAID_AT)] == [new]
     assert balance(alice)[0] == 300
-    assert due.run(now=PAID_AT) == []
+    assert processing.run(now=PAID_AT) == []
     assert_books_are_right()
     root.post(page(new, "reverse"))
     assert balance(alice)[0] == 0
@@ -76,7 +76,7 @@ def test_it_is_announced_anew_once(root, alice, coupon):
     root.post(page(coupon, "anew"))
 
     assert "Only a coupon that was" in words(root.post(page(coupon, "anew"), follow=True))
-    assert len(due.run(now=PAID_AT)) == 1
+    assert len(processing.run(now=PAID_AT)) == 1
     assert "Only a coupon that was" in words(root.post(page(coupon, "anew"), follow=True))
     assert balance(alice)[0] == 300
 
@@ -90,11 +90,11 @@ def test_a_large_one_is_looked_at_twice(root, alice, coupon, settings):
 
     new = the_new_one(coupon)
     assert new.state == "awaits a second look"
-    assert due.run(now=PAID_AT) == []
+    assert processing.run(now=PAID_AT) == []
     root.post(page(new, "approve"))
-    assert due.run(now=PAID_AT) == []
+    assert processing.run(now=PAID_AT) == []
     second.post(page(new, "approve"))
-    assert len(due.run(now=PAID_AT)) == 1
+    assert len(processing.run(now=PAID_AT)) == 1
     assert balance(alice)[0] == 300
 
 
@@ -114,10 +114,10 @@ def test_of_two_who_announce_it_anew_at_once_one_does(root, alice, coupon):
 
     def announce() -> str:
         try:
-            return entries.announce_anew(coupon.pk, by=by, now=PAID_AT).state
-        except entries.NotAwaited as refusal:
+            return workflow.announce_anew(coupon.pk, by=by, now=PAID_AT).state
+        except workflow.NothingToDecide as refusal:
             return refusal.code
 
     assert sorted(at_once([announce] * 3)) == ["nothing_to_decide"] * 2 + ["to come"]
-    due.run(now=PAID_AT)
+    processing.run(now=PAID_AT)
     assert balance(alice)[0] == 300

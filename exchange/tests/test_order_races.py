@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from banking import books
+from banking import integrity
 from banking.tests.parallel import at_once
 from exchange.models import InstrumentStatus, Order, Quote
 from exchange.tests import market
@@ -51,7 +51,7 @@ def while_waited_for(holds: Callable[[], object], waits: Callable[[], object]) -
 
 
 def assert_books_agree() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def test_an_order_sees_those_behind_one_that_is_canceled_meanwhile():

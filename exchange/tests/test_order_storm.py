@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from authentication.models import User
-from banking import books
+from banking import integrity
 from banking.models import LedgerAccount
 from be.kernel.refusals import Refusal
 from exchange.models import Execution, Order, Quote, TimeInForce
@@ -46,7 +46,7 @@ def in_threads(jobs: list[Callable[[], object]]) -> list[object]:
 
 
 def assert_books_agree() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 SYMBOLS = ("AAPL", "MSFT")

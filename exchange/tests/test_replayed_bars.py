@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from be.kernel.identifiers import uuid7
 from exchange import engine
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.market.rules.ticks import Round, Tick
 from exchange.models import ActionKind, CorporateAction, Order, Quote
 from exchange.simulator.model.market_model import MarketModel
@@ -277,7 +277,7 @@ def test_a_split_ends_the_way_of_a_price(played: Market):
         old_shares=1,
         announced_at=NOW,
     )
-    due.run(now=played.at)
+    processing.run(now=played.at)
     assert (Quote.objects.get().price, Quote.objects.get().came_from) == (46, None)
 
 

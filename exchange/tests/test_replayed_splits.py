@@ -162,7 +162,7 @@ class Broker:
         lease.acquire("me", now=NOW)
         self.runner = Runner(
             Source(
-                MarketModel(SPECS, seed=1, at=NOW, shares=splits.shares()),
+                MarketModel(SPECS, seed=1, at=NOW, shares=splits.cumulative_ratios()),
                 listed=LISTED,
                 replay=self._replay(bars),
             ),
@@ -181,7 +181,7 @@ class Broker:
             for number, prices in enumerate(bars)
         )
         recording = Recording(Path("AAPL.csv"), rows, ())
-        return Replay([recording], self.instruments, shares=splits.shares())
+        return Replay([recording], self.instruments, shares=splits.cumulative_ratios())
 
     def split(self, new: int, old: int) -> None:
         day = self.at.astimezone(calendar.NEW_YORK).date()

@@ -8,12 +8,12 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import Sum
 
 from authentication.tests.api_client import signed_in_client
-from banking import books, ledger
+from banking import integrity, ledger
 from banking.models import EntryKind, JournalEntry, LedgerAccount, Posting
 from banking.rules.assets import USD
 from banking.tests.parallel import at_once
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due, reversals
+from exchange.corporate import processing, reversals
 from exchange.models import Clawback, CorporateAction, TimeInForce
 from exchange.tests.administrators import (
     ACTIONS,
@@ -55,7 +55,7 @@ def root(db):
 def paid(aapl, alice, bob, root):
     """A dividend of 5.00 that ought to have been 0.50: 500 for Alice, 50 for Bob."""
     enter(root, dividend(aapl, amount="5.00"))
-    assert len(due.run(now=PAID_AT)) == 1
+    assert len(processing.run(now=PAID_AT)) == 1
     assert (balance(alice)[0], balance(bob)[0]) == (600, 50)
     return CorporateAction.objects.get()
 
@@ -79,7 +79,7 @@ def spend(user, dollars: str) -> None:
 
 
 def assert_books_are_right() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def test_a_dividend_is_taken_back_from_everybody_and_the_journal_keeps_both(root, paid, alice, bob):
@@ -146,7 +146,7 @@ def test_the_right_one_can_be_entered_in_its_place(root, paid, aapl, alice, monk
 
     enter(root, dividend(aapl, amount="0.50", payable_date="2026-03-05"))
 
-    assert len(due.run(now=PAID_AT + timedelta(days=1))) == 1
+    assert len(processing.run(now=PAID_AT + timedelta(days=1))) == 1
     assert balance(alice)[0] == 150
     assert_books_are_right()
 
@@ -155,21 +155,21 @@ def test_a_coupon_is_taken_back_too(root):
     bond, alice = make_bond(), make_customer(dollars="0")
     set_quote(bond, "99.000", "99.500")
     give(alice, bond.asset, "10000")
-    due.run(now=NOW.replace(month=5, day=15))
+    processing.run(now=NOW.replace(month=5, day=15))
     assert balance(alice)[0] == 300
     coupon = CorporateAction.objects.get(carried_out_at__isnull=False)
 
     root.post(f"{ACTIONS}{coupon.pk}/reverse/")
 
     assert balance(alice)[0] == 0
-    assert due.run(now=NOW.replace(month=5, day=15)) == [], "it is not paid once more"
+    assert processing.run(now=NOW.replace(month=5, day=15)) == [], "it is not paid once more"
     assert_books_are_right()
 
 
 def test_a_split_is_taken_back_by_one_the_other_way_round(root, aapl, alice, settings):
     settings.SECOND_LOOK_DOLLARS = 1_000_000
     enter(root, split(aapl, "10", "1"))
-    due.run(now=PAID_AT)
+    processing.run(now=PAID_AT)
 
     answer = root.post(step("reverse"), follow=True)
     assert "a split the other way round" in words(answer)
@@ -177,7 +177,7 @@ def test_a_split_is_taken_back_by_one_the_other_way_round(root, aapl, alice, set
 
     assert f"{ACTIONS}add/?" in root.get(step("change")).content.decode()
     enter(root, split(aapl, "1", "10", ex_date="2026-03-05", payable_date="2026-03-05"))
-    due.run(now=PAID_AT + timedelta(days=1))
+    processing.run(now=PAID_AT + timedelta(days=1))
     assert balance(alice, aapl.asset)[0] == 100
 
 
@@ -235,7 +235,7 @@ def test_what_has_not_been_paid_or_was_taken_back_can_not_be_reversed(root, aapl
     enter(root, dividend(aapl, amount="5.00"))
     answer = root.post(step("reverse"), follow=True)
     assert "delete it instead" in words(answer)
-    due.run(now=PAID_AT)
+    processing.run(now=PAID_AT)
     root.post(step("reverse"))
     again = f"{ACTIONS}{CorporateAction.objects.get().pk}/reverse/"
 
@@ -276,7 +276,7 @@ def test_many_are_taken_back_from_in_parts(root, aapl, monkeypatch):
     for number in range(5):
         give(make_customer(f"c{number}@example.com", dollars="0"), aapl.asset, "1")
     enter(root, dividend(aapl, amount="2.00"))
-    due.run(now=PAID_AT)
+    processing.run(now=PAID_AT)
 
     root.post(step("reverse"))
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from be.kernel.identifiers import uuid7
 from exchange import engine
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.market import candles, hours
 from exchange.models import (
     SIMULATOR,
@@ -136,13 +136,13 @@ def test_a_split_is_followed_also_when_what_comes_after_it_is_interrupted(listed
         announced_at=NOW,
     )
     clock.at += timedelta(minutes=1)
-    pay = due._HOW[ActionKind.DIVIDEND]
+    pay = processing._PROCESSORS[ActionKind.DIVIDEND]
 
     def fail_once(*_: Any, **__: Any) -> int:
-        monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, pay)
+        monkeypatch.setitem(processing._PROCESSORS, ActionKind.DIVIDEND, pay)
         raise OperationalError("gone")
 
-    monkeypatch.setitem(due._HOW, ActionKind.DIVIDEND, fail_once)
+    monkeypatch.setitem(processing._PROCESSORS, ActionKind.DIVIDEND, fail_once)
     with pytest.raises(OperationalError):
         runner.make_round()
 
@@ -174,13 +174,13 @@ def test_no_simulator_begins_while_the_command_carries_out_splits(listed, monkey
     enter_split()
     refused = []
 
-    def run(**arguments: Any) -> list[due.Done]:
+    def run(**arguments: Any) -> list[processing.Processed]:
         with pytest.raises(lease.LeaseTaken) as refusal:
             lease.acquire("me", now=arguments["now"])
         refused.append(refusal)
         return []
 
-    monkeypatch.setattr("exchange.corporate.due.run", run)
+    monkeypatch.setattr("exchange.corporate.processing.run", run)
 
     call_command("run_corporate_actions")
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import books
+from banking import integrity
 from banking.models import JournalEntry, LedgerAccount
 from banking.tests.parallel import at_once
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Refusal
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.corporate.rules import terms
 from exchange.market import book, candles
 from exchange.models import (
@@ -70,7 +70,7 @@ def enter_split(instrument: Instrument, new: int, old: int) -> CorporateAction:
 
 def split(instrument: Instrument, new: int, old: int) -> None:
     enter_split(instrument, new, old)
-    assert len(due.run(now=LATER)) == 1
+    assert len(processing.run(now=LATER)) == 1
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def shares(user: User, instrument: Instrument) -> tuple[Decimal, Decimal]:
 
 
 def assert_books_are_right() -> None:
-    assert [*books.check(), *reconciliation.check()] == []
+    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def gtc(user: User, side: str, quantity: str, limit: str, *, symbol: str = "AAPL") -> Order:
@@ -307,7 +307,7 @@ def test_a_split_to_a_price_at_which_nobody_could_order_is_not_carried_out(aapl,
     place(alice, "buy", "2")
     enter_split(aapl, 1, 100_000)
 
-    assert due.run(now=LATER) == []
+    assert processing.run(now=LATER) == []
 
     assert "above 10000000" in caplog.text
     assert Quote.objects.get().price == Decimal("199.98")
@@ -440,7 +440,7 @@ def test_a_limit_that_becomes_less_than_an_increment_is_canceled(aapl, alice):
 def test_an_instrument_without_quote_candles_and_holders_can_be_split_too():
     action = enter_split(make_instrument(), 2, 1)
 
-    (done,) = due.run(now=LATER)
+    (done,) = processing.run(now=LATER)
 
     assert (done.action, done.holders) == (action, 0)
 
@@ -559,7 +559,7 @@ def test_orders_that_come_during_a_split_are_before_it_or_after_it():
         return ""
 
     calls = [
-        *[partial(due.run, now=LATER)] * 2,
+        *[partial(processing.run, now=LATER)] * 2,
         *[partial(place, alice, "buy", "1")] * 5,
         *[partial(place, alice, "sell", "1")] * 5,
         *[partial(gtc, alice, "sell", "1", "300.00")] * 4,

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from banking.tests.parallel import at_once
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import CorporateAction, Quote
 from exchange.tests.administrators import (
     ACTIONS,
@@ -55,24 +55,24 @@ def way_back(root: Client, action: CorporateAction) -> dict[str, str]:
 
 def test_a_split_is_taken_back_on_its_own_day_with_the_form_of_its_page(root, aapl, alice):
     enter(root, split(aapl, "10", "1", **on(2)))
-    assert len(due.run(now=TODAY)) == 1
+    assert len(processing.run(now=TODAY)) == 1
     assert balance(alice, aapl.asset)[0] == 10
 
     enter(root, way_back(root, CorporateAction.objects.get()))
-    assert len(due.run(now=TODAY)) == 1
+    assert len(processing.run(now=TODAY)) == 1
 
     assert balance(alice, aapl.asset)[0] == 1
     assert Quote.objects.get().price == 190
-    assert due.run(now=LATER) == []
+    assert processing.run(now=LATER) == []
 
     enter(root, split(aapl, "2", "1", **on(2)))  # which it ought to have been
-    assert len(due.run(now=TODAY)) == 1
+    assert len(processing.run(now=TODAY)) == 1
     assert balance(alice, aapl.asset)[0] == 2
 
 
 def test_on_the_day_of_a_split_nothing_but_its_way_back_is_entered(root, aapl, alice):
     enter(root, split(aapl, "10", "1", **on(2)))
-    due.run(now=TODAY)
+    processing.run(now=TODAY)
 
     for new, old in (("10", "1"), ("1", "5")):
         answer = root.post(f"{ACTIONS}add/", split(aapl, new, old, **on(2)))
@@ -84,7 +84,7 @@ def test_on_the_day_of_a_split_nothing_but_its_way_back_is_entered(root, aapl, a
 
 def test_a_dividend_of_its_day_stays_one(root, aapl, alice):
     enter(root, dividend(aapl, **on(2)))
-    due.run(now=TODAY)
+    processing.run(now=TODAY)
 
     assert "change that one" in words(root.post(f"{ACTIONS}add/", dividend(aapl, **on(2))))
 
@@ -93,7 +93,7 @@ def test_a_dividend_of_its_day_stays_one(root, aapl, alice):
 def test_of_two_who_take_a_split_back_at_once_one_is_told(root, aapl, alice):
     clients = [root, administrator("second@example.com")]
     enter(root, split(aapl, "10", "1", **on(2)))
-    due.run(now=TODAY)
+    processing.run(now=TODAY)
     url, form = f"{ACTIONS}add/", split(aapl, "1", "10", **on(2))
     fields = [confirmed(client.post(url, form)) for client in clients]
 
@@ -105,7 +105,7 @@ def test_of_two_who_take_a_split_back_at_once_one_is_told(root, aapl, alice):
     )
 
     assert CorporateAction.objects.count() == 2
-    due.run(now=TODAY)
+    processing.run(now=TODAY)
     assert balance(alice, aapl.asset)[0] == 1
 
 
@@ -120,7 +120,7 @@ def test_splits_that_are_harmless_alone_are_refused_together(root, aapl, alice):
 
     enter(root, split(aapl, "1", "100", **on(4)))
     enter(root, split(aapl, "100", "1", **on(6)))
-    due.run(now=LATER + timedelta(days=1))
+    processing.run(now=LATER + timedelta(days=1))
     assert balance(alice, aapl.asset)[0] == 10_000
     assert str(Quote.objects.get().price) == "0.01900000"
 
@@ -129,7 +129,7 @@ def test_what_the_price_no_longer_allows_fails_with_a_reason(root, aapl, alice):
     enter(root, split(aapl, "100", "1"))
     Quote.objects.update(price="0.90")
 
-    assert due.run(now=LATER) == []
+    assert processing.run(now=LATER) == []
 
     action = CorporateAction.objects.get()
     reason = "AAPL would be at 0.009000 after its split of 2026-03-04, where nobody can trade."
@@ -144,7 +144,7 @@ def test_more_shares_than_can_be_counted_fail_with_a_reason(root, aapl, alice):
     enter(root, split(aapl, "2", "1"))
     root.post(f"{ACTIONS}{CorporateAction.objects.get().pk}/approve/")
 
-    assert due.run(now=LATER) == []
+    assert processing.run(now=LATER) == []
 
     action = CorporateAction.objects.get()
     assert action.state == "failed"

@@ -284,10 +284,10 @@ def test_a_split_and_its_opposite_leave_one_share() -> None:
     broker = Broker()
     broker.split("AAPL", 3, 2)
     broker.round()
-    assert splits.shares() == {"AAPL": Fraction(3, 2)}
+    assert splits.cumulative_ratios() == {"AAPL": Fraction(3, 2)}
     broker.split("AAPL", 2, 3)
     broker.round()
-    assert splits.shares() == {"AAPL": Fraction(1)}
+    assert splits.cumulative_ratios() == {"AAPL": Fraction(1)}
     assert Simulator.objects.get(name=SIMULATOR).state is not None
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from authentication.tests.api_client import signed_in_client
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio import splits
@@ -49,7 +49,7 @@ def split(instrument: Instrument, new: int, old: int, at: Any) -> None:
         old_shares=old,
         announced_at=at,
     )
-    assert len(due.run(now=at)) == 1
+    assert len(processing.run(now=at)) == 1
 
 
 @pytest.mark.django_db
@@ -151,7 +151,7 @@ def test_a_redemption_is_a_sale_at_par_and_a_coupon_is_a_gain():
     place(alice, "buy", "2000", symbol=bond.symbol, now=bought)
     advance(tick(bond.symbol, "99.9", "100.0", size="1000000"), at=NOW)
 
-    due.run(now=NOW + timedelta(days=80))
+    processing.run(now=NOW + timedelta(days=80))
 
     holdings = get(alice, "holdings/")
     assert holdings["results"] == []

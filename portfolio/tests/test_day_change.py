@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from be.kernel.identifiers import uuid7
-from exchange.corporate import due, reversals
+from exchange.corporate import processing, reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio.tests.accounts import buy, deposit, open_account, reprice, sell, shown, withdraw
@@ -40,7 +40,7 @@ def act(instrument, kind, *, at, **terms):
         announced_at=at - DAY,
         **terms,
     )
-    assert len(due.run(now=at)) == 1
+    assert len(processing.run(now=at)) == 1
 
 
 def test_what_was_bought_at_the_price_that_it_has_gained_nothing_today(aapl):

@@ -104,7 +104,7 @@ def test_positions_count_at_their_quotes_and_bonds_with_their_interest():
 
 @pytest.mark.django_db
 def test_a_flow_that_nobody_can_value_is_not_booked(monkeypatch):
-    monkeypatch.setattr(flows, "witness", flows._nobody)
+    monkeypatch.setattr(flows, "listener", flows._not_installed)
     owner = UserFactory.create()
     account = BankAccountFactory.create(owner=owner)
 

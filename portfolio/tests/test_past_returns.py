@@ -114,7 +114,7 @@ def test_the_benchmark_counts_from_the_moment_in_which_the_account_was_opened(aa
 def test_flows_of_before_values_were_kept_are_weighed_the_same_whenever_it_is_asked(
     aapl, spy, monkeypatch
 ):
-    monkeypatch.setattr(flows, "witness", lambda flow: None)
+    monkeypatch.setattr(flows, "listener", lambda flow: None)
     reprice(spy, "90.00", at=MONDAY - 5 * HOUR)
     reprice(spy, "100.00", at=MONDAY + 10 * HOUR)
     alice = invested(aapl)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from banking import books
+from banking import integrity
 from banking.models import JournalEntry
 from be.database.commands import DatabaseCommand
 from exchange.trading.settlement import reconciliation
@@ -16,7 +16,7 @@ class Command(DatabaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wrong = [*books.check(), *reconciliation.check()]
+        wrong = [*integrity.check(), *reconciliation.check()]
         for line in wrong:
             self.stderr.write(line)
         if wrong:

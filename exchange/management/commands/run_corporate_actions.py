@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from be.database.commands import DatabaseCommand
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import ActionKind, CorporateAction
 from exchange.simulator.run import lease
 
@@ -27,7 +27,7 @@ class Command(DatabaseCommand):
         except lease.LeaseTaken:
             busy = True
         try:
-            done = due.run(now=now, without=[ActionKind.SPLIT] if busy else [])
+            done = processing.run(now=now, without=[ActionKind.SPLIT] if busy else [])
         finally:
             lease.release(holder)
         for each in done:

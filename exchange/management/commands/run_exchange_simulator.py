@@ -236,7 +236,9 @@ def _far_off(instrument: Instrument, price: Decimal, factor: Decimal) -> str:
 def _prices_and_shares() -> tuple[dict[str, Decimal], dict[str, Fraction]]:
     """Last prices, and what splits had made out of one share by the same moment."""
     list(Simulator.objects.select_for_update().values_list("pk"))  # which a split locks
-    return dict(Quote.objects.values_list("instrument__symbol", "price")), splits.shares()
+    return dict(
+        Quote.objects.values_list("instrument__symbol", "price")
+    ), splits.cumulative_ratios()
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from threading import Event
 from django.db import InterfaceError, OperationalError, connection
 
 from exchange import engine
-from exchange.corporate import due, splits
+from exchange.corporate import processing, splits
 from exchange.market.rules.ticks import Round
 from exchange.models import (
     SIMULATOR,
@@ -51,7 +51,12 @@ def continue_model(
     newest = max((quote.timestamp for quote in quotes), default=now - timedelta(days=1))
     at = min(newest, now)
     model = MarketModel(
-        specs, seed=seed, at=at, prices=prices, tick=simulator.rounds, shares=splits.shares()
+        specs,
+        seed=seed,
+        at=at,
+        prices=prices,
+        tick=simulator.rounds,
+        shares=splits.cumulative_ratios(),
     )
     if simulator.state is None:
         return model
@@ -177,13 +182,13 @@ class Runner:
         minute = now.replace(second=0, microsecond=0)
         if minute == self._minute or self._pending is not None:
             return
-        due.run(now=now)
+        processing.run(now=now)
         self._follow_splits()
         self._minute = minute
 
     def _follow_splits(self) -> None:
         """Prices are told in today's shares; it does no harm to say so again."""
-        shares = splits.shares()
+        shares = splits.cumulative_ratios()
         if shares != self._shares:
             self._source.count_in(shares)
             self._moves.forget(symbol for symbol, _ in shares.items() ^ self._shares.items())

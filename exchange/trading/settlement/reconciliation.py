@@ -1,4 +1,4 @@
-"""Proof that orders and executions agree with the ledger, to go with `banking.books`."""
+"""Proof that orders and executions agree with the ledger, to go with `banking.integrity`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator

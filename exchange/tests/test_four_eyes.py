@@ -8,7 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from banking.tests.parallel import at_once
-from exchange.corporate import due
+from exchange.corporate import processing
 from exchange.models import CorporateAction
 from exchange.tests.administrators import (
     ACTIONS,
@@ -55,7 +55,7 @@ def test_a_large_dividend_is_carried_out_once_a_second_administrator_has_approve
 
     assert "Cash to be paid $1,000.00" in words(look)
     assert "One of these can take it: second@example.com" in words(look)
-    assert due.run(now=ON_ITS_DAY) == []
+    assert processing.run(now=ON_ITS_DAY) == []
     assert the_action().state == "awaits a second look"
     assert "awaits a second look" in words(first.get(page("change")))
 
@@ -67,7 +67,7 @@ def test_a_large_dividend_is_carried_out_once_a_second_administrator_has_approve
     assert the_action().awaits_approval, "a look changes nothing"
     assert second.post(page("approve")).status_code == 302
     assert the_action().approved_by.email == "second@example.com"
-    assert len(due.run(now=ON_ITS_DAY)) == 1
+    assert len(processing.run(now=ON_ITS_DAY)) == 1
     assert balance(alice)[0] == 11000
     told = LogEntry.objects.get(user__email="second@example.com").get_change_message()
     assert told == "Approve: it is to come. Seen: 1 holders, $1,000.00."
@@ -77,16 +77,16 @@ def test_a_large_split_is_looked_at_twice_too(aapl, alice):
     first, second = administrator("first@example.com"), administrator("second@example.com")
     enter(first, split(aapl, "2", "1"))
 
-    assert due.run(now=ON_ITS_DAY) == []
+    assert processing.run(now=ON_ITS_DAY) == []
     second.post(page("approve"))
-    assert len(due.run(now=ON_ITS_DAY)) == 1
+    assert len(processing.run(now=ON_ITS_DAY)) == 1
     assert balance(alice, aapl.asset)[0] == 200
 
 
 def test_a_small_dividend_needs_no_second_look(aapl, alice):
     enter(administrator(), dividend(aapl, amount="9.99"))
 
-    assert len(due.run(now=ON_ITS_DAY)) == 1
+    assert len(processing.run(now=ON_ITS_DAY)) == 1
 
 
 def test_a_dividend_of_a_quarter_of_the_price_needs_one_whatever_it_costs(aapl):
@@ -99,11 +99,11 @@ def test_the_only_administrator_takes_the_second_look_in_a_step_of_its_own(aapl,
     only = administrator()
     look = enter(only, dividend(aapl, amount="10.00"))
     assert "Nobody else can take it: you will be asked once more" in words(look)
-    assert due.run(now=ON_ITS_DAY) == []
+    assert processing.run(now=ON_ITS_DAY) == []
 
     only.post(page("approve"))
 
-    assert len(due.run(now=ON_ITS_DAY)) == 1
+    assert len(processing.run(now=ON_ITS_DAY)) == 1
     assert balance(alice)[0] == 11000
 
 
@@ -149,12 +149,12 @@ def test_what_has_grown_since_it_was_entered_is_put_off(aapl, alice, caplog):
     enter(only, dividend(aapl, amount="9.00"))
     give(alice, aapl.asset, "100")
 
-    assert due.run(now=ON_ITS_DAY) == []
+    assert processing.run(now=ON_ITS_DAY) == []
 
     assert the_action().state == "awaits a second look"
     assert "come to $1,800.00" in caplog.text
     only.post(page("approve"))
-    assert len(due.run(now=ON_ITS_DAY)) == 1
+    assert len(processing.run(now=ON_ITS_DAY)) == 1
     assert balance(alice)[0] == 11800
 
 

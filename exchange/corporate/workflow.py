@@ -1,6 +1,7 @@
-"""What administrators enter: dividends and splits, approved where they are large.
+"""What administrators do with an action: enter, approve, retry, announce anew.
 
-Each step is one transaction on the action's own row, which `due` takes only once it is approved.
+Each step is one transaction that locks the action's row. `exchange.corporate.processing` carries an
+action out only once it needs no approval.
 """
 
 from datetime import datetime
@@ -12,13 +13,13 @@ from authentication.models import User
 from be.database import transactions
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import NotFound, Refusal
-from exchange.corporate import limits, preview, second_look
+from exchange.corporate import four_eyes, limits, preview
 from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction
 
 
-class NotAwaited(Refusal):
-    """Nothing is left to decide: somebody has, or it has been carried out."""
+class NothingToDecide(Refusal):
+    """The step does not apply: somebody has decided already, or it has been carried out."""
 
     code = "nothing_to_decide"
     status = 409
@@ -26,27 +27,27 @@ class NotAwaited(Refusal):
 
 
 def check(action: CorporateAction, *, now: datetime) -> None:
-    """Refuse a slip: see `limits.check`."""
+    """Refuse what can only be a typing error: see `limits.check`."""
     limits.check(action, today=now.astimezone(calendar.NEW_YORK).date())
 
 
 @transactions.atomic
-def enter(action: CorporateAction, *, by: User, now: datetime) -> preview.Preview:
-    """Write a new action, or a changed one whose row the caller has locked.
+def enter(action: CorporateAction, *, by: User, now: datetime) -> preview.Effects:
+    """Save a new action, or a changed one whose row the caller has locked; returns its effects.
 
-    A large one awaits approval; what was approved before has to be approved again. Refuses as
-    `limits.check` does.
+    A large one awaits approval. What was approved before has to be approved again. Raises what
+    `limits.check` raises.
     """
     check(action, now=now)
-    seen = preview.of(action)
+    effects = preview.of(action)
     if action._state.adding:
         action.pk, action.announced_at = uuid7(now), now
     action.entered_by = by
-    action.awaits_approval = second_look.wants(action, seen)
+    action.awaits_approval = four_eyes.is_required(action, effects)
     action.approved_by = action.approved_at = action.approved_value = action.failed_at = None
     action.failure = ""
     _save(action)
-    return seen
+    return effects
 
 
 def _save(action: CorporateAction) -> None:
@@ -63,15 +64,15 @@ def _save(action: CorporateAction) -> None:
 
 @transactions.atomic
 def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
-    """Take the second look: from then on it is carried out when it falls due.
+    """Approve an action; it is then carried out when it is due.
 
-    Raises NotFound, NotAwaited, NotForYou, and what `limits` refuses by now; a split whose day has
-    passed is to be given another.
+    Raises NotFound, NothingToDecide, four_eyes.NotAnApprover, and what `limits` refuses by now. A
+    split whose day has passed needs another day first.
     """
     action = locked(pk)
     if not action.awaits_approval or action.carried_out_at is not None:
-        raise NotAwaited("This awaits no second look.")
-    second_look.require_approver(by, action.entered_by)
+        raise NothingToDecide("This awaits no second look.")
+    four_eyes.require_approver(by, action.entered_by)
     if action.kind == ActionKind.SPLIT:
         check(action, now=now)
     else:
@@ -93,14 +94,16 @@ def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
 
 @transactions.atomic
 def announce_anew(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
-    """Announce a coupon once more that was reversed by mistake, and return the new one.
+    """Announce a coupon again that was reversed by mistake; returns the new action.
 
-    It is paid to the same holders when `due` runs next; a large one awaits approval. Raises
-    NotFound, NotAwaited, PriceUnknown.
+    It is paid to the same holders at the next run of `exchange.corporate.processing`; a large one
+    awaits approval. Raises NotFound, NothingToDecide, limits.PriceUnknown.
     """
     reversed_one = locked(pk)
-    if not is_to_announce_anew(reversed_one):
-        raise NotAwaited("Only a coupon that was reversed, and is not announced again, can be.")
+    if not can_announce_anew(reversed_one):
+        raise NothingToDecide(
+            "Only a coupon that was reversed, and is not announced again, can be."
+        )
     action = CorporateAction(
         id=uuid7(now),
         instrument=reversed_one.instrument,
@@ -111,37 +114,38 @@ def announce_anew(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
         announced_at=now,
         entered_by=by,
     )
-    action.awaits_approval = second_look.wants(action, preview.of(action))
+    action.awaits_approval = four_eyes.is_required(action, preview.of(action))
     _save(action)
     return action
 
 
-def is_to_announce_anew(action: CorporateAction) -> bool:
-    """Whether it is a coupon that was reversed, and that nothing has taken the place of."""
+def can_announce_anew(action: CorporateAction) -> bool:
+    """Whether it is a reversed coupon that no other action has replaced."""
     return (
         action.kind == ActionKind.COUPON
         and action.reversed_at is not None
-        and not limits.in_its_place(action).exists()
+        and not limits.duplicates_of(action).exists()
     )
 
 
-def check_again(action: CorporateAction) -> None:
-    """Refuse to carry out what prices, splits or holders have made another thing by now.
+def recheck(action: CorporateAction) -> None:
+    """Check the size once more before an action is carried out.
 
-    What bonds pay follows from their terms, and is nobody's entry. Raises what `limits.check_size`
-    does, and `second_look.Wanted`.
+    Prices, splits or holders may have changed since it was entered. What bonds pay follows from
+    their terms, and is not checked. Raises what `limits.check_size` raises, and
+    four_eyes.ApprovalRequired.
     """
     if action.entered_by_id is not None:
         limits.check_size(action)
-        second_look.require_if_wanted(action)
+        four_eyes.require_if_grown(action)
 
 
 @transactions.atomic
-def try_again(pk: UUID) -> CorporateAction:
-    """Let `due` carry out once more what has failed. Raises NotFound or NotAwaited."""
+def retry(pk: UUID) -> CorporateAction:
+    """Clear a failure, so that the action is tried again. Raises NotFound or NothingToDecide."""
     action = locked(pk)
     if action.failed_at is None or action.carried_out_at is not None:
-        raise NotAwaited("This has not failed.")
+        raise NothingToDecide("This has not failed.")
     action.failed_at, action.failure = None, ""
     action.save(update_fields=["failed_at", "failure"])
     return action

@@ -1,4 +1,4 @@
-"""Proof of the books: what must be true of the whole ledger at any time."""
+"""Integrity checks of the ledger: what is true of all entries, balances and holds at any time."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from banking.models import BankTransaction, Bucket, Hold, LedgerAccount, Posting
 
 
 def check() -> Iterator[str]:
-    """One sentence for each thing that is wrong; nothing when the books are right."""
+    """One sentence for each mismatch; nothing when the books balance."""
     yield from _entries_sum_to_zero()
     yield from _balances_equal_postings()
     yield from _held_equals_live_holds()
