@@ -1,4 +1,4 @@
-"""The proof of the books finds each kind of error."""
+"""The integrity check finds each kind of error in the ledger."""
 
 import uuid
 
