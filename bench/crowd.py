@@ -26,7 +26,7 @@ from exchange.seeding import seeding  # noqa: E402
 def main(path: str, users: str) -> None:
     call_command("migrate", verbosity=0)
     now = timezone.now()
-    seeding.seed(now=now, seed=1, days=2, fine_days=0, people=False, progress=seeding.Unwatched())
+    seeding.seed(now=now, seed=1, days=2, fine_days=0, people=False, progress=seeding.NoProgress())
     crowd = User.objects.bulk_create(
         User(email=f"{uuid4().hex}@example.com") for _ in range(int(users))
     )

@@ -24,8 +24,9 @@ from exchange import engine  # noqa: E402
 from exchange.market.rules.ticks import Round  # noqa: E402
 from exchange.models import Instrument  # noqa: E402
 from exchange.seeding import history, listing  # noqa: E402
+from exchange.simulator.model.catalogue import CATALOGUE  # noqa: E402
 from exchange.simulator.model.market_model import MarketModel  # noqa: E402
-from exchange.simulator.model.universe import CATALOGUE, InstrumentSpec  # noqa: E402
+from exchange.simulator.model.specs import InstrumentSpec  # noqa: E402
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROUNDS = 20

@@ -11,7 +11,7 @@ from django.utils import timezone
 from banking.admin import ReadOnlyAdmin
 from be.kernel.refusals import Refusal
 from exchange.admin import amounts
-from exchange.market import closing, hours
+from exchange.market import closures
 from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, MarketClosure, Quote, Simulator
 from exchange.trading.rules import fees
@@ -77,7 +77,7 @@ class ClosureForm(ClosureModelForm):
             return
         today = timezone.now().astimezone(calendar.NEW_YORK).date()
         try:
-            closing.check(self.instance, today=today)
+            closures.check(self.instance, today=today)
         except Refusal as refusal:
             # On the page of a day that is entered already, the day is not a field.
             self.add_error(refusal.field if refusal.field in self.fields else None, refusal.detail)
@@ -97,15 +97,15 @@ class MarketClosureAdmin(MarketClosureModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: MarketClosure, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        hours.forget_closures()
+        closures.forget()
 
     def delete_model(self, request: HttpRequest, obj: MarketClosure) -> None:
         super().delete_model(request, obj)
-        hours.forget_closures()
+        closures.forget()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MarketClosure]) -> None:
         super().delete_queryset(request, queryset)
-        hours.forget_closures()
+        closures.forget()
 
 
 @admin.register(Quote)

@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from be.api.strict import Strict
-from exchange.api import serializers
-from exchange.market import status
+from exchange.api import health, serializers
 
 
 @extend_schema(tags=["Status"])
@@ -27,8 +26,8 @@ class StatusView(Strict):
         },
     )
     def get(self, request: Request) -> Response:
-        document = status.check(now=timezone.now())
-        down = document["status"] == status.DOWN
+        document = health.check(now=timezone.now())
+        down = document["status"] == health.DOWN
         return Response(
             document,
             status=503 if down else 200,

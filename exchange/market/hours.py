@@ -1,32 +1,28 @@
-"""Whether the market is open: around the clock, or in the sessions that New York keeps.
+"""Whether markets are open now: `rules/calendar.py` with the setting and the entered closures.
 
-`EXCHANGE_MARKET_HOURS` decides. Coins trade day and night in either case; stocks and ETFs keep the
-exchange's sessions, bonds the bond market's, less the closures that an administrator has entered.
+With `EXCHANGE_MARKET_HOURS` stocks and ETFs keep the sessions of the stock exchange, and bonds
+those of the bond market, less the closures that an administrator has entered. Without it everything
+trades around the clock. Coins do in either case.
 """
 
-import time
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from django.conf import settings
 
+from exchange.market import closures
 from exchange.market.rules import calendar
-from exchange.market.rules.calendar import Closures
-from exchange.models import AssetClass, MarketClosure
-
-# So long a process may go on with what it has read of the closures.
-SECONDS_KEPT = 30
+from exchange.models import AssetClass
 
 
 def is_open(asset_class: str, at: datetime) -> bool:
     """Whether instruments of this class trade at the aware moment `at`."""
     if not settings.EXCHANGE_MARKET_HOURS or asset_class == AssetClass.CRYPTO:
         return True
-    return calendar.is_open(at, closures(), market=market_of(asset_class))
+    return calendar.is_open(at, closures.entered(), hours=trading_hours(asset_class))
 
 
-def market_of(asset_class: str) -> calendar.Market:
-    """Whose sessions instruments of this class keep, coins aside."""
+def trading_hours(asset_class: str) -> calendar.TradingHours:
+    """The trading hours of instruments of this class, coins aside."""
     return calendar.BONDS if asset_class == AssetClass.BOND else calendar.STOCKS
 
 
@@ -36,21 +32,6 @@ def end_of_day(asset_class: str, at: datetime) -> datetime:
     A market that is open around the clock ends its day at midnight UTC.
     """
     if settings.EXCHANGE_MARKET_HOURS:
-        market = market_of(asset_class)
-        return calendar.current_or_next_session(at, closures(), market=market).closes_at
+        hours = trading_hours(asset_class)
+        return calendar.current_or_next_session(at, closures.entered(), hours=hours).closes_at
     return at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def closures() -> Closures:
-    """The closures that no rule foresees, at most `SECONDS_KEPT` old."""
-    return _read(int(time.monotonic() // SECONDS_KEPT))
-
-
-def forget_closures() -> None:
-    """Read them anew at the next question; other processes do so after `SECONDS_KEPT`."""
-    _read.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _read(window: int) -> Closures:
-    return dict(MarketClosure.objects.values_list("day", "closes_at"))

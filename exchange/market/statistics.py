@@ -10,7 +10,7 @@ import numpy as np
 from django.db.models import Max, Min
 
 from be.kernel.formats import plain, price_text, time_text
-from exchange.market import candles, schedule
+from exchange.market import candle_schedule, candles
 from exchange.market.candles import Bar
 from exchange.models import Candle, Instrument, Interval
 
@@ -86,7 +86,7 @@ def _figures(
     first, last = bars[0].open, bars[-1].close
     volume = sum(bar.volume for bar in bars)
     average_price = vwap(bars)
-    usual = schedule.of(instrument.asset_class, interval)
+    usual = candle_schedule.of(instrument.asset_class, interval)
     counted = [bar for bar in bars if usual.counts(bar.time)]
     average = volume_a_day(counted, usual.candles_a_day)
     deviation = volatility([bar.close for bar in counted], usual.candles_a_year)

@@ -18,7 +18,7 @@ from exchange.market import candles
 from exchange.market.rules.ticks import Round, Tick, increment_at, on_grid
 from exchange.models import Candle, Instrument, Interval, Quote
 from exchange.simulator.model.market_model import MarketModel, Path
-from exchange.simulator.model.universe import InstrumentSpec
+from exchange.simulator.model.specs import InstrumentSpec
 
 COARSE_STEP = timedelta(minutes=15)
 FINE_STEP = timedelta(seconds=15)

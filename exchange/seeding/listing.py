@@ -5,7 +5,7 @@ from datetime import datetime
 
 from be.kernel.identifiers import uuid7
 from exchange.models import Bond, Instrument
-from exchange.simulator.model.universe import InstrumentSpec
+from exchange.simulator.model.specs import InstrumentSpec
 
 
 def list_instruments(specs: Sequence[InstrumentSpec], *, now: datetime) -> int:

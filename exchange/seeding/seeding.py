@@ -11,7 +11,7 @@ from exchange import engine
 from exchange.models import SIMULATOR, Candle, Instrument, Quote, Simulator
 from exchange.seeding import demo, history, listing
 from exchange.seeding.history import History
-from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.model.catalogue import CATALOGUE
 
 # How far the whole is when a part of it is done; measured for a year with two days of minutes.
 _MOVED, _LIVED = 0.35, 0.55
@@ -27,7 +27,7 @@ class Progress(Protocol):
         """So far it is, from 0 to 1, and that is being done."""
 
 
-class Unwatched:
+class NoProgress:
     """Nobody wants to know."""
 
     def say(self, line: str) -> None:

@@ -37,7 +37,7 @@ def list_instruments(*, bids: dict[str, str]) -> None:
 def seed_market() -> None:
     """The whole catalogue with hardly any past: enough for a simulator to begin."""
     seeding.seed(
-        now=timezone.now(), seed=1, days=2, fine_days=0, people=False, progress=seeding.Unwatched()
+        now=timezone.now(), seed=1, days=2, fine_days=0, people=False, progress=seeding.NoProgress()
     )
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from authentication.models import User
-from exchange.market import hours
+from exchange.market import closures
 from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, Instrument, MarketClosure
 from exchange.tests import market
@@ -70,7 +70,7 @@ def test_the_exchange_can_not_be_closed_for_ever(root):
     assert close(root, "2026-04-08").status_code == 302
     assert MarketClosure.objects.count() == 7
     monday = calendar.start_of_day(date(2026, 3, 30))
-    session = calendar.current_or_next_session(monday, hours.closures())
+    session = calendar.current_or_next_session(monday, closures.entered())
     assert session.day == date(2026, 4, 7)
 
 

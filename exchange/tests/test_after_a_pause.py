@@ -20,7 +20,7 @@ from banking import integrity, transactions
 from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
 from be.kernel.identifiers import uuid7
-from exchange.market import hours
+from exchange.market import closures
 from exchange.models import (
     ActionKind,
     Candle,
@@ -32,7 +32,7 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.tests.market import balance, make_customer
 from exchange.trading.settlement import reconciliation
 
@@ -62,7 +62,7 @@ class Market:
         """Start it at this moment, and stop it after a few rounds."""
         self.before, self.paused = prices(), self.stopped
         self.started = at
-        hours.forget_closures()
+        closures.forget()
         with time_machine.travel(at, tick=True):
             call_command(
                 "run_exchange_simulator", interval=0.05, duration=0.3, stdout=StringIO(), **options
@@ -156,7 +156,7 @@ def alerts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def broker(alerts: list[Any]) -> Iterator[Market]:
     yield Market()
-    hours.forget_closures()
+    closures.forget()
 
 
 def test_after_a_night_orders_have_expired_and_money_has_settled(

@@ -43,7 +43,7 @@ def sifma() -> dict[date, tuple[datetime, datetime]]:
 def test_sessions_of_bonds_are_sifmas(sifma: dict[date, tuple[datetime, datetime]]):
     disputed = {*OPEN_GOOD_FRIDAYS, *(day - timedelta(days=1) for day in OPEN_GOOD_FRIDAYS)}
     for day in days(date(1996, 1, 1), date(2040, 12, 31)):
-        session = calendar.session_on(day, market=calendar.BONDS)
+        session = calendar.session_on(day, hours=calendar.BONDS)
         found = None if session is None else (session.opens_at, session.closes_at)
         if day not in disputed:
             assert found == sifma.get(day), day
@@ -51,10 +51,10 @@ def test_sessions_of_bonds_are_sifmas(sifma: dict[date, tuple[datetime, datetime
 
 @pytest.mark.parametrize("day", [*OPEN_GOOD_FRIDAYS, date(2021, 4, 2), date(2023, 4, 7)])
 def test_bonds_trade_until_noon_on_a_good_friday_with_an_employment_report(day: date):
-    session = calendar.session_on(day, market=calendar.BONDS)
+    session = calendar.session_on(day, hours=calendar.BONDS)
     assert session is not None
     assert session.closes_at.astimezone(calendar.NEW_YORK).time() == time(12)
-    before = calendar.session_on(day - timedelta(days=1), market=calendar.BONDS)
+    before = calendar.session_on(day - timedelta(days=1), hours=calendar.BONDS)
     assert before is not None
     assert before.closes_at.astimezone(calendar.NEW_YORK).time() == time(17, 30)
 

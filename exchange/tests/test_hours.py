@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from exchange.market import hours
+from exchange.market import closures, hours
 from exchange.models import Instrument, MarketClosure, Order
 from exchange.tests import market
 
@@ -26,9 +26,9 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def real_hours(settings: Any) -> Iterator[None]:
     settings.EXCHANGE_MARKET_HOURS = True
-    hours.forget_closures()
+    closures.forget()
     yield
-    hours.forget_closures()
+    closures.forget()
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_an_administrator_can_close_the_exchange_for_a_day(
 @pytest.mark.django_db
 def test_an_early_close_ends_the_session(admin: Client):
     MarketClosure.objects.create(day=date(2026, 3, 2), closes_at=time(12), reason="Snow")
-    hours.forget_closures()
+    closures.forget()
     assert hours.end_of_day("etf", OPENING) == datetime(2026, 3, 2, 17, tzinfo=UTC)
     assert not hours.is_open("etf", datetime(2026, 3, 2, 17, tzinfo=UTC))
 

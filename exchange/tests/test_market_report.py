@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel, Path
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.report import html_page, measurement
 from exchange.simulator.report.measurement import MINUTES, Sample
 

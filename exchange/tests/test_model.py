@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from exchange.market.rules import bonds, calendar, ticks
-from exchange.simulator.model import market_model, pacing, variance_clock
+from exchange.simulator.model import market_model, transitions, variance_clock
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.return_sources import Sources
-from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.model.return_factors import ReturnFactors
 
 START = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -230,7 +230,7 @@ def test_a_price_to_continue_from_is_positive(price):
 
 def test_a_minute_has_the_same_law_as_sixty_seconds():
     """Volatility and Brownian increments, composed exactly: covariances of both are equal."""
-    sources = Sources(["market", "stock", "coin"], [-0.9, -0.3, 0.0])
+    sources = ReturnFactors(["market", "stock", "coin"], [-0.9, -0.3, 0.0])
 
     def law(seconds):
         """(decay of (W, parts), covariance of their innovations) for each source."""
@@ -278,7 +278,7 @@ def test_a_minute_moves_prices_as_much_as_sixty_seconds():
 
 def test_prices_stay_finite_and_positive_for_a_hundred_years(monkeypatch):
     # With a volatility that is read once an hour, which is as good for this and takes less time.
-    monkeypatch.setattr(pacing, "QUARTER", 4 * pacing.QUARTER)
+    monkeypatch.setattr(transitions, "QUARTER", 4 * transitions.QUARTER)
     path = market(seed=4).path(START, timedelta(days=14), 26 * 100)
 
     assert path.times[-1] - START > timedelta(days=36_000)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from exchange.market.rules import calendar, holidays
-from exchange.simulator.model import moments, pacing, return_sources, variance_clock
+from exchange.simulator.model import return_factors, timestamps, transitions, variance_clock
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 MONTH, TEN_YEARS = timedelta(days=30), timedelta(days=3652)
@@ -26,9 +26,9 @@ OPENING = datetime(2026, 3, 2, 14, 7, 3, tzinfo=UTC)
 def test_the_number_of_jumps_in_a_step_is_poissons(expected):
     rng = np.random.default_rng(1)
     shape = (400_000, 1)
-    years = np.full(shape, expected / return_sources.JUMPS_PER_YEAR)
+    years = np.full(shape, expected / return_factors.JUMPS_PER_YEAR)
 
-    jumps = return_sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
+    jumps = return_factors.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
 
     # A step without a jump has the compensation alone; of no other value there are many.
     none = np.unique(jumps.round(12), return_counts=True)[1].max() / len(jumps)
@@ -43,8 +43,8 @@ def test_jumps_of_a_long_step_are_those_of_its_short_ones():
     many, parts = 40_000, 20
 
     def jumps(shape, expected):
-        years = np.full(shape, expected / return_sources.JUMPS_PER_YEAR)
-        return return_sources.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
+        years = np.full(shape, expected / return_factors.JUMPS_PER_YEAR)
+        return return_factors.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
 
     whole, pieces = jumps((many, 1), 2.0)[:, 0], jumps((many, parts), 2.0 / parts).sum(axis=1)
 
@@ -66,8 +66,8 @@ def distance(first, second):
 
 
 def test_steps_are_cut_at_the_quarters_and_at_their_ends_and_nowhere_else():
-    quarter = pacing.QUARTER
-    edges, ends = pacing.cut(quarter - 7, quarter + 3, 3)
+    quarter = transitions.QUARTER
+    edges, ends = transitions.cut(quarter - 7, quarter + 3, 3)
     assert edges.tolist() == [
         quarter - 7,
         quarter,
@@ -79,7 +79,7 @@ def test_steps_are_cut_at_the_quarters_and_at_their_ends_and_nowhere_else():
         4 * quarter + 2,
     ]
     assert ends.tolist() == [False, True, False, True, False, False, True]
-    assert pacing.cut(quarter, quarter, 2)[1].tolist() == [True, True]
+    assert transitions.cut(quarter, quarter, 2)[1].tolist() == [True, True]
 
 
 def test_a_long_step_has_the_law_of_the_minutes_in_it():
@@ -102,7 +102,9 @@ def test_a_long_step_has_the_law_of_the_minutes_in_it():
     whole = moves(length * MINUTE, 1, 0)
     pieces = moves(3 * MINUTE, length // 3, 10_000_000)
 
-    edges = np.array([moments.microseconds(OPENING + part * length * MINUTE) for part in (0, 1)])
+    edges = np.array(
+        [timestamps.to_microseconds(OPENING + part * length * MINUTE) for part in (0, 1)]
+    )
     time = variance_clock.elapsed(edges)
     years = np.array([(time.coins if is_coin(each) else time.stocks)[0] for each in names])
     usual = np.array([spec.annual_volatility for spec in names]) * np.sqrt(years)
@@ -189,7 +191,7 @@ def test_a_thousand_pauses_from_a_second_to_ten_years_begun_anywhere():
     sizes = []
     for length in lengths(rng, 1_000):
         start = beginning(rng)
-        model.adopt({}, at=start)
+        model.set_prices({}, at=start)
         before = model.path(start, SECOND / 1000, 1).prices[0, columns]
         start = model.at
 
@@ -199,7 +201,7 @@ def test_a_thousand_pauses_from_a_second_to_ten_years_begun_anywhere():
         assert np.isfinite(path.prices).all()
         assert (path.prices > 0).all()
         assert np.isfinite(path.volumes).all()
-        edges = np.array([moments.microseconds(start), moments.microseconds(model.at)])
+        edges = np.array([timestamps.to_microseconds(start), timestamps.to_microseconds(model.at)])
         time = variance_clock.elapsed(edges)
         years = np.array([(time.coins if is_coin(each) else time.stocks)[0] for each in NAMES])
         if length < MONTH:

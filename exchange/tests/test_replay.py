@@ -13,11 +13,11 @@ import pytest
 from authentication.models import User
 from exchange.market import candles
 from exchange.models import Candle, Instrument, Interval, Quote, TimeInForce
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.sources import replay
 from exchange.simulator.sources.replay import BadReplayFile, Recording, Replay
-from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.round_source import RoundSource
 from exchange.streaming import publish
 from exchange.tests import market, real_bars
 from exchange.tests.market import balance, place
@@ -235,10 +235,10 @@ def test_two_files_of_one_symbol_lose_no_row(read: Any, instruments: dict[str, I
     ]
 
 
-def make_source(instruments: dict[str, Instrument], *recordings: Recording) -> Source:
+def make_source(instruments: dict[str, Instrument], *recordings: Recording) -> RoundSource:
     specs = [spec for spec in CATALOGUE if spec.symbol in {*instruments, "SPY", "QQQ"}]
     listed = {spec.symbol: spec.asset_class for spec in specs}
-    return Source(
+    return RoundSource(
         MarketModel(specs, seed=1, at=market.NOW),
         listed=listed,
         replay=Replay(recordings, instruments),

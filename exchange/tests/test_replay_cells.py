@@ -198,7 +198,7 @@ def test_no_file_of_numbers_is_worse_than_bad(
     coin = Instrument(symbol="BTC-USD", asset_class="crypto", scale=8)
     for columns in (None, "time,open,high,low,close,volume", "time,_,_,_,price,_,turnover"):
         with suppress(BadReplayFile):
-            replay.read(file, {"BTC-USD": coin}, symbol=None, form=replay.Form(columns))
+            replay.read(file, {"BTC-USD": coin}, symbol=None, form=replay.FileFormat(columns))
 
 
 def write(file: Path, lines: list[list[str]]) -> None:

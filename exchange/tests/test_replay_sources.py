@@ -71,7 +71,7 @@ def read(sample: Sample, folder: Path, listed: dict[str, Instrument]) -> replay.
         Path(path),
         listed,
         symbol=None if "--symbol" not in said else replay.find_symbol(said["--symbol"], listed),
-        form=replay.Form(said.get("--columns"), said.get("--date-format")),
+        form=replay.FileFormat(said.get("--columns"), said.get("--date-format")),
     )
     replay.refuse_problems(recording)
     return recording

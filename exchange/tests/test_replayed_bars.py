@@ -21,8 +21,8 @@ from exchange import engine
 from exchange.corporate import processing
 from exchange.market.rules.ticks import Round, Tick
 from exchange.models import ActionKind, CorporateAction, Order, Quote
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.sources import replay
 from exchange.simulator.sources.replay import Replay
 from exchange.tests import market, real_bars

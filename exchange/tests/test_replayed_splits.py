@@ -24,13 +24,13 @@ from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
 from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Instrument, Quote
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.run import lease
 from exchange.simulator.run.runner import Runner
 from exchange.simulator.sources.replay import Recording, Replay
 from exchange.simulator.sources.replay.rows import Row
-from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests import market
 from exchange.tests.market import NOW
 
@@ -161,8 +161,8 @@ class Broker:
         self.undisturbed = self._replay(bars)
         lease.acquire("me", now=NOW)
         self.runner = Runner(
-            Source(
-                MarketModel(SPECS, seed=1, at=NOW, shares=splits.cumulative_ratios()),
+            RoundSource(
+                MarketModel(SPECS, seed=1, at=NOW, split_ratios=splits.cumulative_ratios()),
                 listed=LISTED,
                 replay=self._replay(bars),
             ),
@@ -181,7 +181,7 @@ class Broker:
             for number, prices in enumerate(bars)
         )
         recording = Recording(Path("AAPL.csv"), rows, ())
-        return Replay([recording], self.instruments, shares=splits.cumulative_ratios())
+        return Replay([recording], self.instruments, split_ratios=splits.cumulative_ratios())
 
     def split(self, new: int, old: int) -> None:
         day = self.at.astimezone(calendar.NEW_YORK).date()
@@ -271,6 +271,6 @@ def test_no_more_is_traded_than_can_be_counted_however_many_shares_a_split_makes
     broker = Broker([(Decimal("1.00"),) * 4])
     row = Row(1, NOW, NOW.date(), "AAPL", (Decimal(1),), Decimal(10**12))
     player = Replay([Recording(Path("AAPL.csv"), (row,), ())], broker.instruments)
-    player.count_in({"AAPL": Fraction(1000)})
+    player.set_split_ratios({"AAPL": Fraction(1000)})
     (tick,) = player.next()
     assert tick.volume == tick.bid_size == 10**12

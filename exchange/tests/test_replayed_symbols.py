@@ -34,7 +34,7 @@ def read(tmp_path: Path, listed: dict[str, Instrument]) -> Any:
         rows = [f"2026-01-{day},{BAR},{value}" for day, value in enumerate(values, start=12)]
         (tmp_path / name).write_text("\n".join([f"{HEADER},{column}", *rows]))
         recording = replay.read(
-            tmp_path / name, listed, symbol=said.pop("symbol", None), form=replay.Form(**said)
+            tmp_path / name, listed, symbol=said.pop("symbol", None), form=replay.FileFormat(**said)
         )
         replay.refuse_problems(recording)
         return recording

@@ -182,9 +182,9 @@ def test_a_row_that_is_data_in_spite_of_its_looks_can_be_said_to_be_one(
     """Words in the first row of a tape: it is taken for a header, unless --no-header says no."""
     file = tmp_path / "AAPL.csv"
     file.write_text("Jan 13 2026,270,first\nJan 14 2026,271,second\n")
-    form = replay.Form("time,price,_", "%b %d %Y", has_header=False)
+    form = replay.FileFormat("time,price,_", "%b %d %Y", has_header=False)
     assert len(replay.read(file, listed, symbol=None, form=form).rows) == 2
-    form = replay.Form("time,price,_", "%b %d %Y")
+    form = replay.FileFormat("time,price,_", "%b %d %Y")
     assert len(replay.read(file, listed, symbol=None, form=form).rows) == 1
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from be.kernel.identifiers import uuid7
 from exchange import engine
 from exchange.corporate import processing
-from exchange.market import candles, hours
+from exchange.market import candles, closures
 from exchange.models import (
     SIMULATOR,
     ActionKind,
@@ -26,11 +26,11 @@ from exchange.models import (
     Simulator,
 )
 from exchange.seeding import listing
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.run import lease, live_view
 from exchange.simulator.run.runner import Progress, Runner, continue_model
-from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests import market
 from exchange.tests.market import NOW, set_quote
 
@@ -74,7 +74,7 @@ def make_runner(
 ) -> Runner:
     lease.acquire("me", now=NOW)
     return Runner(
-        Source(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED),
+        RoundSource(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED),
         holder="me",
         interval=2,
         duration=duration,
@@ -419,7 +419,7 @@ def test_a_round_the_database_did_not_take_is_offered_again(listed, monkeypatch)
 
 def test_speed_lets_the_model_run_ahead_of_the_clock():
     model = MarketModel(SPECS, seed=1, at=NOW)
-    source = Source(model, listed=LISTED, speed=60)
+    source = RoundSource(model, listed=LISTED, speed=60)
 
     rounds = [source.next(NOW + timedelta(seconds=number)) for number in (1, 2, 3)]
 
@@ -431,7 +431,7 @@ def test_speed_lets_the_model_run_ahead_of_the_clock():
 
 def test_after_a_fast_run_the_market_goes_on_from_its_prices_at_the_usual_pace(listed):
     model = MarketModel(SPECS, seed=1, at=NOW)
-    source = Source(model, listed=LISTED, speed=5000)
+    source = RoundSource(model, listed=LISTED, speed=5000)
     for number in range(1, 20):
         engine.advance(source.next(NOW + timedelta(seconds=number)))
     Simulator.objects.update_or_create(name=SIMULATOR, defaults={"state": source.state()})
@@ -451,8 +451,8 @@ def test_after_a_fast_run_the_market_goes_on_from_its_prices_at_the_usual_pace(l
 
 def test_with_real_hours_only_coins_have_quotes_at_night(listed, settings):
     settings.EXCHANGE_MARKET_HOURS = True
-    hours.forget_closures()
-    source = Source(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED)
+    closures.forget()
+    source = RoundSource(MarketModel(SPECS, seed=1, at=NOW), listed=LISTED)
     quoted = [
         {tick.symbol for tick in source.next(at).ticks}
         for at in (NOW + timedelta(hours=1), NOW + timedelta(hours=6), NOW + timedelta(hours=24))

@@ -11,11 +11,11 @@ from exchange import engine
 from exchange.market.rules.ticks import on_grid
 from exchange.models import Candle, Instrument, Quote
 from exchange.seeding import listing
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.run import lease
 from exchange.simulator.run.runner import Runner
-from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests.market import NOW, set_quote
 
 SECOND = timedelta(seconds=1)
@@ -44,7 +44,7 @@ def catalogue(transactional_db: None) -> None:
 def test_any_speed_goes_with_any_interval_and_its_volumes_are_the_clocks(speed, interval, rounds):
     """A fast market that counted volume by its own clock would fill 64 bits within two minutes."""
     model = MarketModel(seed=1, at=OPENING)
-    source = Source(model, listed=LISTED, speed=speed, interval=interval)
+    source = RoundSource(model, listed=LISTED, speed=speed, interval=interval)
     step = timedelta(seconds=interval)
 
     for number in range(1, rounds + 1):
@@ -64,7 +64,7 @@ def test_any_speed_goes_with_any_interval_and_its_volumes_are_the_clocks(speed, 
 def test_a_pause_before_a_fast_run_is_not_made_faster():
     """Else ten years of it would be a million."""
     model = MarketModel(SPECS, seed=1, at=OPENING)
-    source = Source(model, listed=LISTED, speed=100_000)
+    source = RoundSource(model, listed=LISTED, speed=100_000)
     later = OPENING + timedelta(days=30)
 
     source.next(later)
@@ -75,7 +75,7 @@ def test_a_pause_before_a_fast_run_is_not_made_faster():
 def test_a_market_that_ran_to_the_end_of_the_calendar_goes_on_from_today():
     model = MarketModel(SPECS, seed=1, at=datetime(9801, 1, 1, tzinfo=UTC))
     model.step(datetime(9801, 1, 1, 1, tzinfo=UTC))
-    source = Source(model, listed=LISTED, speed=100_000)
+    source = RoundSource(model, listed=LISTED, speed=100_000)
     source._last = OPENING
     before = {tick.symbol: tick.price for tick in model.step(model.at + SECOND).ticks}
 
@@ -94,7 +94,7 @@ def test_a_market_that_ran_to_the_end_of_the_calendar_goes_on_from_today():
 def test_the_round_after_a_pause_has_a_minutes_volume(pause):
     """Nobody traded while the exchange was down; and years of it would not fit into 64 bits."""
     at = OPENING + pause
-    made = Source(MarketModel(seed=3, at=OPENING), listed=LISTED).next(at)
+    made = RoundSource(MarketModel(seed=3, at=OPENING), listed=LISTED).next(at)
 
     engine.advance(made)
 
@@ -141,7 +141,7 @@ def test_rounds_that_were_slept_through_are_not_made_up_for_and_no_clock_is_wait
     stop = Waits(8, passes)
     lease.acquire("me", now=at)
     runner = Runner(
-        Source(MarketModel(SPECS, seed=1, at=NOW - SECOND), listed=LISTED, interval=2),
+        RoundSource(MarketModel(SPECS, seed=1, at=NOW - SECOND), listed=LISTED, interval=2),
         holder="me",
         interval=2,
         duration=None,

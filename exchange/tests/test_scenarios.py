@@ -12,13 +12,13 @@ import pytest
 from exchange.market.rules.ticks import Round
 from exchange.models import Instrument, Quote
 from exchange.seeding import listing
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.run import alerts, lease
 from exchange.simulator.run.runner import Runner
 from exchange.simulator.sources import scenarios
-from exchange.simulator.sources.round_source import Source
-from exchange.simulator.sources.scenarios import BadScenario, Performance, Scenario, Step
+from exchange.simulator.sources.round_source import RoundSource
+from exchange.simulator.sources.scenarios import BadScenario, RunningScenario, Scenario, Step
 from exchange.streaming import publish
 from exchange.streaming.rules import protocol
 from exchange.tests.market import NOW, set_quote, tick
@@ -108,8 +108,8 @@ def test_a_binary_file_is_no_scenario(tmp_path: Path):
 # Time
 
 
-def performance(*steps: Step) -> Performance:
-    return Performance(Scenario("A", "B.", steps))
+def running(*steps: Step) -> RunningScenario:
+    return RunningScenario(Scenario("A", "B.", steps))
 
 
 AAPL = frozenset({"AAPL"})
@@ -117,7 +117,7 @@ AAPL = frozenset({"AAPL"})
 
 @pytest.mark.parametrize("pace", [0.1, 1.0, 3.0, 7.0, 100.0])
 def test_a_move_is_the_same_whatever_the_pace_of_rounds(pace: float):
-    playing = performance(
+    playing = running(
         Step(2, "move", AAPL, over=10, move=-0.5),
         Step(5, "move", AAPL, move=0.2),
         Step(0, "move", AAPL, move=0.1),
@@ -131,7 +131,7 @@ def test_a_move_is_the_same_whatever_the_pace_of_rounds(pace: float):
 
 
 def test_volatility_and_silence_last_from_their_beginning_to_their_end():
-    playing = performance(
+    playing = running(
         Step(1, "volatility", AAPL, over=2, factor=3),
         Step(2, "volatility", AAPL, over=2, factor=2),
         Step(2, "silence", AAPL, over=1),
@@ -143,7 +143,7 @@ def test_volatility_and_silence_last_from_their_beginning_to_their_end():
 
 def test_events_are_due_in_their_order_until_they_are_done():
     halt, resume = Step(1, "halt", AAPL), Step(2, "resume", AAPL)
-    playing = performance(resume, halt)
+    playing = running(resume, halt)
     assert playing.due(0.9) is None
     assert playing.due(5) is halt
     assert playing.due(5) is halt
@@ -158,11 +158,11 @@ def test_events_are_due_in_their_order_until_they_are_done():
 # The market
 
 
-def source_of(*steps: Step, seed: int = 1) -> Source:
-    return Source(MarketModel(seed=seed, at=NOW), listed=LISTED, performance=performance(*steps))
+def source_of(*steps: Step, seed: int = 1) -> RoundSource:
+    return RoundSource(MarketModel(seed=seed, at=NOW), listed=LISTED, scenario=running(*steps))
 
 
-def prices(source: Source, second: float) -> dict[str, Decimal]:
+def prices(source: RoundSource, second: float) -> dict[str, Decimal]:
     round_ = source.next(NOW + timedelta(seconds=second))
     return {tick.symbol: tick.price for tick in round_.ticks}
 
@@ -234,7 +234,9 @@ def perform(
         clock = iter(range(10_000_000))
         lease.acquire("me", now=NOW)
         runner = Runner(
-            Source(MarketModel(seed=1, at=NOW), listed=LISTED, performance=Performance(scenario)),
+            RoundSource(
+                MarketModel(seed=1, at=NOW), listed=LISTED, scenario=RunningScenario(scenario)
+            ),
             holder="me",
             interval=1,
             duration=seconds,

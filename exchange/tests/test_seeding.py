@@ -17,7 +17,7 @@ from exchange.management.progress import ProgressBar
 from exchange.market import candles
 from exchange.models import Candle, Execution, Instrument, Interval, Quote
 from exchange.seeding import listing
-from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.tests import market
 from exchange.trading.settlement import reconciliation
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
-from exchange.market import hours
+from exchange.market import closures
 from exchange.market.rules import calendar
 from exchange.market.rules.ticks import Tick, on_grid
 from exchange.models import (
@@ -35,12 +35,12 @@ from exchange.models import (
     Simulator,
 )
 from exchange.seeding import listing
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.run import lease
 from exchange.simulator.run.runner import Runner, continue_model
-from exchange.simulator.sources.round_source import Source
-from exchange.simulator.sources.scenarios import Performance, Scenario, Step
+from exchange.simulator.sources.round_source import RoundSource
+from exchange.simulator.sources.scenarios import RunningScenario, Scenario, Step
 from exchange.tests.market import NOW, set_quote
 from exchange.trading import halts
 
@@ -77,10 +77,10 @@ class Broker:
         lease.release("me")
         simulator = lease.acquire("me", now=self.at)
         self.runner = Runner(
-            Source(
+            RoundSource(
                 continue_model(simulator, seed=SEED, now=self.at),
                 listed=LISTED,
-                performance=scenario(moves) if moves else None,
+                scenario=scenario(moves) if moves else None,
             ),
             holder="me",
             interval=2,
@@ -141,12 +141,12 @@ def quotes() -> dict[str, Quote]:
     return {quote.instrument.symbol: quote for quote in Quote.objects.select_related("instrument")}
 
 
-def scenario(moves: dict[str, float]) -> Performance:
+def scenario(moves: dict[str, float]) -> RunningScenario:
     steps = tuple(
         Step(at=0, do="move", symbols=frozenset({symbol}), move=move)
         for symbol, move in moves.items()
     )
-    return Performance(Scenario("a title", "a summary", steps))
+    return RunningScenario(Scenario("a title", "a summary", steps))
 
 
 def enter(
@@ -267,7 +267,7 @@ def test_where_the_state_is_lost_all_go_on_from_their_quotes(state: Any) -> None
 
 def test_a_split_changes_what_a_price_counts_and_not_where_it_goes() -> None:
     old, new = MarketModel(seed=2, at=NOW), MarketModel(seed=2, at=NOW)
-    new.count_in({"AAPL": Fraction(50), "SPY": Fraction(1, 4)})
+    new.set_split_ratios({"AAPL": Fraction(50), "SPY": Fraction(1, 4)})
 
     later = timedelta(days=40)
     first, second = old.path(NOW, later, 3), new.path(NOW, later, 3)
@@ -293,4 +293,4 @@ def test_a_split_and_its_opposite_leave_one_share() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_closures() -> None:
-    hours.forget_closures()
+    closures.forget()

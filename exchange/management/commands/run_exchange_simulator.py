@@ -24,13 +24,13 @@ from exchange.simulator.run import lease, live_view
 from exchange.simulator.run.runner import Runner, continue_model
 from exchange.simulator.sources import replay, scenarios
 from exchange.simulator.sources.replay import Replay
-from exchange.simulator.sources.round_source import Source
-from exchange.simulator.sources.scenarios import Performance
+from exchange.simulator.sources.round_source import RoundSource
+from exchange.simulator.sources.scenarios import RunningScenario
 
 LONGEST_INTERVAL = 3600
 HIGHEST_SPEED = 100_000
 LARGEST_SEED = 2**64 - 1
-OF_A_REPLAY = ("symbol", "columns", "date_format", "no_header", "rescale", "stop_after_replay")
+REPLAY_OPTIONS = ("symbol", "columns", "date_format", "no_header", "rescale", "stop_after_replay")
 
 
 class Command(DatabaseCommand):
@@ -100,7 +100,7 @@ class Command(DatabaseCommand):
         instruments = Instrument.objects.in_bulk(field_name="symbol")
         listed = {symbol: instrument.asset_class for symbol, instrument in instruments.items()}
         recordings = self._recordings(options, instruments)
-        performance = self._performance(options["scenario"], listed)
+        scenario = self._scenario(options["scenario"], listed)
         holder = lease.new_holder()
         try:
             simulator = lease.acquire(holder, now=timezone.now())
@@ -108,20 +108,24 @@ class Command(DatabaseCommand):
             raise CommandError(str(error)) from error
         try:
             model = continue_model(simulator, seed=options["seed"], now=timezone.now())
-            source = Source(
+            source = RoundSource(
                 model,
                 listed=listed,
                 speed=options["speed"],
                 interval=options["interval"],
                 replay=self._replay(recordings, instruments, rescale=options["rescale"]),
-                performance=performance,
+                scenario=scenario,
             )
             self._run(source, holder, listed, options)
         finally:
             lease.release(holder)
 
     def _run(
-        self, source: Source, holder: str, listed: Mapping[str, str], options: Mapping[str, Any]
+        self,
+        source: RoundSource,
+        holder: str,
+        listed: Mapping[str, str],
+        options: Mapping[str, Any],
     ) -> None:
         title = (
             f"Simulating {len(listed)} instruments, a round every {options['interval']:g} s. "
@@ -157,8 +161,8 @@ class Command(DatabaseCommand):
     ) -> list[replay.Recording]:
         paths: Sequence[Path] = options["replay"] or ()
         if not paths:
-            if any(options[name] for name in OF_A_REPLAY):
-                names = ", ".join(f"--{name.replace('_', '-')}" for name in OF_A_REPLAY)
+            if any(options[name] for name in REPLAY_OPTIONS):
+                names = ", ".join(f"--{name.replace('_', '-')}" for name in REPLAY_OPTIONS)
                 raise CommandError(f"{names} go with --replay FILE.csv.")
             return []
         if settings.EXCHANGE_MARKET_HOURS:
@@ -167,7 +171,9 @@ class Command(DatabaseCommand):
         symbol = None if asked is None else replay.find_symbol(asked, instruments)
         if asked is not None and symbol is None:
             raise CommandError(f"There is no instrument {asked}.")
-        form = replay.Form(options["columns"], options["date_format"], not options["no_header"])
+        form = replay.FileFormat(
+            options["columns"], options["date_format"], not options["no_header"]
+        )
         skip = options["bad_rows"] == "skip"
         return [self._recording(path, instruments, symbol, form, skip) for path in paths]
 
@@ -176,7 +182,7 @@ class Command(DatabaseCommand):
         path: Path,
         instruments: Mapping[str, Instrument],
         symbol: str | None,
-        form: replay.Form,
+        form: replay.FileFormat,
         skip: bool,
     ) -> replay.Recording:
         try:
@@ -204,15 +210,15 @@ class Command(DatabaseCommand):
     ) -> Replay | None:
         if not recordings:
             return None
-        prices, shares = _prices_and_shares()
+        prices, ratios = _prices_and_split_ratios()
         scale = replay.scale_to(recordings, prices)
         if rescale:
-            return Replay(recordings, instruments, scale, shares)
-        for symbol, factor in replay.far_off(scale).items():
-            self.stderr.write(_far_off(instruments[symbol], prices[symbol], factor))
-        return Replay(recordings, instruments, shares=shares)
+            return Replay(recordings, instruments, scale, ratios)
+        for symbol, factor in replay.far_from_market(scale).items():
+            self.stderr.write(_far_from_market(instruments[symbol], prices[symbol], factor))
+        return Replay(recordings, instruments, split_ratios=ratios)
 
-    def _performance(self, name: str | None, listed: Mapping[str, str]) -> Performance | None:
+    def _scenario(self, name: str | None, listed: Mapping[str, str]) -> RunningScenario | None:
         if name is None:
             return None
         try:
@@ -220,10 +226,10 @@ class Command(DatabaseCommand):
         except (OSError, scenarios.BadScenario) as error:
             raise CommandError(f"Can't play {name}: {error}") from error
         self.stdout.write(f"{scenario.title} ({scenario.length:g} s): {scenario.summary}")
-        return Performance(scenario)
+        return RunningScenario(scenario)
 
 
-def _far_off(instrument: Instrument, price: Decimal, factor: Decimal) -> str:
+def _far_from_market(instrument: Instrument, price: Decimal, factor: Decimal) -> str:
     percent = " A bond's price is in percent of its face value: yields are none."
     return (
         f"{instrument.symbol}: the market is at {price.normalize():f}, and the replay begins at "
@@ -233,16 +239,16 @@ def _far_off(instrument: Instrument, price: Decimal, factor: Decimal) -> str:
 
 
 @transactions.atomic
-def _prices_and_shares() -> tuple[dict[str, Decimal], dict[str, Fraction]]:
-    """Last prices, and what splits had made out of one share by the same moment."""
-    list(Simulator.objects.select_for_update().values_list("pk"))  # which a split locks
+def _prices_and_split_ratios() -> tuple[dict[str, Decimal], dict[str, Fraction]]:
+    """Last prices, and the split ratios at the same moment."""
+    list(Simulator.objects.select_for_update().values_list("pk"))  # as a split does
     return dict(
         Quote.objects.values_list("instrument__symbol", "price")
     ), splits.cumulative_ratios()
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Refuse numbers that make no sense (NaN among them)."""
+    """Refuse numbers that make no sense, NaN among them."""
     if not 0 < options["interval"] < LONGEST_INTERVAL:
         raise CommandError("--interval must be more than 0 seconds and less than an hour.")
     if options["duration"] is not None and not options["duration"] >= 0:
@@ -254,7 +260,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _stop_signal() -> Event:
-    """Set by Ctrl+C and SIGTERM."""
+    """An event that Ctrl+C and SIGTERM set."""
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())

@@ -1,7 +1,7 @@
-"""When markets trade, when a bond trade settles, and when cash is paid: sessions and dates.
+"""Trading sessions, settlement dates of bond trades, and payment days of cash.
 
-Stocks, ETFs and bonds have a market each, with hours and holidays of its own (`holidays.py`).
-Closures that no rule foresees are passed in as `Closures`; the database holds them.
+Stocks and ETFs have the trading hours of the stock exchange, bonds those of the bond market; the
+holidays of each are in `holidays.py`. Closures that no rule foresees are passed in as `Closures`.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,13 +20,13 @@ NO_CLOSURES: Closures = {}
 
 _SATURDAY = 5
 _DAY = timedelta(days=1)
-# Nothing closes an exchange for longer; beyond it a search for a session has lost its way.
+# No exchange is closed for longer. A search for a session that goes further is an error.
 _LONGEST_CLOSURE = 366
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """What trades together: its hours in New York, and its holidays and early closes by year."""
+class TradingHours:
+    """When a market trades: its hours in New York, and its holidays and early closes by year."""
 
     opens: time
     closes: time
@@ -34,11 +34,13 @@ class Market:
     early_closes: Callable[[int], Mapping[date, time]]
 
 
-STOCKS = Market(time(9, 30), time(16), holidays.of_exchange, holidays.early_closes_of_exchange)
+STOCKS = TradingHours(
+    time(9, 30), time(16), holidays.of_exchange, holidays.early_closes_of_exchange
+)
 """The New York Stock Exchange, for stocks and ETFs."""
 
-BONDS = Market(time(7), time(17, 30), holidays.of_bonds, holidays.early_closes_of_bonds)
-"""The US bond market: dealers, from seven in the morning on."""
+BONDS = TradingHours(time(7), time(17, 30), holidays.of_bonds, holidays.early_closes_of_bonds)
+"""The US bond market, which is one of dealers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,22 @@ class Session:
 
 
 def session_on(
-    day: date, closures: Closures = NO_CLOSURES, *, market: Market = STOCKS
+    day: date, closures: Closures = NO_CLOSURES, *, hours: TradingHours = STOCKS
 ) -> Session | None:
-    """The session of a day, None if there is none."""
-    if not is_business_day(day, market=market):
+    """The session of a day; None if there is none."""
+    if not is_business_day(day, hours=hours):
         return None
-    closing = market.early_closes(day.year).get(day, market.closes)
+    closing = hours.early_closes(day.year).get(day, hours.closes)
     if day in closures:
         early = closures[day]
-        if early is None or early <= market.opens:
+        if early is None or early <= hours.opens:
             return None
         closing = min(closing, early)
-    return Session(day, _moment(day, market.opens), _moment(day, closing))
+    return Session(day, _moment(day, hours.opens), _moment(day, closing))
 
 
 def current_or_next_session(
-    at: datetime, closures: Closures = NO_CLOSURES, *, market: Market = STOCKS
+    at: datetime, closures: Closures = NO_CLOSURES, *, hours: TradingHours = STOCKS
 ) -> Session:
     """The session that is open at the aware moment `at`, or else the first one after it.
 
@@ -74,22 +76,24 @@ def current_or_next_session(
     """
     day = at.astimezone(NEW_YORK).date()
     for _ in range(_LONGEST_CLOSURE):
-        session = session_on(day, closures, market=market)
+        session = session_on(day, closures, hours=hours)
         if session is not None and at < session.closes_at:
             return session
         day += _DAY
     raise LookupError(f"no session in the year after {at:%Y-%m-%d}")
 
 
-def is_open(at: datetime, closures: Closures = NO_CLOSURES, *, market: Market = STOCKS) -> bool:
+def is_open(
+    at: datetime, closures: Closures = NO_CLOSURES, *, hours: TradingHours = STOCKS
+) -> bool:
     """Whether the market trades at the aware moment `at`."""
-    session = session_on(at.astimezone(NEW_YORK).date(), closures, market=market)
+    session = session_on(at.astimezone(NEW_YORK).date(), closures, hours=hours)
     return session is not None and session.opens_at <= at < session.closes_at
 
 
-def is_business_day(day: date, *, market: Market = STOCKS) -> bool:
+def is_business_day(day: date, *, hours: TradingHours = STOCKS) -> bool:
     """Whether `day` is a Monday to Friday and no holiday of the market."""
-    return _is_working_day(day, market.holidays)
+    return _is_working_day(day, hours.holidays)
 
 
 def start_of_day(day: date) -> datetime:

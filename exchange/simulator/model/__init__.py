@@ -1,3 +1,3 @@
-"""The market model, from chance to quotes; pure Python and NumPy, no Django, no clock, no
+"""The market model, from random draws to quotes; pure Python and NumPy, no Django, no clock, no
 random state.
 """

@@ -1,10 +1,11 @@
 """The yield curve, credit spreads, and the prices of bonds on them.
 
-The curve has Nelson and Siegel's three factors ("Parsimonious modeling of yield curves", 1987),
-with the decay fixed and level, slope and curvature each an Ornstein-Uhlenbeck process, as in
-Diebold and Li (2006). A corporate bond adds its issuer's spread, whose logarithm is such a
-process too, tied to the stock market: spreads widen as it falls. A small bond-specific part of
-the yield holds what is left between a price and the curve.
+The curve has Nelson and Siegel's three factors ("Parsimonious modeling of yield curves", 1987).
+The decay is fixed; level, slope and curvature are Ornstein-Uhlenbeck processes, as in Diebold and
+Li ("Forecasting the term structure of government bond yields", 2006). A corporate bond adds its
+issuer's credit spread, whose logarithm is such a process too. It correlates with the stock market:
+spreads widen as stocks fall. A small bond-specific part of the yield, the basis, holds what is left
+between a bond's price and the curve.
 """
 
 import math
@@ -14,8 +15,8 @@ from datetime import date
 import numpy as np
 
 from exchange.market.rules import bonds
-from exchange.simulator.model.draws import FloatArray, IntArray
-from exchange.simulator.model.universe import BondSpec
+from exchange.simulator.model.arrays import FloatArray, IntArray
+from exchange.simulator.model.specs import BondSpec
 
 _SECONDS_PER_YEAR = 365.25 * 86400.0
 _DAYS_PER_YEAR = 365.25
@@ -24,7 +25,7 @@ _LOWEST_YIELD = 0.0005  # keeps prices finite and the closed form away from zero
 _HIGHEST_YIELD = 1.0
 _BASIS_POINT = 1e-4
 
-# name, mean, volatility per square root of a year, half-life in years, tie to the market's shock
+# name, mean, volatility per square root of a year, half-life in years, correlation with the market
 _FACTORS = (
     ("level", 0.0515, 0.0105, 3.0, 0.15),
     ("slope", -0.0150, 0.0110, 1.5, -0.05),
@@ -32,17 +33,17 @@ _FACTORS = (
 )
 _LEVEL, _SLOPE_FACTOR = 0, 1
 _SLOPE_TO_LEVEL = -0.5
-"""Correlation of the two's own shocks: short yields, their sum, move less than long ones."""
-_SPREAD_VOLATILITY, _SPREAD_HALF_LIFE, _SPREAD_TIE = 0.35, 1.0, -0.6
+"""Correlation of their shocks: short yields, which are their sum, move less than long ones."""
+_SPREAD_VOLATILITY, _SPREAD_HALF_LIFE, _SPREAD_CORRELATION = 0.35, 1.0, -0.6
 _BASIS_DEVIATION, _BASIS_HALF_LIFE = 1.5 * _BASIS_POINT, 30 / _DAYS_PER_YEAR
 
 
 class Curve:
-    """Bond prices as a function of a vector of factors, which are OU processes.
+    """Bond prices as a function of a vector of factors, which are Ornstein-Uhlenbeck processes.
 
     `names`, `means`, `rates` (mean reversion, per second) and `volatilities` (per square root of a
-    year) describe the vector: level, slope, curvature, then each bond's log spread (constant
-    and unused for Treasuries), then each bond's own part of its yield.
+    year) describe the vector: level, slope, curvature, then each bond's log credit spread (constant
+    and unused for Treasuries), then each bond's basis.
     """
 
     def __init__(self, symbols: Sequence[str], specs: Sequence[BondSpec]) -> None:
@@ -59,31 +60,32 @@ class Curve:
         self.means = np.array([row[1] for row in rows])
         self.volatilities = np.array([row[2] for row in rows])
         self.rates = math.log(2) / np.array([row[3] for row in rows]) / _SECONDS_PER_YEAR
-        self._ties = np.array([row[4] for row in rows])
+        self._market_correlations = np.array([row[4] for row in rows])
         self._is_credit = np.array([spec.credit_spread_bps > 0 for spec in specs], dtype=bool)
         self._positions: dict[int, FloatArray] = {}
 
     def prices(self, factors: FloatArray, settlements: IntArray) -> FloatArray:
         """Clean prices per 100, shape (n, bonds), for factors (n, factors) and settlement days.
 
-        `settlements` are proleptic Gregorian ordinals, shape (n,). A bond that has matured stays
-        at 100.
+        `settlements` are proleptic Gregorian ordinals, shape (n,). A bond that has matured costs
+        100.
         """
         terms = self._terms(settlements)
         return _clean_prices(terms, self._yields(factors, terms))
 
     def shocks(self, market: FloatArray, own: FloatArray) -> FloatArray:
         """Unit shocks of the factors, (n, factors), from the market's, (n, 1), and their own."""
-        apart = own.copy()
-        apart[:, _SLOPE_FACTOR] *= math.sqrt(1.0 - _SLOPE_TO_LEVEL**2)
-        apart[:, _SLOPE_FACTOR] += _SLOPE_TO_LEVEL * own[:, _LEVEL]
-        total: FloatArray = self._ties * market + np.sqrt(1.0 - self._ties**2) * apart
+        independent = own.copy()
+        independent[:, _SLOPE_FACTOR] *= math.sqrt(1.0 - _SLOPE_TO_LEVEL**2)
+        independent[:, _SLOPE_FACTOR] += _SLOPE_TO_LEVEL * own[:, _LEVEL]
+        with_market = self._market_correlations
+        total: FloatArray = with_market * market + np.sqrt(1.0 - with_market**2) * independent
         return total
 
     def basis(self, factors: FloatArray, settlement: date, bond: int, clean_price: float) -> float:
-        """The bond-specific part of the yield that makes bond number `bond` cost `clean_price`.
+        """The basis at which bond number `bond` costs `clean_price`.
 
-        Zero once it has matured, or when its price is out of any yield's reach.
+        Zero once it has matured, or if no yield gives that price.
         """
         terms = self._terms(np.array([settlement.toordinal()]))
         fair = self._yields(factors[None, :], terms, with_basis=False)[0, bond]
@@ -95,10 +97,10 @@ class Curve:
             return 0.0
         return float(np.clip(actual, _LOWEST_YIELD, _HIGHEST_YIELD) - fair)
 
-    def live(self, settlements: IntArray) -> FloatArray:
+    def has_not_matured(self, settlements: IntArray) -> FloatArray:
         """1 where a bond has not matured and 0 where it has, shape (n, bonds)."""
-        alive: FloatArray = self._terms(settlements)[_ALIVE]
-        return alive
+        live: FloatArray = self._terms(settlements)[_LIVE]
+        return live
 
     def _yields(
         self, factors: FloatArray, terms: FloatArray, *, with_basis: bool = True
@@ -113,7 +115,7 @@ class Curve:
         return yields
 
     def _terms(self, settlements: IntArray) -> FloatArray:
-        """What price depends on besides yield, shape (rows of _position, n, bonds)."""
+        """What a price depends on besides yields, shape (rows of _position, n, bonds)."""
         if len(settlements) == 1:
             return self._position(int(settlements[0]))[:, None]
         days, where = np.unique(settlements, return_inverse=True)
@@ -132,23 +134,23 @@ class Curve:
         return known
 
 
-_SLOPE, _CURVATURE, _COUPON, _PERIODS, _STUB, _FREQUENCY, _SIMPLE, _ACCRUED, _ALIVE = range(9)
+_SLOPE, _CURVATURE, _COUPON, _PERIODS, _STUB, _FREQUENCY, _SIMPLE, _ACCRUED, _LIVE = range(9)
 _POSITION_ROWS = 9
 _POSITIONS_KEPT = 512
-_MATURED = (0.0, 0.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0)  # worth its 100, now and at any yield
+_MATURED = (0.0, 0.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0)  # worth 100 at any yield
 
 
 def _spread_row(symbol: str, spec: BondSpec) -> tuple[str, float, float, float, float]:
     if spec.credit_spread_bps <= 0:
         return (f"spread:{symbol}", 0.0, 0.0, _SPREAD_HALF_LIFE, 0.0)
     mean = math.log(spec.credit_spread_bps * _BASIS_POINT)
-    return (f"spread:{symbol}", mean, _SPREAD_VOLATILITY, _SPREAD_HALF_LIFE, _SPREAD_TIE)
+    return (f"spread:{symbol}", mean, _SPREAD_VOLATILITY, _SPREAD_HALF_LIFE, _SPREAD_CORRELATION)
 
 
 def _position(spec: BondSpec, settlement: date) -> tuple[float, ...]:
     if settlement >= spec.maturity_date:
         return _MATURED
-    settlement = max(settlement, spec.issue_date)  # when issued
+    settlement = max(settlement, spec.issue_date)  # when-issued trading settles at issue
     remaining = bonds.outlook(spec, settlement=settlement)
     scaled = _DECAY * (spec.maturity_date - settlement).days / _DAYS_PER_YEAR
     slope = -math.expm1(-scaled) / scaled

@@ -1,16 +1,16 @@
-"""Chance by address: the draws of tick n are a function of (seed, stream, n) and nothing else.
+"""Random numbers by address: the draws of tick n are a function of (seed, stream, n) alone.
 
-Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11) turns a counter into
-random bits, so each tick owns a range of the counter. No generator state is kept, and a run gives
-the same draws however it is cut into blocks. That is also why normals come from Box and Muller's
-transform, which always spends two uniforms on two normals, and not from a rejection method.
+Philox is a counter-based generator: it turns a counter into random bits (Salmon et al., "Parallel
+random numbers: as easy as 1, 2, 3", SC'11). Each tick owns a range of the counter. So there is no
+generator state to store, and a run draws the same numbers however it is cut into blocks.
+
+Normals come from the Box-Muller transform, which always spends two uniforms on two normals. A
+rejection method would spend a number that varies.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from exchange.simulator.model.arrays import FloatArray
 
 _WORDS_PER_COUNT = 4  # Philox4x64 gives four 64-bit words for each value of its counter
 _MANTISSA_SHIFT = np.uint64(11)
@@ -32,11 +32,11 @@ def uniforms(*, seed: int, stream: int, tick: int, ticks: int, width: int) -> Fl
     return unit * _ULP + _ULP / 2
 
 
-def normals(chance: FloatArray) -> FloatArray:
+def normals(uniform: FloatArray) -> FloatArray:
     """Standard normals from uniforms of shape (n, an even number), the same shape (Box-Muller)."""
-    half = chance.shape[1] // 2
-    radius = np.sqrt(-2.0 * np.log(np.ascontiguousarray(chance[:, :half])))
-    angle = (2.0 * np.pi) * np.ascontiguousarray(chance[:, half:])
+    half = uniform.shape[1] // 2
+    radius = np.sqrt(-2.0 * np.log(np.ascontiguousarray(uniform[:, :half])))
+    angle = (2.0 * np.pi) * np.ascontiguousarray(uniform[:, half:])
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 

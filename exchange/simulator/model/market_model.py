@@ -1,8 +1,8 @@
-"""The simulated market: correlated prices with volatility that clusters, jumps and fat tails.
+"""The simulated market: correlated prices with volatility clustering, jumps and fat tails.
 
-A step of any length leads from one market to the next:
+A step of any length leads from one state of the market to the next:
 
-    chance (draws) -> sources of return -> names and baskets, curve and bonds -> quotes
+    random draws -> return factors -> names and baskets, yield curve and bonds -> quotes
 
 The same seed gives the same market, tick for tick, whether it is advanced by `step`, by `path`,
 or by a process that was stopped and restored from `state` in between.
@@ -20,20 +20,32 @@ import numpy as np
 
 from exchange.market.rules import calendar
 from exchange.market.rules.ticks import Round, on_grid
-from exchange.simulator.model import draws, pacing, return_sources, stored, variance_clock
-from exchange.simulator.model.curve import Curve
-from exchange.simulator.model.draws import FloatArray, IntArray
-from exchange.simulator.model.moments import MICROSECOND, microseconds, moment, settlement_days
-from exchange.simulator.model.names import COINS, REVERSION, Baskets, Names, is_priced_name
+from exchange.simulator.model import (
+    draws,
+    return_factors,
+    saved_state,
+    transitions,
+    variance_clock,
+)
+from exchange.simulator.model.arrays import FloatArray, IntArray
+from exchange.simulator.model.catalogue import CATALOGUE
+from exchange.simulator.model.pricing import Pricing
 from exchange.simulator.model.quoting import Grid, Quoting
-from exchange.simulator.model.return_sources import Sources
-from exchange.simulator.model.universe import CATALOGUE, InstrumentSpec
+from exchange.simulator.model.return_factors import ReturnFactors
+from exchange.simulator.model.single_names import COINS, REVERSION
+from exchange.simulator.model.specs import InstrumentSpec
+from exchange.simulator.model.timestamps import (
+    MICROSECOND,
+    from_microseconds,
+    settlement_days,
+    to_microseconds,
+)
 
 __all__ = ["MarketModel", "Path", "on_grid"]
 
 _BLOCK = 1024  # parts of steps that are drawn at once; it has no influence on the result
 _SEEDS = 2**64
-_START_STREAM, _SOURCE_STREAM, _CURVE_STREAM, _QUOTE_STREAM, _FIRST_JUMP_STREAM = range(5)
+_START_STREAM, _FACTOR_STREAM, _CURVE_STREAM, _QUOTE_STREAM, _FIRST_JUMP_STREAM = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,8 @@ class Path:
     """Many steps at once, without quotes.
 
     `prices` are mid prices and `volumes` what traded in each step, both of shape (steps,
-    symbols), columns in the order of `symbols`; row i is the market at `times[i]`, at the end of
-    step i.
+    symbols), with columns in the order of `symbols`. Row i is the market at `times[i]`, at the end
+    of step i.
     """
 
     symbols: tuple[str, ...]
@@ -52,32 +64,32 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """The market at the end of each step: shapes (steps, symbols), noise wider."""
+class _StepEnds:
+    """The market at the end of each step: shapes (steps, symbols); `noise` is wider."""
 
     prices: FloatArray
     volumes: FloatArray
-    lively: FloatArray
+    relative_volatility: FloatArray
     noise: FloatArray
 
 
 class MarketModel:
     """A market at one moment, which can only be advanced.
 
-    `at` is the moment it starts from and `seed` (0 to 2**64 - 1) its chance. It starts at the
-    instruments' start prices, bonds on the usual yield curve, or continues from `prices`, which
-    may leave symbols out. `tick` numbers the draws; a market that continues goes on counting, so
-    as not to repeat itself. To continue exactly, `restore` a `state`. Raises ValueError for a
-    price that is not positive.
+    It begins at the moment `at`, and `seed` (0 to 2**64 - 1) decides its random draws. Prices begin
+    at the instruments' start prices, bonds on the usual yield curve, or at `prices`, which may
+    leave symbols out. `tick` numbers the draws: a market that continues another one goes on
+    counting, so that it does not repeat its draws. To continue exactly, `restore` a `state`. Raises
+    ValueError for a price that is not positive.
 
-    Prices that come and go are in today's shares, of which splits have made `shares` out of each
-    share of the catalogue (see `count_in`). Inside, and in the state, shares are the catalogue's:
-    so a split changes nothing but how a price is told.
+    Prices that are passed in and out are in today's shares. `split_ratios` says how many of them
+    one share of the catalogue has become (see `set_split_ratios`). Inside, and in the state, shares
+    are the catalogue's. So a split changes no more than the unit that prices are expressed in.
     """
 
-    _volatility: FloatArray  # of the sources, shape (sources, 4)
-    _felt: FloatArray  # v of the sources that returns feel until the next quarter, shape (sources,)
-    _levels: FloatArray  # log prices, log premiums, curve
+    _volatility: FloatArray  # state of the factors' volatility, shape (factors, 4)
+    _held_volatility: FloatArray  # v that scales returns until the next quarter, shape (factors,)
+    _levels: FloatArray  # log prices, log premiums, curve: see Pricing
     _last: FloatArray  # prices at `at`, shape (1, symbols)
 
     def __init__(
@@ -88,24 +100,24 @@ class MarketModel:
         at: datetime,
         prices: Mapping[str, Decimal] | None = None,
         tick: int = 0,
-        shares: Mapping[str, Fraction] | None = None,
+        split_ratios: Mapping[str, Fraction] | None = None,
     ) -> None:
         if not 0 <= seed < _SEEDS:
             raise ValueError("a seed is between 0 and 2**64 - 1")
         if tick < 0:
             raise ValueError("ticks are counted from 0")
-        self._seed, self._tick, self._at = seed, tick, microseconds(at)
+        self._seed, self._tick, self._at = seed, tick, to_microseconds(at)
         self._specs = tuple(specs)
         self.symbols: Final = tuple(spec.symbol for spec in specs)
         self._build()
-        self._shares = self._shares_of(shares or {})
-        self._quoting = Quoting(specs, self._shares)
+        self._split_ratios = self._ratios_by_symbol(split_ratios or {})
+        self._quoting = Quoting(specs, self._split_ratios)
         self._start(prices or {})
 
     @property
     def at(self) -> datetime:
         """The moment the market is at, in UTC."""
-        return moment(self._at)
+        return from_microseconds(self._at)
 
     @property
     def tick(self) -> int:
@@ -115,15 +127,16 @@ class MarketModel:
     def step(self, at: datetime, *, traded: float = 1.0) -> Round:
         """Advance to `at` and quote. Raises ValueError unless `at` is later than the market.
 
-        Volumes are so much of what trades in the step: less than 1 where nobody traded for a part.
+        `traded` is the fraction of the step's usual volume that trades: less than 1 if the exchange
+        was closed for a part of the step.
         """
         grid = self.quote(at, traded=traded)
         return Round(at=self.at, ticks=self._quoting.ticks(grid))
 
     def quote(self, at: datetime, *, traded: float = 1.0) -> Grid:
         """Like `step`, but with quotes as arrays of integers: for thousands of instruments."""
-        rows = self._advance(microseconds(at) - self._at, 1, traded)
-        return self._quoting.grid(rows.prices, rows.volumes, rows.lively, rows.noise)
+        ends = self._advance(to_microseconds(at) - self._at, 1, traded)
+        return self._quoting.grid(ends.prices, ends.volumes, ends.relative_volatility, ends.noise)
 
     def path(self, start: datetime, step: timedelta, steps: int) -> Path:
         """Advance by `steps` steps of length `step` from `start`, fast; the market stays there.
@@ -133,287 +146,277 @@ class MarketModel:
         """
         if steps < 1:
             raise ValueError("a path has at least one step")
-        gap = microseconds(start) - self._at
+        gap = to_microseconds(start) - self._at
         if gap < 0:
             raise ValueError(f"the market is already at {self.at}, after {start}")
         if gap > 0:
             self._advance(gap, 1)
         first = self.at
-        rows = self._advance(step // MICROSECOND, steps)
+        ends = self._advance(step // MICROSECOND, steps)
         times = tuple(first + step * number for number in range(1, steps + 1))
-        return Path(symbols=self.symbols, times=times, prices=rows.prices, volumes=rows.volumes)
+        return Path(symbols=self.symbols, times=times, prices=ends.prices, volumes=ends.volumes)
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to continue exactly; made of strings, numbers, lists and dicts."""
         return {
-            "format": stored.FORMAT,
+            "format": saved_state.FORMAT,
             "at": self.at.isoformat(),
             "tick": self._tick,
-            "volatility": stored.by_name(self._sources.names, self._volatility),
-            "felt": stored.by_name(self._sources.names, self._felt),
-            "levels": stored.by_name(self._level_names, self._levels),
+            "volatility": saved_state.by_name(self._factors.names, self._volatility),
+            "felt": saved_state.by_name(self._factors.names, self._held_volatility),
+            "levels": saved_state.by_name(self._pricing.level_names, self._levels),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state` of a model with this seed.
 
-        Parts that the state does not know (an instrument listed since) stay as they are. Raises
+        Parts that the state does not contain (an instrument listed since) stay as they are. Raises
         ValueError for a state that is damaged or of another format, and then changes nothing.
         """
+        names, level_names = self._factors.names, self._pricing.level_names
         try:
-            if state["format"] != stored.FORMAT:
+            if state["format"] != saved_state.FORMAT:
                 raise ValueError("it is of another version of the simulator")
-            at, tick = microseconds(datetime.fromisoformat(state["at"])), int(state["tick"])
-            volatility = stored.merged(self._sources.names, self._volatility, state["volatility"])
-            felt = stored.merged(self._sources.names, self._felt, state["felt"])
-            levels = stored.merged(self._level_names, self._levels, state["levels"])
+            at, tick = to_microseconds(datetime.fromisoformat(state["at"])), int(state["tick"])
+            volatility = saved_state.merged(names, self._volatility, state["volatility"])
+            held = saved_state.merged(names, self._held_volatility, state["felt"])
+            levels = saved_state.merged(level_names, self._levels, state["levels"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("that is not a state of the market") from error
         if tick < 0:
             raise ValueError("ticks are counted from 0")
         with np.errstate(over="ignore", invalid="ignore"):
             prices = self._prices(levels[None, :], settlement_days(np.array([at])))
-        if not ((np.isfinite(prices) & (prices > 0)).all() and (felt >= 0).all()):
+        if not ((np.isfinite(prices) & (prices > 0)).all() and (held >= 0).all()):
             raise ValueError("the state holds prices that are not positive and finite")
         self._at, self._tick, self._levels = at, tick, levels
-        self._volatility, self._felt = volatility, felt
+        self._volatility, self._held_volatility = volatility, held
         self._last = prices
 
-    def adopt(self, prices: Mapping[str, Decimal], *, at: datetime | None = None) -> None:
-        """Let symbols stand at these prices, and all others where they are; volatility stays.
+    def set_prices(self, prices: Mapping[str, Decimal], *, at: datetime | None = None) -> None:
+        """Set the prices of some symbols; all others keep theirs, and volatility stays.
 
         With `at` the market is at that moment from now on, also an earlier one. Raises ValueError
         for a price that is not positive.
         """
-        stay = dict(zip(self.symbols, self._last[0].tolist(), strict=True))
+        kept = dict(zip(self.symbols, self._last[0].tolist(), strict=True))
         if at is not None:
-            self._at = microseconds(at)
-        self._stand_at(prices, {symbol: stay[symbol] for symbol in stay if symbol not in prices})
+            self._at = to_microseconds(at)
+        self._move_to(prices, {symbol: kept[symbol] for symbol in kept if symbol not in prices})
 
-    def count_in(self, shares: Mapping[str, Fraction]) -> None:
-        """Tell prices and volumes in today's shares: so many new ones for one of the catalogue.
+    def set_split_ratios(self, ratios: Mapping[str, Fraction]) -> None:
+        """Express prices and volumes in today's shares: so many for one of the catalogue.
 
-        That is what all splits of a symbol together have made, so it may be told again; a symbol
-        that was never split may be left out. No worth changes, nor where it goes from here.
+        A ratio is the product of all splits of a symbol, so it may be set again. A symbol that was
+        never split may be left out. No holding's value changes, nor does the path from here.
         """
-        now = self._shares_of(shares)
-        self._last = self._last * self._shares / now
-        self._shares = now
+        now = self._ratios_by_symbol(ratios)
+        self._last = self._last * self._split_ratios / now
+        self._split_ratios = now
         self._quoting = Quoting(self._specs, now)
 
     def shift(self, moves: Mapping[str, float]) -> None:
         """Let symbols jump by these log returns, before the next step.
 
-        ETFs that are not among them follow their baskets. The move is part of the next step's, so
-        that volume rises with it.
+        ETFs that are not among them follow their baskets. The move counts as part of the next
+        step's, so that volume rises with it.
         """
         targets = {}
         for symbol, price in zip(self.symbols, self._last[0].tolist(), strict=True):
             if symbol in moves:
                 targets[symbol] = price * math.exp(moves[symbol])
+        names = self._pricing.names.names
         for symbol, move in moves.items():
-            if symbol in self._names.names:
-                self._levels[self._names.names.index(symbol)] += move
-        self._fit_baskets_and_bonds(targets)
+            if symbol in names:
+                self._levels[names.index(symbol)] += move
+        self._fit_funds_and_bonds(targets)
 
-    def agitate(self, factors: Mapping[str, float]) -> None:
-        """Make symbols so many times as lively as they would be, until told otherwise.
+    def set_volatility_multipliers(self, multipliers: Mapping[str, float]) -> None:
+        """Multiply the volatility of symbols, until the next call; symbols left out have 1.
 
-        Returns, spreads and volumes grow with it. What ETFs hold besides listed names is as lively
-        as the liveliest ETF; the yield curve, as the liveliest bond. It is no part of the state.
+        Returns, spreads and volumes grow with it. Unlisted holdings of ETFs have the highest
+        multiplier of an ETF, and the yield curve the highest of a bond. It is no part of the state.
         """
-        of_kind = [1.0, 1.0, 1.0]
+        of_funds = of_curve = 1.0
         for spec in self._specs:
-            of_kind[_kind(spec)] = max(of_kind[_kind(spec)], factors.get(spec.symbol, 1.0))
-        hidden, self._curve_agitation = of_kind[1], of_kind[2]
-        self._name_agitation = np.array(
+            multiplier = multipliers.get(spec.symbol, 1.0)
+            if spec.bond is not None:
+                of_curve = max(of_curve, multiplier)
+            elif spec.basket:
+                of_funds = max(of_funds, multiplier)
+        names = self._pricing.names
+        self._curve_multiplier = of_curve
+        self._name_multipliers = np.array(
             [
-                factors.get(name, hidden if name in self._names.hidden else 1.0)
-                for name in self._names.names
+                multipliers.get(name, of_funds if name in names.unlisted else 1.0)
+                for name in names.names
             ]
         )
-        self._agitation = np.array([factors.get(symbol, 1.0) for symbol in self.symbols])
+        self._multipliers = np.array([multipliers.get(symbol, 1.0) for symbol in self.symbols])
 
     # Construction -------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        """Lay out the state: `_levels` holds log prices, then log premiums, then the curve."""
-        specs = self._specs
-        funds = [spec for spec in specs if spec.basket]
-        debts = [(spec.symbol, spec.bond) for spec in specs if spec.bond is not None]
-        self._names = Names(specs)
-        self._baskets = Baskets(funds, self._names)
-        self._curve = Curve([symbol for symbol, _ in debts], [bond for _, bond in debts])
-        self._sources = Sources(self._names.sources, self._names.leverage)
-        coins = self._names.coin_sources
-        self._name_count, self._fund_count = len(self._names.names), len(funds)
-        self._market_names = [
-            self._names.names.index(spec.symbol) for spec in specs if is_priced_name(spec)
-        ]
-        # Where the columns of (names, funds, bonds) stand among the symbols.
-        self._columns = np.argsort(np.argsort([_kind(spec) for spec in specs], kind="stable"))
-        self._level_names = (
-            *(f"price:{name}" for name in self._names.names),
-            *(f"premium:{fund.symbol}" for fund in funds),
-            *self._curve.names,
-        )
-        equity_count = self._name_count + self._fund_count
-        self._means = np.concatenate(
-            [self._names.anchors, np.zeros(self._fund_count), self._curve.means]
-        )
-        reversion = np.concatenate([np.full(equity_count, REVERSION), self._curve.rates])
-        self._on_coin_clock = np.array([name in coins for name in self._sources.names])
-        self._trades_as_coin = np.array([spec.sector == COINS for spec in specs])
-        # One more than the sources spend: see variance_clock.Elapsed.
-        self._normals = draws.even(len(self._sources.names) * Sources.NORMALS + 1)
-        self._pacer = pacing.Pacer(
-            self._sources,
+        self._pricing = Pricing(self._specs)
+        names = self._pricing.names
+        self._factors = ReturnFactors(names.factors, names.leverage)
+        self._on_coin_clock = np.array([name in names.coin_factors for name in self._factors.names])
+        self._trades_as_coin = np.array([spec.sector == COINS for spec in self._specs])
+        # One normal more than the factors spend: see variance_clock.Elapsed.
+        self._normals = draws.even(len(self._factors.names) * ReturnFactors.NORMALS + 1)
+        self._laws = transitions.TransitionLaws(
+            self._factors,
             name_reversion=REVERSION,
-            level_reversion=reversion,
-            curve_reversion=self._curve.rates,
+            level_reversion=self._pricing.reversion,
+            curve_reversion=self._pricing.curve.rates,
         )
-        self.agitate({})
+        self.set_volatility_multipliers({})
 
     def _start(self, prices: Mapping[str, Decimal]) -> None:
-        count = len(self._sources.names)
-        width = draws.even(count * (Sources.NORMALS - 1))
-        chance = draws.uniforms(seed=self._seed, stream=_START_STREAM, tick=0, ticks=1, width=width)
-        normal = draws.normals(chance)[0, : count * (Sources.NORMALS - 1)]
-        self._volatility = self._sources.initial(normal.reshape(count, -1))
-        self._felt = self._sources.volatility(self._volatility[None, :])[0]
-        self._levels = self._means.copy()
-        self._stand_at(prices, {})
+        count = len(self._factors.names)
+        wanted = count * (ReturnFactors.NORMALS - 1)
+        uniform = draws.uniforms(
+            seed=self._seed, stream=_START_STREAM, tick=0, ticks=1, width=draws.even(wanted)
+        )
+        normal = draws.normals(uniform)[0, :wanted]
+        self._volatility = self._factors.initial(normal.reshape(count, -1))
+        self._held_volatility = self._factors.volatility(self._volatility[None, :])[0]
+        self._levels = self._pricing.means.copy()
+        self._move_to(prices, {})
 
-    def _stand_at(self, prices: Mapping[str, Decimal], others: Mapping[str, float]) -> None:
+    def _move_to(self, prices: Mapping[str, Decimal], others: Mapping[str, float]) -> None:
+        """Set `prices`, and keep ETFs and bonds at those of the `others` that are given."""
         for symbol, price in prices.items():
             if not (price.is_finite() and price > 0):
                 raise ValueError(f"the price of {symbol} is not positive")
-        shares = dict(zip(self.symbols, np.log(self._shares).tolist(), strict=True))
+        log_ratios = dict(zip(self.symbols, np.log(self._split_ratios).tolist(), strict=True))
+        names = self._pricing.names.names
         for symbol, price in prices.items():
-            if symbol in self._names.names:
-                level = math.log(price) + shares.get(symbol, 0.0)
-                self._levels[self._names.names.index(symbol)] = level
-        self._fit_baskets_and_bonds(
+            if symbol in names:
+                level = math.log(price) + log_ratios.get(symbol, 0.0)
+                self._levels[names.index(symbol)] = level
+        self._fit_funds_and_bonds(
             {**others, **{symbol: float(price) for symbol, price in prices.items()}}
         )
         self._last = self._prices_now()
 
-    def _fit_baskets_and_bonds(self, prices: Mapping[str, float]) -> None:
-        """Premiums and bond-specific yields take up what names and curve do not explain."""
-        model = dict(zip(self.symbols, self._prices_now()[0].tolist(), strict=True))
-        funds = [spec.symbol for spec in self._specs if spec.basket]
-        for number, symbol in enumerate(funds):
-            if symbol in prices:
-                self._levels[self._name_count + number] += math.log(prices[symbol] / model[symbol])
-        factors = self._levels[self._name_count + self._fund_count :]
-        first_basis = len(factors) - len(self._curve.symbols)
-        for number, symbol in enumerate(self._curve.symbols):
-            if symbol in prices:
-                factors[first_basis + number] = self._curve.basis(
-                    factors, calendar.settlement_date(self.at), number, prices[symbol]
-                )
+    def _fit_funds_and_bonds(self, wanted: Mapping[str, float]) -> None:
+        self._pricing.fit_funds_and_bonds(
+            self._levels,
+            wanted=wanted,
+            actual=dict(zip(self.symbols, self._prices_now()[0].tolist(), strict=True)),
+            settlement=calendar.settlement_date(self.at),
+        )
 
     # Steps --------------------------------------------------------------------------------------
 
-    def _advance(self, duration: int, steps: int, traded: float = 1.0) -> _Rows:
+    def _advance(self, duration: int, steps: int, traded: float = 1.0) -> _StepEnds:
         """Take `steps` steps of `duration` microseconds."""
         if duration <= 0:
             raise ValueError(f"the market is at {self.at} and can only go forward")
-        edges, ends = pacing.cut(self._at, duration, steps)
+        edges, ends = transitions.cut(self._at, duration, steps)
         blocks = []
         for first in range(0, len(ends), _BLOCK):
             last = first + _BLOCK
             block = self._take_block(edges[first : last + 1], np.flatnonzero(ends[first:last]))
-            blocks.append(self._rows(duration, traded, *block))
+            blocks.append(self._step_ends(duration, traded, *block))
         self._at += duration * steps
         if len(blocks) == 1:
             return blocks[0]
-        return _Rows(
+        return _StepEnds(
             *(
                 np.concatenate([getattr(block, field) for block in blocks])
-                for field in _Rows.__slots__
+                for field in _StepEnds.__slots__
             )
         )
 
     def _take_block(
         self, edges: IntArray, ends: IntArray
     ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
-        """Take the parts between `edges`; how it stands at the end of those that end a step.
+        """Take the parts between `edges`. Returns the state after the parts that end a step.
 
-        That is the moments, levels, volatilities and the noise for quotes.
+        That is their moments, levels and volatilities, and the noise for quotes.
         """
         ticks = len(edges) - 1
-        count = len(self._sources.names)
-        pace = self._pacer.of(np.diff(edges))
-        normal = draws.normals(self._draw(_SOURCE_STREAM, ticks, self._normals))
-        own = normal[:, : count * Sources.NORMALS].reshape(ticks, count, Sources.NORMALS)
-        mixed = self._sources.mix(pace.mixing, pace.kind, own)
-        volatility = self._feel(edges, self._walk_volatility(pace, mixed[1:]))
+        count = len(self._factors.names)
+        laws = self._laws.of(np.diff(edges))
+        normal = draws.normals(self._draw(_FACTOR_STREAM, ticks, self._normals))
+        of_factors = normal[:, : count * ReturnFactors.NORMALS]
+        mixed = self._factors.mix(
+            laws.mixing, laws.kind, of_factors.reshape(ticks, count, ReturnFactors.NORMALS)
+        )
+        volatility = self._hold_volatility(edges, self._walk_volatility(laws, mixed[1:]))
         time = variance_clock.elapsed(edges)
-        shocks = return_sources.shocks(
+        shocks = return_factors.shocks(
             mixed[0],
-            self._source_years(time),
+            self._factor_years(time),
             lambda number: self._draw(_FIRST_JUMP_STREAM + number, ticks, count),
         )
-        market, apart = mixed[0][:, :1], normal[:, count * Sources.NORMALS :][:, :1]
-        coin_market = volatility[:, :1] * time.as_coins_see(market, apart)
+        market, independent = mixed[0][:, :1], normal[:, count * ReturnFactors.NORMALS :][:, :1]
+        coin_market = volatility[:, :1] * time.on_coin_clock(market, independent)
         moves = (
-            self._names.returns(volatility * shocks, coin_market)
-            * pace.shrinkage
-            * self._name_agitation
+            self._pricing.names.returns(volatility * shocks, coin_market)
+            * laws.shrinkage
+            * self._name_multipliers
         )
-        # The curve is as lively as the stock market, and leans on the market's own shock.
-        rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None] * self._curve_agitation
-        rates = rates * self._curve.shocks(market, self._curve_normals(ticks))
-        levels = self._walk_levels(pace, moves, rates)
+        # The curve has the volatility of the stock market, and its shocks correlate with it.
+        curve = self._pricing.curve
+        rates = volatility[:, :1] * np.sqrt(time.stocks)[:, None] * self._curve_multiplier
+        rates = rates * curve.shocks(market, self._curve_normals(ticks))
+        levels = self._walk_levels(laws, moves, rates)
         noise = self._quote_noise(ticks, ends)
         self._tick += ticks
         return edges[1:][ends], levels[ends], volatility[ends], noise
 
-    def _feel(self, edges: IntArray, states: FloatArray) -> FloatArray:
-        """The volatilities that stand in each part: read at the last quarter, (ticks, sources)."""
-        at_quarter = edges[:-1] % pacing.QUARTER == 0
-        read = self._sources.volatility(states[at_quarter])
-        felt: FloatArray = np.concatenate([self._felt[None, :], read])[np.cumsum(at_quarter)]
-        self._felt = felt[-1]
-        return felt
+    def _hold_volatility(self, edges: IntArray, states: FloatArray) -> FloatArray:
+        """The volatility in force in each part, read at the last full quarter: (ticks, factors)."""
+        at_quarter = edges[:-1] % transitions.QUARTER == 0
+        read = self._factors.volatility(states[at_quarter])
+        held: FloatArray = np.concatenate([self._held_volatility[None, :], read])[
+            np.cumsum(at_quarter)
+        ]
+        self._held_volatility = held[-1]
+        return held
 
-    def _source_years(self, time: variance_clock.Elapsed) -> FloatArray:
-        """Each source's variance time in each part, shape (ticks, sources)."""
+    def _factor_years(self, time: variance_clock.Elapsed) -> FloatArray:
+        """Each factor's variance time in each part, shape (ticks, factors)."""
         return np.where(self._on_coin_clock, time.coins[:, None], time.stocks[:, None])
 
-    def _walk_volatility(self, pace: pacing.Pace, innovations: FloatArray) -> FloatArray:
-        """The volatility states before each part, shape (ticks, sources, 4)."""
+    def _walk_volatility(
+        self, laws: transitions.Transitions, innovations: FloatArray
+    ) -> FloatArray:
+        """The volatility states before each part, shape (ticks, factors, 4)."""
         innovations = np.ascontiguousarray(innovations.transpose(1, 2, 0))
         states = np.empty_like(innovations)
         state = self._volatility.copy()
-        for number, decay in enumerate(pace.volatility_decay):
+        for number, decay in enumerate(laws.volatility_decay):
             states[number] = state
             state *= decay
             state += innovations[number]
         self._volatility = state
         return states
 
-    def _walk_levels(self, pace: pacing.Pace, moves: FloatArray, rates: FloatArray) -> FloatArray:
-        """Log prices, premiums and curve after each part, shape (ticks, levels)."""
+    def _walk_levels(
+        self, laws: transitions.Transitions, moves: FloatArray, rates: FloatArray
+    ) -> FloatArray:
+        """The levels after each part, shape (ticks, levels)."""
+        pricing = self._pricing
         innovations = np.zeros((len(moves), len(self._levels)))
-        innovations[:, : self._name_count] = moves
-        innovations[:, self._name_count + self._fund_count :] = (
-            self._curve.volatilities * pace.curve_shrinkage * rates
+        innovations[:, : pricing.name_count] = moves
+        innovations[:, pricing.curve_from :] = (
+            pricing.curve.volatilities * laws.curve_shrinkage * rates
         )
-        innovations += self._means * (1 - pace.level_decay)
+        innovations += pricing.means * (1 - laws.level_decay)
         levels = np.empty_like(innovations)
         level = self._levels.copy()
-        for number, decay in enumerate(pace.level_decay):
+        for number, decay in enumerate(laws.level_decay):
             level *= decay
             level += innovations[number]
             levels[number] = level
         self._levels = level
         return levels
 
-    # Prices -------------------------------------------------------------------------------------
-
-    def _rows(
+    def _step_ends(
         self,
         duration: int,
         traded: float,
@@ -421,77 +424,48 @@ class MarketModel:
         levels: FloatArray,
         volatility: FloatArray,
         noise: FloatArray,
-    ) -> _Rows:
+    ) -> _StepEnds:
         """Prices and volumes at the `moments` that end steps."""
         if not len(moments):  # the block ends within a long step
             none = np.empty((0, len(self.symbols)))
-            return _Rows(prices=none, volumes=none, lively=none, noise=noise)
+            return _StepEnds(none, none, none, noise)
         settlements = settlement_days(moments)
         prices = self._prices(levels, settlements)
         before = np.concatenate([self._last, prices])[:-1]
         moves = np.log(prices / before)
         self._last = prices[-1:].copy()
-        names = self._names.liveliness(volatility)
-        lively = self._in_order(
-            names[:, self._market_names],
-            self._baskets.liveliness(names),
-            volatility[:, :1] * np.ones(len(self._curve.symbols)),
-        )
-        lively = lively * self._agitation
+        relative = self._pricing.relative_volatility(volatility) * self._multipliers
         time = variance_clock.elapsed(np.concatenate([moments[:1] - duration, moments]))
         years = np.where(self._trades_as_coin, time.coins[:, None], time.stocks[:, None])
-        volumes = self._quoting.volumes(moves, years, lively, noise) * self._alive(settlements)
-        volumes = volumes * traded
-        return _Rows(prices=prices, volumes=volumes, lively=lively, noise=noise)
+        volumes = self._quoting.volumes(moves, years, relative, noise)
+        volumes = volumes * self._pricing.has_not_matured(settlements) * traded
+        return _StepEnds(prices, volumes, relative, noise)
+
+    # Draws and prices ---------------------------------------------------------------------------
 
     def _draw(self, stream: int, ticks: int, width: int, *, ahead: int = 0) -> FloatArray:
         tick = self._tick + ahead
         return draws.uniforms(seed=self._seed, stream=stream, tick=tick, ticks=ticks, width=width)
 
     def _curve_normals(self, ticks: int) -> FloatArray:
-        count = len(self._curve.names)
-        chance = self._draw(_CURVE_STREAM, ticks, draws.even(count))
-        return draws.normals(chance)[:, :count]
+        count = len(self._pricing.curve.names)
+        uniform = self._draw(_CURVE_STREAM, ticks, draws.even(count))
+        return draws.normals(uniform)[:, :count]
 
     def _quote_noise(self, ticks: int, ends: IntArray) -> FloatArray:
-        """Of the `ends` among the next `ticks` ticks; the draws of the others stay undrawn."""
+        """Noise for the `ends` among the next `ticks` ticks; that of the others is not drawn."""
         width = self._quoting.width
         if len(ends) == ticks:
             return self._quoting.noise(self._draw(_QUOTE_STREAM, ticks, width))
-        chance = [self._draw(_QUOTE_STREAM, 1, width, ahead=end) for end in ends.tolist()]
-        return self._quoting.noise(np.concatenate([np.empty((0, width)), *chance]))
+        uniform = [self._draw(_QUOTE_STREAM, 1, width, ahead=end) for end in ends.tolist()]
+        return self._quoting.noise(np.concatenate([np.empty((0, width)), *uniform]))
 
     def _prices(self, levels: FloatArray, settlements: IntArray) -> FloatArray:
         """Prices in today's shares, shape (n, symbols), for levels and settlement days."""
-        funds_from, curve_from = self._name_count, self._name_count + self._fund_count
-        names = np.exp(np.ascontiguousarray(levels[:, :funds_from]))
-        premiums = np.exp(np.ascontiguousarray(levels[:, funds_from:curve_from]))
-        return (
-            self._in_order(
-                names[:, self._market_names],
-                self._baskets.values(names) * premiums,
-                self._curve.prices(levels[:, curve_from:], settlements),
-            )
-            / self._shares
-        )
-
-    def _shares_of(self, shares: Mapping[str, Fraction]) -> FloatArray:
-        return np.array([float(shares.get(symbol, 1)) for symbol in self.symbols])
+        return self._pricing.prices(levels, settlements) / self._split_ratios
 
     def _prices_now(self) -> FloatArray:
         return self._prices(self._levels[None, :], settlement_days(np.array([self._at])))
 
-    def _alive(self, settlements: IntArray) -> FloatArray:
-        ones = np.ones((len(settlements), len(self._market_names) + self._fund_count))
-        return np.concatenate([ones, self._curve.live(settlements)], axis=1)[:, self._columns]
-
-    def _in_order(self, names: FloatArray, funds: FloatArray, debts: FloatArray) -> FloatArray:
-        """Columns of names, funds and bonds in the order of the symbols."""
-        return np.concatenate([names, funds, debts], axis=1)[:, self._columns]
-
-
-def _kind(spec: InstrumentSpec) -> int:
-    """0 for a name, 1 for a fund, 2 for a bond."""
-    if spec.bond is not None:
-        return 2
-    return 1 if spec.basket else 0
+    def _ratios_by_symbol(self, ratios: Mapping[str, Fraction]) -> FloatArray:
+        return np.array([float(ratios.get(symbol, 1)) for symbol in self.symbols])

@@ -1,4 +1,4 @@
-"""From a model price to a quote: spread, displayed sizes, last trade and volume."""
+"""From a price of the model to a quote: spread, displayed sizes, last trade and volume."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy as np
 from exchange.market.rules import ticks
 from exchange.market.rules.ticks import Tick
 from exchange.simulator.model import draws
-from exchange.simulator.model.draws import FloatArray, IntArray
-from exchange.simulator.model.names import COINS
-from exchange.simulator.model.universe import InstrumentSpec
+from exchange.simulator.model.arrays import FloatArray, IntArray
+from exchange.simulator.model.single_names import COINS
+from exchange.simulator.model.specs import InstrumentSpec
 from exchange.simulator.model.variance_clock import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 
 _BASIS_POINT = 1e-4
@@ -19,10 +19,10 @@ _SIZE_DEVIATION = 0.6  # of the logarithm of displayed sizes
 _NOISE_DEVIATION = 0.7  # of the logarithm of volume
 _QUIET_VOLUME = 0.65  # the part of volume that does not follow the size of the move
 _MEAN_MOVE = 0.7979  # of |x|, x standard normal
-_LARGEST_MOVE = 10.0  # standard deviations; beyond, volume grows no further
+_LARGEST_MOVE = 10.0  # standard deviations; beyond it volume grows no further
 _NO_MOVE = 1e-15
 _EVEN_CHANCE = 0.5
-_MOST_SHARES = 1000.0  # out of one: volumes grow no further, for they are kept in 64 bits
+_HIGHEST_SPLIT_RATIO = 1000.0  # beyond it volumes grow no further: they are 64-bit integers
 _ONE_DOLLAR = 1.0
 _WHOLE = Decimal(1)
 _SIDE, _BID_SIZE, _ASK_SIZE, _VOLUME = range(4)
@@ -30,10 +30,10 @@ _SIDE, _BID_SIZE, _ASK_SIZE, _VOLUME = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The quotes of one round in integers, one element an instrument.
+    """The quotes of one round as integers, one element for each instrument.
 
-    Prices count the finest increment that the instrument ever has (0.0001 dollars for stocks and
-    ETFs, else its own increment); sizes and volume count lots.
+    Prices count units of the finest increment that the instrument ever has: 0.0001 dollars for
+    stocks and ETFs, else its own increment. Sizes and volumes count lots.
     """
 
     bid: IntArray
@@ -51,12 +51,12 @@ class Grid:
 class Quoting:
     """Quotes of a fixed list of instruments.
 
-    Chance comes as rows of `width` uniforms, one row a round, which `noise` makes ready: for each
-    instrument the side of the last trade, two sizes and the noise of the volume. Sizes and volumes
-    grow with the `shares` that splits have made out of one, shape (symbols,).
+    Each round spends one row of `width` uniforms. `noise` turns it into what an instrument needs:
+    the side of the last trade, two sizes and the noise of the volume. Sizes and volumes grow with
+    `split_ratios`, shape (symbols,).
     """
 
-    def __init__(self, specs: Sequence[InstrumentSpec], shares: FloatArray) -> None:
+    def __init__(self, specs: Sequence[InstrumentSpec], split_ratios: FloatArray) -> None:
         self._specs = tuple(specs)
         count = len(self._specs)
         self._spread = np.array([spec.spread_bps for spec in specs]) * _BASIS_POINT
@@ -64,7 +64,7 @@ class Quoting:
         self._days_per_year = np.array(
             [DAYS_PER_YEAR if spec.sector == COINS else SESSIONS_PER_YEAR for spec in specs]
         )
-        more = np.clip(shares, 1 / _MOST_SHARES, _MOST_SHARES)
+        more = np.clip(split_ratios, 1 / _HIGHEST_SPLIT_RATIO, _HIGHEST_SPLIT_RATIO)
         self._daily_volume = np.array([spec.daily_volume for spec in specs]) * more
         self._lot_sizes = np.array([float(_lot(spec)) for spec in specs])
         units = [_finest_increment(spec) for spec in specs]
@@ -73,54 +73,62 @@ class Quoting:
             [int(spec.price_increment / unit) for spec, unit in zip(specs, units, strict=True)]
         )
         self._fine_steps = np.ones_like(self._steps)
-        self._listings = tuple(
-            _Listing(spec.symbol, {1: unit, step: spec.price_increment}, _lot(spec))
+        self._units = tuple(
+            _Units(spec.symbol, {1: unit, step: spec.price_increment}, _lot(spec))
             for spec, unit, step in zip(specs, units, self._steps.tolist(), strict=True)
         )
         self._display_size = np.array([float(spec.display_size) for spec in specs]) * more
         self.width = count + draws.even(3 * count)
 
-    def noise(self, chance: FloatArray) -> FloatArray:
+    def noise(self, uniform: FloatArray) -> FloatArray:
         """From uniforms to one uniform and three standard normals for each instrument."""
         count = len(self._specs)
-        normals = draws.normals(chance[:, count:])
-        return np.concatenate([chance[:, :count], normals[:, : 3 * count]], axis=1)
+        normals = draws.normals(uniform[:, count:])
+        return np.concatenate([uniform[:, :count], normals[:, : 3 * count]], axis=1)
 
     def volumes(
-        self, moves: FloatArray, years: FloatArray, lively: FloatArray, noise: FloatArray
+        self,
+        moves: FloatArray,
+        years: FloatArray,
+        relative_volatility: FloatArray,
+        noise: FloatArray,
     ) -> FloatArray:
         """What trades while prices move by log returns `moves` over `years`, all (n, symbols).
 
-        Proportional to the time, to how lively the symbol is (its volatility over the usual) and,
-        in part, to how large the move is for that volatility; log-normal noise on top.
+        Proportional to variance time, to the relative volatility (over the usual one) and, in part,
+        to the size of the move for that volatility, times log-normal noise.
         """
-        usual = np.maximum(self._volatility * lively * np.sqrt(years), _NO_MOVE)
+        usual = np.maximum(self._volatility * relative_volatility * np.sqrt(years), _NO_MOVE)
         size = np.minimum(np.abs(moves) / usual, _LARGEST_MOVE) / _MEAN_MOVE
-        normal = np.ascontiguousarray(self._of(noise, _VOLUME))
+        normal = np.ascontiguousarray(self._columns_of(noise, _VOLUME))
         scatter = np.exp(_NOISE_DEVIATION * normal - _NOISE_DEVIATION**2 / 2)
         days = years * self._days_per_year
         pace = _QUIET_VOLUME + (1 - _QUIET_VOLUME) * size
-        traded: FloatArray = self._daily_volume * days * lively * pace * scatter
+        traded: FloatArray = self._daily_volume * days * relative_volatility * pace * scatter
         return traded
 
     def grid(
-        self, prices: FloatArray, volumes: FloatArray, lively: FloatArray, noise: FloatArray
+        self,
+        prices: FloatArray,
+        volumes: FloatArray,
+        relative_volatility: FloatArray,
+        noise: FloatArray,
     ) -> "Grid":
         """The quotes of one round around `prices`; all of shape (1, symbols), noise (1, ...)."""
-        bid, ask = self._bid_and_ask(prices[0], (self._spread * prices * lively)[0])
+        bid, ask = self._bid_and_ask(prices[0], (self._spread * prices * relative_volatility)[0])
         return Grid(
             bid=bid,
             ask=ask,
-            price=np.where(self._of(noise, _SIDE)[0] < _EVEN_CHANCE, bid, ask),
+            price=np.where(self._columns_of(noise, _SIDE)[0] < _EVEN_CHANCE, bid, ask),
             bid_lots=self._lots_shown(noise, _BID_SIZE)[0],
             ask_lots=self._lots_shown(noise, _ASK_SIZE)[0],
             traded_lots=self._lots_traded(volumes, noise)[0],
         )
 
     def _bid_and_ask(self, prices: FloatArray, spreads: FloatArray) -> tuple[IntArray, IntArray]:
-        """Around `prices`, on the grid, about `spreads` and at least an increment apart.
+        """Bids and asks around `prices`, on the grid, `spreads` and at least an increment apart.
 
-        Rounding outwards adds one increment on average, which is taken off the spread first.
+        Rounding outwards adds one increment on average. It is taken off the spread first.
         """
         half = np.maximum(spreads - self._steps_at(prices) * self._unit_sizes, 0.0) / 2
         bid = self._on_grid(prices - half, np.floor)
@@ -139,36 +147,34 @@ class Quoting:
         return counts * steps
 
     def ticks(self, grid: "Grid") -> tuple[Tick, ...]:
-        """A grid of quotes as exact decimals, with the decimals of the increment in force."""
+        """The quotes as exact Decimals, with as many places as the increment in force."""
         steps = self._steps_at(grid.bid * self._unit_sizes)
         rows = zip(*(column.tolist() for column in (*grid.columns(), steps)), strict=True)
-        return tuple(
-            _tick(listing, *row) for listing, row in zip(self._listings, rows, strict=True)
-        )
+        return tuple(_tick(units, *row) for units, row in zip(self._units, rows, strict=True))
 
     def _lots_shown(self, noise: FloatArray, what: int) -> IntArray:
         """Displayed sizes, as whole numbers of lots, at least one."""
-        sizes = self._display_size * np.exp(_SIZE_DEVIATION * self._of(noise, what))
+        sizes = self._display_size * np.exp(_SIZE_DEVIATION * self._columns_of(noise, what))
         lots: IntArray = np.maximum((sizes / self._lot_sizes).astype(np.int64), 1)
         return lots
 
     def _lots_traded(self, volumes: FloatArray, noise: FloatArray) -> IntArray:
-        """Volumes as whole numbers of lots, rounded by chance so that they add up in the long run.
+        """Volumes as whole numbers of lots, rounded at random so that the mean is exact.
 
-        The chance is what the side of the last trade has left of its uniform.
+        The uniform is that of the last trade's side, with the bit that decided the side removed.
         """
-        up: FloatArray = 2.0 * self._of(noise, _SIDE) % 1.0
+        up: FloatArray = 2.0 * self._columns_of(noise, _SIDE) % 1.0
         lots: IntArray = (volumes / self._lot_sizes + up).astype(np.int64)
         return lots
 
-    def _of(self, noise: FloatArray, what: int) -> FloatArray:
+    def _columns_of(self, noise: FloatArray, what: int) -> FloatArray:
         count = len(self._specs)
         return noise[:, what * count : (what + 1) * count]
 
 
 @dataclass(frozen=True, slots=True)
-class _Listing:
-    """What turns integers into an instrument's decimals: increments by their number of units."""
+class _Units:
+    """What turns integers into an instrument's Decimals: increments by their number of units."""
 
     symbol: str
     increments: Mapping[int, Decimal]
@@ -176,7 +182,7 @@ class _Listing:
 
 
 def _tick(
-    listing: _Listing,
+    of: _Units,
     price: int,
     bid: int,
     ask: int,
@@ -185,9 +191,9 @@ def _tick(
     traded_lots: int,
     step: int,
 ) -> Tick:
-    increment, lot = listing.increments[step], listing.lot
+    increment, lot = of.increments[step], of.lot
     return Tick(
-        listing.symbol,
+        of.symbol,
         price // step * increment,
         bid // step * increment,
         ask // step * increment,
@@ -202,7 +208,7 @@ def _finest_increment(spec: InstrumentSpec) -> Decimal:
 
 
 def _lot(spec: InstrumentSpec) -> Decimal:
-    """Sizes and volumes are multiples of this: whole shares, though fractions can be ordered."""
+    """Sizes and volumes are multiples of this: whole shares, though orders may have fractions."""
     if spec.asset_class in {"stock", "etf"}:
         return max(_WHOLE, spec.quantity_increment)
     return spec.quantity_increment

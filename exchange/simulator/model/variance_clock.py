@@ -1,10 +1,10 @@
-"""Two clocks of variance: how much a market moves in a stretch of time, by the time of day.
+"""Variance time: how much variance a stretch of time has, by the time of day, on two clocks.
 
-Coins are as lively on a Sunday night as at noon. Stocks move most in New York's trading hours: a
-spike at the opening, a flat middle, a small rise towards the close, and a third of a day's variance
-between a close and the next opening (K. French and R. Roll, "Stock return variances", 1986;
-R. Wood, T. McInish and J. Ord, "An investigation of transactions data for NYSE stocks", 1985),
-whether that is a night or a long weekend.
+Coins are as volatile on a Sunday night as at noon. Stocks move most in New York's trading hours: a
+spike at the opening, a flat middle, and a small rise towards the close. A third of a day's variance
+falls between a close and the next opening, whether that is a night or a long weekend (K. French and
+R. Roll, "Stock return variances", 1986; R. Wood, T. McInish and J. Ord, "An investigation of
+transactions data for NYSE stocks", 1985).
 
 Within a session the rate of variance at minute u of L, over its midday rate, is
 
@@ -20,7 +20,8 @@ from functools import lru_cache
 import numpy as np
 
 from exchange.market.rules import calendar
-from exchange.simulator.model.draws import FloatArray, IntArray
+from exchange.simulator.model.arrays import FloatArray, IntArray
+from exchange.simulator.model.timestamps import EPOCH, to_microseconds
 
 SESSIONS_PER_YEAR = 252.0
 OVERNIGHT_SHARE = 0.31
@@ -29,38 +30,36 @@ DAYS_PER_YEAR = 365.25
 _MICROSECONDS_PER_YEAR = DAYS_PER_YEAR * 86400e6
 _OPENING_SPIKE, _OPENING_MINUTES = 5.5, 24.0
 _CLOSING_RISE, _CLOSING_MINUTES = 0.75, 20.0
-_KNOTS = 401  # of a session, where the square root of the rate is integrated
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_KNOTS = 401  # grid points in a session, for the integral of the square root of the rate
 
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """What passes in each of n steps, shape (n,), in years of the usual variance.
+    """The variance time of each of n steps on the two clocks, shape (n,), in years.
 
-    `overlap` is the correlation over a step of one and the same noise as the two clocks show it: 1
-    where both run evenly.
+    `overlap` is the correlation, over a step, of one and the same noise integrated by the two
+    clocks: 1 where both run evenly.
     """
 
     stocks: FloatArray
     coins: FloatArray
     overlap: FloatArray
 
-    def as_coins_see(self, market: FloatArray, apart: FloatArray) -> FloatArray:
+    def on_coin_clock(self, market: FloatArray, independent: FloatArray) -> FloatArray:
         """The market's shocks on the coins' clock: its diffusion without its jumps, shape (n, 1).
 
-        `market` and `apart` are standard normals. Over an uneven stretch the two clocks weigh one
-        noise differently: then a part of what coins see is `apart` from what stocks see, so that
-        long steps tie them no closer than many short ones.
+        `market` and `independent` are standard normals. Over an uneven stretch the two clocks weigh
+        the same noise differently. So part of the coins' shock is independent of the stocks': a
+        long step then correlates the two no more than many short ones do.
         """
         overlap = self.overlap[:, None]
-        shared = overlap * market + np.sqrt(1.0 - overlap**2) * apart
-        seen: FloatArray = np.sqrt(self.coins)[:, None] * shared
-        return seen
+        correlated = overlap * market + np.sqrt(1.0 - overlap**2) * independent
+        shocks: FloatArray = np.sqrt(self.coins)[:, None] * correlated
+        return shocks
 
 
 def elapsed(edges: IntArray) -> Elapsed:
-    """The steps between successive `edges`, shape (n + 1,), rising."""
+    """The variance time between successive `edges`, shape (n + 1,), ascending."""
     coins = np.diff(edges) / _MICROSECONDS_PER_YEAR
     variance, root = _between(edges)
     stocks = variance / SESSIONS_PER_YEAR
@@ -70,8 +69,8 @@ def elapsed(edges: IntArray) -> Elapsed:
 
 
 def _between(edges: IntArray) -> tuple[FloatArray, FloatArray]:
-    """(sessions' variance, integral of its rate's square root) over each step."""
-    years = edges.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + _EPOCH.year
+    """(variance in sessions, integral of the square root of its rate) over each step."""
+    years = edges.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + EPOCH.year
     first, last = int(years[0]), int(years[-1])
     if first == last:
         variance, root = _sessions_of(first).at(edges)
@@ -89,22 +88,22 @@ def _between(edges: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 class _Sessions:
-    """A year's sessions: the variance that has passed at any moment of it."""
+    """A year's sessions: the variance from the start of the year up to any moment of it."""
 
     def __init__(self, year: int) -> None:
         sessions = _sessions_around(year)
-        self._opens = np.array([_microseconds(each.opens_at) for each in sessions])
-        self._closes = np.array([_microseconds(each.closes_at) for each in sessions])
+        self._opens = np.array([to_microseconds(each.opens_at) for each in sessions])
+        self._closes = np.array([to_microseconds(each.closes_at) for each in sessions])
         self._weights = (self._closes - self._opens) / (390 * 60e6)  # a half day is about half
         start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
         self._cumulate()
-        edges = np.array([_microseconds(start), _microseconds(end)])
+        edges = np.array([to_microseconds(start), to_microseconds(end)])
         self._start = np.zeros(2)
         self._start = np.array(self.at(edges[:1]))[:, 0]
         self.totals: FloatArray = np.array(self.at(edges[1:]))[:, 0]
 
     def _cumulate(self) -> None:
-        """What has passed at each close."""
+        """Cumulative variance and root at each close."""
         gaps = (self._opens[1:] - self._closes[:-1]).astype(np.float64)
         by_day = (1.0 - OVERNIGHT_SHARE) * self._weights
         by_night = np.concatenate([[0.0], np.full(len(gaps), OVERNIGHT_SHARE)])
@@ -116,7 +115,7 @@ class _Sessions:
         )
 
     def at(self, moments: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Variance, in sessions, and the root's integral, from the start of the year on."""
+        """(variance in sessions, integral of the root) from the start of the year to `moments`."""
         which = np.searchsorted(self._closes, moments, side="left")
         opens, closes = self._opens[which], self._closes[which]
         night = np.clip((moments - opens) / self._night_length[which] + 1.0, 0.0, 1.0)
@@ -137,7 +136,7 @@ def _sessions_of(year: int) -> _Sessions:
 
 
 def _sessions_around(year: int) -> list[calendar.Session]:
-    """Those of the year, with one before it and one after it."""
+    """The sessions of the year, with one before it and one after it."""
     day = date(year, 1, 1) - timedelta(days=1)
     while (before := calendar.session_on(day)) is None:
         day -= timedelta(days=1)
@@ -148,12 +147,8 @@ def _sessions_around(year: int) -> list[calendar.Session]:
     return sessions
 
 
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
 def _minutes_shape(part: FloatArray) -> FloatArray:
-    """The integral of the session's rate from its start to this part of it, in midday minutes."""
+    """The integral of the rate from the opening to `part` of the session, in midday minutes."""
     minutes = 390.0
     passed = part * minutes
     opening = _OPENING_SPIKE * _OPENING_MINUTES * -np.expm1(-passed / _OPENING_MINUTES)
@@ -166,7 +161,7 @@ _WHOLE_SHAPE = float(_minutes_shape(np.ones(1))[0])
 
 
 def _variance_shape(part: FloatArray) -> FloatArray:
-    """How much of a session's variance has passed at this part of it; a short one is squeezed."""
+    """The fraction of a session's variance up to `part` of it; a short session is squeezed."""
     return _minutes_shape(part) / _WHOLE_SHAPE
 
 

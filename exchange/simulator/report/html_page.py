@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
-from exchange.simulator.model.draws import FloatArray
-from exchange.simulator.model.universe import CATALOGUE
+from exchange.simulator.model.arrays import FloatArray
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.report import realism, svg
 from exchange.simulator.report.measurement import MINUTES, STOCKS, Row, Sample
 from exchange.simulator.report.svg import Line

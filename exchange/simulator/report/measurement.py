@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from exchange.market.rules import calendar
-from exchange.simulator.model.draws import FloatArray
+from exchange.simulator.model.arrays import FloatArray
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE
 from exchange.simulator.report import realism
 
 MINUTE = timedelta(minutes=1)

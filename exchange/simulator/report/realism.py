@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exchange.simulator.model.draws import FloatArray
+from exchange.simulator.model.arrays import FloatArray
 
 _NORMAL_KURTOSIS = 3.0
 

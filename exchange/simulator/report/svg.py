@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from exchange.simulator.model.draws import FloatArray
+from exchange.simulator.model.arrays import FloatArray
 
 WIDTH, HEIGHT = 640, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 28, 30

@@ -1,4 +1,4 @@
-"""Market alerts that the simulator sends: large moves, and what a scenario tells."""
+"""Market alerts that the simulator sends: large moves, and the alerts of a scenario."""
 
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
@@ -12,7 +12,7 @@ from exchange.market.rules.ticks import Round
 from exchange.simulator.sources.scenarios import Step
 
 WHOLE_MARKET = "MARKET"
-"""Stands for the symbol in an alert that is about no single one."""
+"""Takes the place of the symbol in an alert that is not about a single one."""
 
 WINDOW = timedelta(minutes=5)
 LARGE_PERCENT = {"stock": Decimal(5), "etf": Decimal(3), "crypto": Decimal(6), "bond": Decimal(2)}
@@ -26,14 +26,14 @@ class _Price:
 
 
 class LargeMoves:
-    """Watches rounds for prices that have moved far within `WINDOW`; each move is told once."""
+    """Finds prices that have moved far within `WINDOW`; each move gives one alert."""
 
     def __init__(self, listed: Mapping[str, str]) -> None:
         self._listed = listed
         self._seen: dict[str, deque[_Price]] = {}
 
     def of(self, round_: Round, halted: Container[str] = ()) -> list[dict[str, Any]]:
-        """The alerts that a round gives rise to; what is halted has no price in it."""
+        """The alerts of a round. Ticks of halted symbols are ignored."""
         alerts = []
         for tick in round_.ticks:
             if tick.symbol in halted:
@@ -51,7 +51,7 @@ class LargeMoves:
         return alerts
 
     def forget(self, symbols: Iterable[str]) -> None:
-        """Prices before now are of other shares, which a split has taken away."""
+        """Forget the prices so far: they are in the shares before a split."""
         for symbol in symbols:
             self._seen.pop(symbol, None)
 
@@ -68,7 +68,7 @@ def _large_move(symbol: str, percent: Decimal, large: Decimal, at: datetime) -> 
 
 
 def of_step(step: Step, at: datetime) -> dict[str, Any]:
-    """What an alert step of a scenario tells; about one symbol if it names one."""
+    """The alert of a scenario's step: about its symbol, or the whole market if it has several."""
     return {
         "symbol": next(iter(step.symbols)) if len(step.symbols) == 1 else WHOLE_MARKET,
         "severity": step.severity,

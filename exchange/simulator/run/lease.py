@@ -1,4 +1,4 @@
-"""One writer of prices at a time: a lease in the database, renewed with every round."""
+"""The lease that lets one simulator at a time write prices: a row, renewed with every round."""
 
 import os
 import socket
@@ -12,24 +12,24 @@ from exchange.models import SIMULATOR, Simulator
 
 
 class LeaseTaken(RuntimeError):
-    """Another simulator is alive."""
+    """Another simulator is running."""
 
 
 class LeaseLost(RuntimeError):
-    """This simulator was away so long that another one took over."""
+    """This simulator did not renew its lease in time, and another one took over."""
 
 
 def new_holder() -> str:
-    """A name for this process: host, process id, and a few random characters."""
+    """A unique name for this process: host, process id, and a few random characters."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{os.urandom(3).hex()}"
 
 
 def acquire(holder: str, *, now: datetime) -> Simulator:
-    """Take the lease, if it is free or has run out; LeaseTaken tells who has it, and until when."""
+    """Take the lease if it is free or has run out. Raises LeaseTaken that names the holder."""
     Simulator.objects.get_or_create(name=SIMULATOR)
     before = Simulator.objects.get(name=SIMULATOR).holder
     free = Q(holder="") | Q(lease_until__lt=now) | Q(lease_until__isnull=True)
-    if _died_here(before):
+    if _is_dead_process(before):
         free |= Q(holder=before)
     taken = Simulator.objects.filter(free, name=SIMULATOR).update(
         holder=holder, lease_until=_until(now)
@@ -43,8 +43,8 @@ def acquire(holder: str, *, now: datetime) -> Simulator:
     return simulator
 
 
-def _died_here(holder: str) -> bool:
-    """Whether the holder was a process of this machine that is no more, killed without a word."""
+def _is_dead_process(holder: str) -> bool:
+    """Whether the holder was a process of this machine that was killed without releasing it."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
     if host != socket.gethostname()[:40] or not rest.isdigit():
         return False
@@ -58,7 +58,7 @@ def _died_here(holder: str) -> bool:
 
 
 def renew(holder: str, *, now: datetime, state: dict[str, Any] | None) -> None:
-    """Keep the lease and the model's state; LeaseLost when another holds it."""
+    """Extend the lease and store the model's state. Raises LeaseLost if another holds it."""
     kept = Simulator.objects.filter(name=SIMULATOR, holder=holder).update(
         lease_until=_until(now), state=state
     )
@@ -67,7 +67,7 @@ def renew(holder: str, *, now: datetime, state: dict[str, Any] | None) -> None:
 
 
 def release(holder: str) -> None:
-    """Give the lease back, so that the next simulator need not wait."""
+    """Give up the lease, so that the next simulator need not wait."""
     Simulator.objects.filter(name=SIMULATOR, holder=holder).update(holder="", lease_until=None)
 
 

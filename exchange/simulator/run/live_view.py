@@ -1,4 +1,4 @@
-"""What a running simulator shows: a table that lives in a terminal, or a line now and then."""
+"""What a running simulator shows: tables that redraw in a terminal, or a line now and then."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +16,7 @@ from exchange.models import Execution
 from exchange.simulator.run.runner import Progress
 
 SECONDS_BETWEEN_LINES = 30.0
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_REDRAWS = 0.5
 SHOWN = ("AAPL", "SPY", "BTC-USD", "UST-10Y")
 FILLS_SHOWN = 8
 
@@ -24,7 +24,7 @@ Write = Callable[[str], Any]
 
 
 class View(Protocol):
-    """Is told of every round; opened while the simulator runs."""
+    """Shows the progress after every round; open while the simulator runs."""
 
     def open(self) -> AbstractContextManager[Any]: ...
 
@@ -70,13 +70,13 @@ class Screen:
         return self._live
 
     def show(self, progress: Progress) -> None:
-        """Redraw, if the last time is long enough ago."""
+        """Redraw, but not more often than every half second."""
         for symbol, price in progress.prices.items():
             self._first.setdefault(symbol, price)
         now = monotonic()
         if now < self._next:
             return
-        self._next = now + SECONDS_BETWEEN_LOOKS
+        self._next = now + SECONDS_BETWEEN_REDRAWS
         before, rounds, quotes = self._last
         seconds = max(now - before, 1e-3)
         self._last = (now, progress.rounds, progress.quotes)
@@ -96,7 +96,7 @@ class Screen:
 
 
 def price_table(prices: Mapping[str, Any], first: Mapping[str, Any]) -> Table:
-    """Last prices, and what they did since the start."""
+    """Last prices, and their changes since the start."""
     table = Table("symbol", box=None)
     table.add_column("price", justify="right")
     table.add_column("change", justify="right")
@@ -108,7 +108,7 @@ def price_table(prices: Mapping[str, Any], first: Mapping[str, Any]) -> Table:
 
 
 def fill_table(fills: Iterable[Execution]) -> Table:
-    """The newest fills, of everybody."""
+    """The newest fills of all customers."""
     table = Table("fill", "side", box=None)
     table.add_column("quantity", justify="right")
     table.add_column("price", justify="right")

@@ -1,4 +1,4 @@
-"""The simulator's loop: a round, a pause, a round, until it is told to stop."""
+"""The simulator's loop: a round, a pause, a round, until it is stopped."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +20,11 @@ from exchange.models import (
     Quote,
     Simulator,
 )
+from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
-from exchange.simulator.model.universe import CATALOGUE, InstrumentSpec
+from exchange.simulator.model.specs import InstrumentSpec
 from exchange.simulator.run import alerts, lease
-from exchange.simulator.sources.round_source import Source
+from exchange.simulator.sources.round_source import RoundSource
 from exchange.streaming import publish
 from exchange.trading import halts
 
@@ -41,10 +42,10 @@ def continue_model(
     now: datetime,
     specs: Sequence[InstrumentSpec] = CATALOGUE,
 ) -> MarketModel:
-    """The model as it was left, or as near as can be: the last prices are never left behind.
+    """The model as the last run left it, at prices that are never older than the last quotes.
 
-    Its volatility goes on from the state. So do its prices and its clock, unless quotes are newer
-    or the clock has run ahead; then the model stands at the quotes.
+    Its volatility continues from the stored state. So do its prices and its clock, unless quotes
+    are newer or a fast run has taken the clock ahead; then the model continues from the quotes.
     """
     quotes = list(Quote.objects.select_related("instrument"))
     prices = {quote.instrument.symbol: quote.price for quote in quotes}
@@ -56,7 +57,7 @@ def continue_model(
         at=at,
         prices=prices,
         tick=simulator.rounds,
-        shares=splits.cumulative_ratios(),
+        split_ratios=splits.cumulative_ratios(),
     )
     if simulator.state is None:
         return model
@@ -66,7 +67,7 @@ def continue_model(
         logger.warning("the stored state of the market is not usable: %s", error)
         return model
     if not at <= model.at <= now:
-        model.adopt(prices, at=at)
+        model.set_prices(prices, at=at)
     return model
 
 
@@ -87,16 +88,16 @@ class Progress:
 
 
 class Runner:
-    """Runs rounds every `interval` seconds under a lease, for `duration` seconds or for ever.
+    """Makes a round every `interval` seconds under a lease, for `duration` seconds or for ever.
 
-    Clock, pause and report are arguments so that a test can run a day in a moment. `stop` ends the
-    run after the round that is being made; `stop_after_replay`, when no replayed row is left.
+    Clock, pause and report are arguments, so that a test can run a day in a moment. `stop` ends the
+    run after the current round; `stop_after_replay` ends it after the last replayed row.
     `listed` has the asset class of each symbol.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: RoundSource,
         *,
         holder: str,
         interval: float,
@@ -116,7 +117,7 @@ class Runner:
         self._report = report
         self._pending: Round | None = None
         self._minute: datetime | None = None
-        self._shares: dict[str, Fraction] = {}
+        self._split_ratios: dict[str, Fraction] = {}
         self._moves = alerts.LargeMoves(listed)
         self._stop_after_replay = stop_after_replay
         self.progress = Progress()
@@ -147,20 +148,20 @@ class Runner:
             self._stop.wait((due - self._clock()).total_seconds())
 
     def _next_due(self, due: datetime) -> datetime:
-        """An interval later; rounds that a machine has slept through are not made up for.
+        """An interval later. Rounds missed while the machine slept are not made up for.
 
-        A clock that was set back is not waited for either.
+        If the clock was set back, the next round does not wait for the old time.
         """
         now, interval = self._clock(), timedelta(seconds=self._interval)
         return min(max(due + interval, now), now + interval)
 
     def make_round(self) -> None:
-        """One round: what a scenario has in store, prices, fills, alerts."""
+        """One round: the steps of a scenario, corporate actions, prices, fills, alerts."""
         now = self._clock()
-        self._direct(now)
+        self._carry_out_scenario(now)
         self._carry_out_actions(now)
-        # A round that the database did not take is not lost: it may hold rows of a replay. Its
-        # number keeps it from counting twice, where the database took it and could not say so.
+        # A round that the database refused is tried again, since it may hold rows of a replay. Its
+        # number keeps it from counting twice, if the database took it but the answer was lost.
         self._pending = round_ = self._pending or self._numbered(self._source.next(now))
         lease.renew(self._holder, now=self._clock(), state=self._source.state())
         changed = engine.advance(round_)
@@ -187,30 +188,30 @@ class Runner:
         self._minute = minute
 
     def _follow_splits(self) -> None:
-        """Prices are told in today's shares; it does no harm to say so again."""
-        shares = splits.cumulative_ratios()
-        if shares != self._shares:
-            self._source.count_in(shares)
-            self._moves.forget(symbol for symbol, _ in shares.items() ^ self._shares.items())
-            self._shares = shares
+        """Express prices in today's shares."""
+        ratios = splits.cumulative_ratios()
+        if ratios != self._split_ratios:
+            self._source.set_split_ratios(ratios)
+            self._moves.forget(symbol for symbol, _ in ratios.items() ^ self._split_ratios.items())
+            self._split_ratios = ratios
 
-    def _direct(self, now: datetime) -> None:
+    def _carry_out_scenario(self, now: datetime) -> None:
         """Carry out the scenario's halts, resumptions and alerts that are due."""
-        performance = self._source.performance
-        if performance is None:
+        scenario = self._source.scenario
+        if scenario is None:
             return
-        while (step := performance.due(self._source.seconds(now))) is not None:
+        while (step := scenario.due(self._source.seconds(now))) is not None:
             if step.do == "alert":
                 publish.alert(alerts.of_step(step, now))
             else:
                 _set_status(step.symbols, _STATUS[step.do], now)
-            performance.done(step)
+            scenario.done(step)
 
     def _end_halts(self) -> None:
-        """What a scenario has halted trades again when it is cut short."""
-        performance = self._source.performance
-        if performance is not None and performance.halted:
-            _set_status(performance.halted, InstrumentStatus.ACTIVE, self._clock())
+        """Resume what a scenario has halted, if the run ends before the scenario."""
+        scenario = self._source.scenario
+        if scenario is not None and scenario.halted:
+            _set_status(scenario.halted, InstrumentStatus.ACTIVE, self._clock())
 
     def _is_over(self, began: datetime) -> bool:
         if self._stop_after_replay and self._source.replay_is_over:

@@ -1,7 +1,7 @@
-"""Scenarios: declared in TOML what happens to the market, and when.
+"""Scenarios: TOML files that say what happens to the simulated market, and when.
 
-A file has a `title`, a `summary` and `steps`, each with the second `at` which it begins and what to
-`do`. docs/scenarios.md has the whole format, with examples.
+A file has a `title`, a `summary` and `steps`. Each step has `at`, the second at which it begins,
+and `do`, what happens. docs/scenarios.md has the whole format, with examples.
 """
 
 import math
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
 EVERYTHING = "all"
 CLASSES = ("stock", "etf", "crypto", "bond")
 SEVERITIES = ("low", "medium", "high", "critical")
-# What a step may say besides `at`, `do` and `symbols`; True where it must.
+# The keys of a step besides `at`, `do` and `symbols`; True for those that are required.
 _KEYS: Mapping[str, Mapping[str, bool]] = {
     "move": {"percent": True, "over": False},
     "volatility": {"factor": True, "over": True},
@@ -33,12 +33,12 @@ _PERCENT = (-95.0, 900.0)
 
 
 class BadScenario(ValueError):
-    """The file is no scenario; the message names the step and what is wrong with it."""
+    """The file is not a scenario; the message names the step and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens, from second `at` on for `over` seconds, to `symbols`."""
+    """One thing that happens to `symbols`, from second `at` on and for `over` seconds."""
 
     at: float
     do: Action
@@ -56,7 +56,7 @@ class Step:
         return self.at + self.over
 
     def part(self, start: float, end: float) -> float:
-        """How much of the step falls after second `start` and up to `end`, between 0 and 1."""
+        """The fraction of the step after second `start` and up to `end`, between 0 and 1."""
         if not self.over:
             return float(start < self.at <= end)
         return max(min(end, self.end) - max(start, self.at), 0.0) / self.over
@@ -164,7 +164,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _symbols(name: str, value: Any, listed: Mapping[str, str]) -> frozenset[str]:
-    """Symbols, asset classes or "all", as the symbols that they stand for."""
+    """The symbols that a list of symbols, asset classes or "all" stands for."""
     wanted = [value] if isinstance(value, str) else value
     if not (isinstance(wanted, list) and wanted and all(isinstance(each, str) for each in wanted)):
         raise BadScenario(f"{name}: symbols is a list of symbols, asset classes, or all")
@@ -182,8 +182,8 @@ def _symbols(name: str, value: Any, listed: Mapping[str, str]) -> frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Influence:
-    """What a scenario does to the prices of one round."""
+class Effects:
+    """What a scenario does to the prices of one round: log returns, volatility factors, silence."""
 
     moves: Mapping[str, float]
     factors: Mapping[str, float]
@@ -191,11 +191,11 @@ class Influence:
 
 
 @dataclass(slots=True)
-class Performance:
-    """A scenario in progress: where it is, and what is still to be told or done."""
+class RunningScenario:
+    """A scenario in progress: its second, and the halts, resumptions and alerts still to come."""
 
     scenario: Scenario
-    _second: float = -1.0  # before the first, so that what begins with second 0 is still to come
+    _second: float = -1.0  # before second 0, whose steps are still to come
     _pending: list[Step] = field(init=False)
     _halted: set[str] = field(default_factory=set)
 
@@ -209,23 +209,23 @@ class Performance:
 
     @property
     def halted(self) -> frozenset[str]:
-        """What it has halted and not resumed."""
+        """The symbols that it has halted and not resumed."""
         return frozenset(self._halted)
 
     def due(self, second: float) -> Step | None:
-        """The next halt, resumption or alert up to this second; `done` takes it off the list."""
+        """The next halt, resumption or alert up to this second, until `done` removes it."""
         return self._pending[0] if self._pending and self._pending[0].at <= second else None
 
     def done(self, step: Step) -> None:
-        """Note that a step which was due has been carried out."""
+        """Remove a step that has been carried out."""
         self._pending.remove(step)
         if step.do == "halt":
             self._halted |= step.symbols
         elif step.do == "resume":
             self._halted -= step.symbols
 
-    def advance(self, second: float) -> Influence:
-        """Go on to this second; what happens to prices on the way."""
+    def advance(self, second: float) -> Effects:
+        """Go on to this second; returns what happens to prices on the way."""
         moves: dict[str, float] = {}
         factors: dict[str, float] = {}
         silent: set[str] = set()
@@ -240,7 +240,7 @@ class Performance:
                 elif step.do == "silence":
                     silent |= step.symbols
         self._second = second
-        return Influence(moves, factors, frozenset(silent))
+        return Effects(moves, factors, frozenset(silent))
 
 
 def _multiply(factors: dict[str, float], symbols: Iterable[str], factor: float) -> None:

@@ -1,7 +1,12 @@
-"""Real prices from CSV files, played one after the other in the place of the model's."""
+"""Prices from CSV files, played one after the other in the place of the model's."""
 
-from exchange.simulator.sources.replay.files import Form, Recording, read, refuse_problems
-from exchange.simulator.sources.replay.player import TICKS_PER_BAR, Replay, far_off, scale_to
+from exchange.simulator.sources.replay.files import FileFormat, Recording, read, refuse_problems
+from exchange.simulator.sources.replay.player import (
+    TICKS_PER_BAR,
+    Replay,
+    far_from_market,
+    scale_to,
+)
 from exchange.simulator.sources.replay.rules.layout import BAR as BAR_COLUMNS
 from exchange.simulator.sources.replay.rules.refusals import BadReplayFile
 from exchange.simulator.sources.replay.rules.symbols import find as find_symbol
@@ -10,10 +15,10 @@ __all__ = [
     "BAR_COLUMNS",
     "TICKS_PER_BAR",
     "BadReplayFile",
-    "Form",
+    "FileFormat",
     "Recording",
     "Replay",
-    "far_off",
+    "far_from_market",
     "find_symbol",
     "read",
     "refuse_problems",

@@ -1,8 +1,8 @@
-"""Files: a CSV in one of the forms that sources write, read whole.
+"""Reading a CSV file of bars or trades, in one of the forms that data sources write.
 
-Corrupt data is worse than none. A row that is not a price, that contradicts itself, that does not
-come after the row before it or comes long after it is named by its line: it makes its file
-unusable, or it is skipped and told about, as the caller wishes.
+Corrupt data is worse than none. A row is a problem if it has no price, contradicts itself, does not
+come after the row before it, or comes after a gap. Problems name their lines. Depending on the
+caller they make the file unusable, or the rows are skipped and reported.
 """
 
 import codecs
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from exchange.models import AssetClass, Instrument
-from exchange.simulator.sources.replay import order
+from exchange.simulator.sources.replay import chronology
 from exchange.simulator.sources.replay.rows import OtherSymbol, Row, RowReader
 from exchange.simulator.sources.replay.rules import cells, layout, symbols
 from exchange.simulator.sources.replay.rules.cells import TimeReader
@@ -29,7 +29,7 @@ from exchange.simulator.sources.replay.rules.refusals import (
 )
 
 _BINARY = "the file is not text"
-_DELIMITERS = "\t;|"  # a comma, if none of them is in the first line
+_DELIMITERS = "\t;|"  # if none of them is in the first line, it is a comma
 _BEFORE_THE_HEADER = ("http://", "https://", "#", "sep=")
 _HEADER_OF_YFINANCE = 3
 
@@ -37,8 +37,8 @@ _Line = tuple[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What the caller says of a file: see the options of `run_exchange_simulator`."""
+class FileFormat:
+    """The format of a file, as far as options of `run_exchange_simulator` give it."""
 
     columns: str | None = None
     date_format: str | None = None
@@ -47,14 +47,14 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The usable rows of a file, what is wrong with the others, and what else should be known."""
+    """The usable rows of a file, the problems of the others, and notes for the user."""
 
     path: Path
     rows: tuple[Row, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
     left_out: int = 0
-    """Rows that are not usable."""
+    """How many rows are not usable."""
 
     def symbols(self) -> list[str]:
         return sorted({row.symbol for row in self.rows})
@@ -65,14 +65,14 @@ def read(
     instruments: Mapping[str, Instrument],
     *,
     symbol: str | None,
-    form: Form = Form(),
+    form: FileFormat = FileFormat(),
 ) -> Recording:
     """Read a file of bars (time, open, high, low, close) or trades (time, price).
 
-    Columns are found by their names, without a header by their usual order, or are what
-    `form.columns` says. Rows are of the symbol in their column, or of `symbol`, or of the one that
-    the file is named after; with `symbol`, rows of others are left out. Raises BadReplayFile when
-    there is nothing to replay, and OSError.
+    Columns are found by their names, without a header by their usual order, or by `form.columns`.
+    The symbol of a row is that of its symbol column, or else `symbol`, or else the one that the
+    file is named after. With `symbol`, rows of other symbols are left out. Raises BadReplayFile
+    when there is nothing to replay, and OSError.
     """
     try:
         with path.open(newline="", encoding=_encoding(path)) as file:
@@ -95,7 +95,7 @@ def read(
         thousands=delimiter != ";",
     )
     found = [reader.read(line, row) for line, row in body]
-    ordered = order.in_order([each for each in found if isinstance(each, Row)], instruments)
+    ordered = chronology.in_order([each for each in found if isinstance(each, Row)], instruments)
     wrong = [each for each in found if isinstance(each, Problem)]
     problems = tuple(in_words([*wrong, *ordered.problems]))
     others = Counter(each.name for each in found if isinstance(each, OtherSymbol))
@@ -109,7 +109,7 @@ def read(
 def refuse_problems(recording: Recording, *, skip: bool = False) -> None:
     """Raise BadReplayFile that names the problems, if there are any.
 
-    With `skip`, only if they are most of the file: then it is another kind of file, not a bad one.
+    With `skip`, only if most rows have problems: then it is another kind of file.
     """
     if skip and recording.left_out <= len(recording.rows):
         return
@@ -125,7 +125,7 @@ def _encoding(path: Path) -> str:
 
 
 def _lines(file: TextIO) -> tuple[list[_Line], str]:
-    """The rows that are not empty, with their line numbers, from the header on; the delimiter."""
+    """The rows that are not empty, from the header on, with line numbers; and the delimiter."""
     before, first = 0, ""
     for line in file:
         if line.strip() and not line.lower().startswith(_BEFORE_THE_HEADER):
@@ -138,8 +138,8 @@ def _lines(file: TextIO) -> tuple[list[_Line], str]:
     return rows, delimiter if delimiter in first else ","
 
 
-def _columns(lines: Sequence[_Line], form: Form) -> tuple[Layout, Sequence[_Line]]:
-    """Where things stand, and the rows below the header."""
+def _columns(lines: Sequence[_Line], form: FileFormat) -> tuple[Layout, Sequence[_Line]]:
+    """The layout of the columns, and the rows below the header."""
     if not lines:
         raise BadReplayFile("the file is empty: it has no header and no row")
     line, first = lines[0]
@@ -162,7 +162,7 @@ def _columns(lines: Sequence[_Line], form: Form) -> tuple[Layout, Sequence[_Line
     return found, lines
 
 
-def _times(columns: Layout, body: Sequence[_Line], form: Form) -> TimeReader:
+def _times(columns: Layout, body: Sequence[_Line], form: FileFormat) -> TimeReader:
     place = columns.time[0]
     texts = (row[place] for _, row in body if place < len(row))
     return TimeReader(form.date_format, cells.day_first(texts))
@@ -171,7 +171,7 @@ def _times(columns: Layout, body: Sequence[_Line], form: Form) -> TimeReader:
 def _name(
     columns: Layout, path: Path, instruments: Mapping[str, Instrument], symbol: str | None
 ) -> str:
-    """Whose the rows are, if they don't say."""
+    """The symbol of rows that have no symbol column; empty if they have one."""
     if columns.symbol is not None:
         return ""
     if columns.of is not None:
@@ -189,7 +189,7 @@ def _name(
 def _refuse_other_symbols(
     columns: Layout, header: Sequence[str], body: Sequence[_Line], symbol: str
 ) -> None:
-    """Rows are taken for those of `symbol`, unless a column that nobody reads has other symbols."""
+    """Refuse a file named after `symbol` if an unread column holds other symbols."""
     width = max((len(row) for _, row in body), default=0)
     for place, column in layout.unread(columns, header, width).items():
         texts = {row[place].strip() for _, row in body if place < len(row)}
@@ -228,7 +228,7 @@ def _some(others: Counter[str]) -> str:
     return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-def _notes(ordered: order.Ordered, others: Counter[str], reader: RowReader) -> Iterator[str]:
+def _notes(ordered: chronology.Ordered, others: Counter[str], reader: RowReader) -> Iterator[str]:
     if ordered.turned:
         yield "newest first: it is played from its end"
     if others:

@@ -1,4 +1,4 @@
-"""Playing recordings: the ticks of a round at a time."""
+"""Playing recordings: the ticks of one round at a time."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,37 +16,35 @@ from exchange.simulator.sources.replay.rules.layout import BAR
 
 TICKS_PER_BAR = len(BAR)
 DISPLAYED_PART = 200
-"""What is shown at the best price, of what trades in a bar. Of a trade, all of it is."""
+"""One part in so many of a bar's volume is the size at the best price. Of a trade it is all."""
 DISPLAYED_DOLLARS = Decimal(50_000)
-"""What is shown where the file does not say how much has traded."""
+"""The size at the best price, in dollars, where the file has no volume."""
 
 FAR = Decimal("0.5")
-"""By more than this part of the market's price a replay rarely begins elsewhere on purpose."""
+"""A replay that begins further from the market's price, as a fraction of it, gets a warning."""
 
 
 @dataclass(slots=True)
 class Replay:
-    """Recordings as a row of frames: the ticks of one round each. A bar takes four rounds.
+    """Recordings as a sequence of frames, each the ticks of one round. A bar takes four rounds.
 
     All rows of one moment play in the same rounds, whatever their files. Prices of a symbol are
-    multiplied by its `scale`, if it has one.
-
-    Files count in the shares of the moment at which the replay was made: by then splits had made
-    `shares` out of one, by symbol.
+    multiplied by its `scale`, if it has one. Files are taken to be in the shares of the moment at
+    which the replay begins; `split_ratios` are those of that moment, by symbol.
     """
 
     recordings: Sequence[Recording]
     instruments: Mapping[str, Instrument]
     scale: Mapping[str, Decimal] = field(default_factory=dict)
-    shares: Mapping[str, Fraction] = field(default_factory=dict)
+    split_ratios: Mapping[str, Fraction] = field(default_factory=dict)
     playing: Counter[str] = field(default_factory=Counter)
-    """The frames that are left of each symbol."""
+    """How many frames are left for each symbol."""
 
     _frames: Iterator[Sequence[Tick]] = field(init=False)
-    _shares_now: Mapping[str, Fraction] = field(init=False)
+    _ratios_now: Mapping[str, Fraction] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shares_now = self.shares
+        self._ratios_now = self.split_ratios
         rows = [row for recording in self.recordings for row in recording.rows]
         for row in rows:
             self.playing[row.symbol] += len(row.prices)
@@ -58,24 +56,21 @@ class Replay:
         self.playing.subtract(tick.symbol for tick in frame)
         return frame
 
-    def is_driven(self, symbol: str) -> bool:
-        """Whether the symbol has ticks to come, and so no others meanwhile."""
+    def is_replaying(self, symbol: str) -> bool:
+        """Whether the symbol has ticks to come, so that the model's are left out."""
         return self.playing[symbol] > 0
 
     @property
     def is_over(self) -> bool:
         return not any(self.playing.values())
 
-    def count_in(self, shares: Mapping[str, Fraction]) -> None:
-        """Tell all that is still to come in today's shares, of which splits made so many of one.
-
-        So does the rest of a bar that is being played.
-        """
-        self._shares_now = shares
+    def set_split_ratios(self, ratios: Mapping[str, Fraction]) -> None:
+        """Express all that is still to come in today's shares, also the rest of a bar."""
+        self._ratios_now = ratios
 
     def _play(self, rows: Iterable[Row]) -> Iterator[Sequence[Tick]]:
         for _, moment in groupby(rows, key=attrgetter("at")):
-            # One row for a symbol: of two files that both have it, the later row waits.
+            # One row for each symbol at a time: of two files with the same symbol the second waits.
             waiting = list(moment)
             while waiting:
                 playing = list({row.symbol: row for row in reversed(waiting)}.values())[::-1]
@@ -84,22 +79,22 @@ class Replay:
                 waiting = [row for row in waiting if row not in playing]
 
     def _tick(self, row: Row, number: int) -> Tick:
-        """Made when it is due, for a split may come between two ticks of a bar."""
+        """Made only when it is due, since a split may come between two ticks of a bar."""
         one = Fraction(1)
-        ratio = self._shares_now.get(row.symbol, one) / self.shares.get(row.symbol, one)
+        ratio = self._ratios_now.get(row.symbol, one) / self.split_ratios.get(row.symbol, one)
         scale = self.scale.get(row.symbol, Decimal(1))
         return _tick(self.instruments[row.symbol], _in_new_shares(row, scale, ratio), number)
 
 
 def scale_to(recordings: Sequence[Recording], prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """The factors with which each symbol's first price is the one given."""
+    """The factors that bring each symbol's first price to the one in `prices`."""
     rows = sorted((row for each in recordings for row in each.rows), key=attrgetter("at"))
     first = {row.symbol: row.prices[0] for row in reversed(rows)}
     return {symbol: prices[symbol] / first[symbol] for symbol in first if symbol in prices}
 
 
-def far_off(scale: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Of the factors of `scale_to`, those that change a price by more than half of the market's."""
+def far_from_market(scale: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The factors of `scale_to` for symbols that begin further than `FAR` from the market."""
     return {symbol: factor for symbol, factor in scale.items() if abs(1 / factor - 1) > FAR}
 
 
@@ -111,10 +106,10 @@ def _in_new_shares(row: Row, scale: Decimal, ratio: Fraction) -> Row:
 
 
 def _tick(instrument: Instrument, row: Row, number: int) -> Tick:
-    """The bid is the row's price of that number, the ask one increment above.
+    """The bid is price `number` of the row; the ask is one increment above.
 
-    Inside a bar the price goes from each of them to the next through all between: orders that wait
-    on its way are met there. Where a bar begins it jumps.
+    Inside a bar the price passes through all prices between two ticks, and fills the orders that
+    rest there. To the first tick of a bar it jumps.
     """
     shown = _shown(instrument, row)
     traded = _on_step(instrument, (row.volume or Decimal(0)) / len(row.prices))
@@ -132,9 +127,9 @@ def _tick(instrument: Instrument, row: Row, number: int) -> Tick:
 
 
 def _shown(instrument: Instrument, row: Row) -> Decimal:
-    """What is offered at the best price, at least one increment.
+    """The size at the best price, at least one quantity increment.
 
-    Where nothing has traded, or nobody knows, as much is offered as usual.
+    Without a volume, or with one of zero, it is `DISPLAYED_DOLLARS`.
     """
     if not row.volume:
         shown = DISPLAYED_DOLLARS * instrument.price_divisor / row.prices[0]
@@ -144,13 +139,13 @@ def _shown(instrument: Instrument, row: Row) -> Decimal:
 
 
 def _on_step(instrument: Instrument, quantity: Decimal) -> Decimal:
-    """On its grid, and no more than can be counted, however many shares a split makes."""
+    """A quantity on its grid, and at most what can be counted, whatever a split makes of it."""
     most = instrument.asset.amount(MOST_UNITS)
     return on_grid(min(quantity, most), instrument.quantity_increment, "ROUND_FLOOR")
 
 
 def _quoted(instrument: Instrument, price: Decimal) -> tuple[Decimal, Decimal]:
-    """A price on its grid, and the grid's increment there."""
+    """A price on its grid, and the increment in force there."""
     price = min(price, HIGHEST_PRICE)
     usual = instrument.price_increment.normalize()  # the database pads it to eight decimals
     increment = increment_at(price, usual, instrument.asset_class)

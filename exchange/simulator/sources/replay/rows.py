@@ -1,4 +1,4 @@
-"""Rows: what a line says in prices and volume, and whether it can be so."""
+"""Rows of a file: their prices and volume, and checks that these are possible."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from exchange.simulator.sources.replay.rules.refusals import Problem, Unreadable
 
 LOWEST_PRICE, HIGHEST_PRICE = Decimal("0.00000001"), Decimal(10_000_000)
 HIGHEST_TURNOVER = Decimal(10) ** 13
-"""Dollars. No market has traded as much in a day, nor in a year in one instrument."""
+"""In dollars. No market trades as much in a day, and no instrument in a year."""
 MOST_UNITS = 10**18
-"""Of a row's volume. A day's candle holds nine such, and stops counting there."""
+"""The highest volume of a row. The candle of a day can hold nine such rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a line of the file says: the prices of one symbol, in the order in which they traded.
+    """A line of the file: the prices of one symbol, in the order in which they traded.
 
-    `day` is the day of `at` where it traded. `volume` is None where the file does not say.
+    `day` is the local date where it traded. `volume` is None where the file has none.
     """
 
     line: int
@@ -46,9 +46,10 @@ class OtherSymbol:
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Reads the rows of one file. With a `symbol`, only its; else those of all that are listed.
+    """Reads the rows of one file: those of `symbol` only, or those of all listed symbols.
 
-    `named` is what they are called when the rows don't say, and `whose` finds the listed symbol.
+    `named` is the symbol's text of rows without a symbol column. `find` returns the listed symbol
+    for such a text. `thousands` says whether commas separate thousands.
     """
 
     layout: Layout
@@ -56,7 +57,7 @@ class RowReader:
     instruments: Mapping[str, Instrument]
     symbol: str | None
     named: str
-    whose: Callable[[str], str | None]
+    find: Callable[[str], str | None]
     thousands: bool
 
     def read(self, line: int, row: Sequence[str]) -> Row | Problem | OtherSymbol:
@@ -66,7 +67,7 @@ class RowReader:
             return row[place].strip() if place < len(row) else ""
 
         text = self.named if self.layout.symbol is None else cell(self.layout.symbol)
-        symbol = self.whose(text)
+        symbol = self.find(text)
         if symbol is None and self.symbol is not None:
             return OtherSymbol(text)
         if symbol is None:
@@ -143,7 +144,7 @@ def _too_much(volume: Decimal | None, price: Decimal, instrument: Instrument) ->
 
 
 def _as_traded(prices: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
-    """A bar's prices in a likely order: a rising bar has its low first, a falling its high."""
+    """A bar's prices in a likely order: a rising bar has its low first, a falling one its high."""
     if len(prices) != len(BAR):
         return prices
     open_, high, low, close = prices

@@ -1,4 +1,4 @@
-"""What the cells of a file say: numbers, dates and times in the forms that sources write. Pure."""
+"""Reading the cells of a file: numbers, dates and times in the forms that sources write. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from exchange.market.rules.calendar import NEW_YORK
 from exchange.simulator.sources.replay.rules.refusals import Ambiguous, Unreadable
 
 NOTHING = frozenset({"", "-", "null", "nan", "n/a", "na", "none"})
-"""What stands where a source has no figure, in lower case."""
+"""What sources write where they have no figure, in lower case."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Seconds, milliseconds, microseconds and nanoseconds since 1970, told apart by their size: each is
-# from 1973 on, so that the numbers of rows are not taken for times.
+# Seconds, milliseconds, microseconds and nanoseconds since 1970, distinguished by their size. Each
+# begins in 1973, so that row numbers are not taken for times.
 _FIRST_TIME = 10**8
 _PARTS_OF_A_SECOND = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))
 
@@ -33,11 +33,11 @@ _YEARS = (1800, 2200)
 def number(text: str, *, thousands: bool = True) -> Decimal:
     """A number, with or without a dollar sign and commas between thousands.
 
-    Where a comma separates no thousands (`thousands` is False), it stands for a decimal point,
-    which is refused: Unreadable, as is all that is no number.
+    Without `thousands` a comma must be a decimal comma, which is refused. Raises Unreadable for
+    that, and for all that is not a number.
     """
     try:
-        return Decimal(text)  # as nearly all are
+        return Decimal(text)  # nearly all cells are plain numbers
     except InvalidOperation:
         bare = text.strip().replace("$", "")
     if "," in bare:
@@ -51,7 +51,7 @@ def number(text: str, *, thousands: bool = True) -> Decimal:
 
 
 def volume(text: str, *, thousands: bool = True) -> Decimal | None:
-    """A volume, perhaps as 37.8M; None where there is none."""
+    """A volume, which may be written as 37.8M; None for an empty cell."""
     bare = text.strip()
     if bare.lower() in NOTHING:
         return None
@@ -73,14 +73,14 @@ def is_number(text: str) -> bool:
 
 
 def is_clock(text: str) -> bool:
-    """Whether this is a time of day, as 09:30 or 093000."""
+    """Whether this is a time of day, such as 09:30 or 093000."""
     text = text.strip()
     return bool(_CLOCK.fullmatch(text)) or (text.isdigit() and len(text) <= len("093000"))
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a row was. `day` is its day where it traded: as written, or in New York."""
+    """The time of a row. `day` is its local date where it traded: as written, or in New York."""
 
     at: datetime
     day: date
@@ -88,17 +88,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TimeReader:
-    """Reads times: by `date_format` (of strptime) if there is one, else by their form.
+    """Reads times: with `date_format` (of strptime) if given, else in any known form.
 
-    `day_first` tells 4/1/2015 from 1/4/2015; None means that nobody knows. A time without a zone is
-    in UTC.
+    `day_first` says whether 4/1/2015 is in January; None means unknown. A time without a zone is in
+    UTC.
     """
 
     date_format: str | None = None
     day_first: bool | None = None
 
     def read(self, text: str, clock: str = "") -> Moment:
-        """Unreadable when it is no time; `clock` is the time of day, if another cell has it."""
+        """`clock` is the time of day, if another cell has it. Raises Unreadable for no time."""
         text = text.strip()
         clock = clock.strip()
         if clock.isdigit():
@@ -123,7 +123,7 @@ class TimeReader:
         return _moment(datetime.fromisoformat(text.removesuffix(" UTC")))
 
     def _year_last(self, text: str) -> datetime | None:
-        """4/1/2015, 4-1-2015 and, with the day first everywhere, 1.4.2015."""
+        """4/1/2015, 4-1-2015 and 1.4.2015, where dots always mean that the day is first."""
         found = _YEAR_LAST.fullmatch(text)
         if found is None:
             return None
@@ -146,7 +146,7 @@ def _packed(text: str) -> datetime | None:
 
 
 def _since_1970(text: str) -> datetime | None:
-    """A number, but for 20260302, which is a date in ISO 8601."""
+    """A number, except one like 20260302, which is a date in ISO 8601."""
     if text.isdigit() and len(text) == len("20260302"):
         return None
     try:
@@ -181,7 +181,7 @@ def _wordy(text: str) -> datetime | None:
 
 
 def day_first(texts: Iterable[str]) -> bool | None:
-    """Whether dates like 4/1/2015 have the day first, from one that can be only one of the two."""
+    """Whether dates like 4/1/2015 have the day first, from one that is unambiguous; else None."""
     for text in texts:
         found = _YEAR_LAST.fullmatch(text.strip())
         if found is None:

@@ -1,4 +1,4 @@
-"""Which column of a file is what: by its header, by its first row, or by what was said. Pure."""
+"""Which column of a file is what: from its header, its first row, or --columns. Pure."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -13,8 +13,8 @@ BAR = ("open", "high", "low", "close")
 WORDS = ("time", "date", *BAR, "price", "volume", "turnover", "symbol", "_")
 """What --columns may call a column."""
 
-# Names are compared in lower case, without <> and the numbers of Alpha Vantage, _ as a space; of
-# two that a file has the first one counts.
+# Names of columns are compared in lower case, with spaces for underscores, without <> and without
+# the numbers of Alpha Vantage. If a file has several of a group, the first in the group counts.
 _TIMES = (
     *("unix", "unix timestamp", "open time", "window start", "timestamp"),
     *("datetime", "date time", "gmt time", "local time", "time", "date", "t"),
@@ -33,7 +33,7 @@ _SYMBOLS = (
     *("symbol", "ticker", "tic", "instrument", "product id", "pair", "sym", "act symbol"),
     *("ticker symbol", "stock symbol", "code", "stock", "security", "s", "name", "company"),
 )
-# Columns of words that may look like symbols and are none.
+# Columns whose words may look like symbols and are none.
 _LABELS = frozenset(
     {
         *("currency", "ccy", "exchange", "exch", "market", "venue", "mic", "country", "sector"),
@@ -42,16 +42,18 @@ _LABELS = frozenset(
     }
 )
 _DOLLARS = ("usd", "usdt", "usdc", "busd")
-# Only Yahoo has these, which counts the volume of coins in dollars: columns, or their order.
+# Columns, and an order of columns, that only Yahoo has. It counts the volume of coins in dollars.
 _OF_YAHOO = ({"adj close"}, {"dividends", "stock splits"})
 _ORDER_OF_YFINANCE = ["close", "high", "low", "open", "volume"]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Places in a row. `time` has one, or that of a date and that of a clock; `prices` has a bar's
-    four or a trade's one. `turnover` is a volume in dollars. With `coins_in_dollars` the volume of
-    coins is one too. All rows are of `of`, where the file says so once.
+    """The columns of a file, by number.
+
+    `time` has one column, or those of a date and of a time of day. `prices` has the four of a bar
+    or the one of a trade. `turnover` is a volume in dollars. With `coins_in_dollars` the volume of
+    coins is in dollars too. `of` is the symbol of all rows, if the file names it only once.
     """
 
     time: tuple[int, ...]
@@ -64,7 +66,7 @@ class Layout:
 
 
 def given(words: str) -> Layout:
-    """From --columns: what each column is, in order. Raises BadReplayFile."""
+    """The layout that --columns gives: what each column is, in order. Raises BadReplayFile."""
     names = [word.strip().lower() for word in words.split(",")]
     unknown = [name for name in names if name not in WORDS]
     twice = [name for name in names if name != "_" and names.count(name) > 1]
@@ -89,15 +91,15 @@ def given(words: str) -> Layout:
 
 
 def is_data(row: Sequence[str]) -> bool:
-    """Whether a first line has no names of columns: two numbers are never among names."""
+    """Whether a first line is data and no header: names of columns never include two numbers."""
     return sum(cells.is_number(cell) for cell in row) > 1
 
 
 def usual(row: Sequence[str], times: TimeReader) -> Layout | None:
-    """Of a file without a header: a time, the four prices of a bar, and a volume if there is one.
+    """The usual layout without a header: a time, the four prices of a bar, and perhaps a volume.
 
-    So do Binance, Kraken, FirstRate and MetaTrader write bars; of three columns the second is the
-    price of a trade. None if the row says something else.
+    Binance, Kraken, FirstRate and MetaTrader write bars like that. Three columns are a trade: time,
+    price, volume. None if the row does not fit.
     """
     start = 2 if len(row) > 1 and cells.is_clock(row[1]) and ":" in row[1] else 1
     try:
@@ -115,7 +117,7 @@ def usual(row: Sequence[str], times: TimeReader) -> Layout | None:
 
 
 def _read_time(texts: Sequence[str], times: TimeReader) -> None:
-    with suppress(Ambiguous):  # it is a time, whichever
+    with suppress(Ambiguous):  # an ambiguous date is still a time
         times.read(*texts)
 
 
@@ -126,7 +128,7 @@ def _is_bar(figures: Sequence[Decimal]) -> bool:
 
 
 def named(header: Sequence[str], first: Sequence[str], line: int) -> Layout:
-    """From a header and the row below it. Raises BadReplayFile that says what is missing."""
+    """The layout that a header gives, with the row below it. Raises BadReplayFile."""
     names = [_name(cell) for cell in header]
     time = _time(names, first)
     if not time:
@@ -155,7 +157,7 @@ def named(header: Sequence[str], first: Sequence[str], line: int) -> Layout:
 
 
 def unread(columns: Layout, header: Sequence[str], width: int) -> dict[int, str]:
-    """The columns that nobody reads and that may say whose the rows are: places and names."""
+    """The names, by number, of columns that are not read and that could hold symbols."""
     read = {*columns.time, *columns.prices, columns.volume, columns.turnover, columns.symbol}
     names = dict(enumerate(header))
     return {
@@ -170,10 +172,10 @@ def _is_of_yahoo(names: Sequence[str]) -> bool:
 
 
 def of_yfinance(rows: Sequence[Sequence[str]]) -> Layout | None:
-    """Of the three lines with which yfinance's `download(...).to_csv()` begins; None if it's not.
+    """The layout of yfinance's `download(...).to_csv()`, from its three header lines; else None.
 
-    They are Price, Close, High...; Ticker, AAPL, AAPL...; Date. Raises BadReplayFile for several
-    tickers, which stand beside each other there.
+    These are Price, Close, High...; Ticker, AAPL, AAPL...; Date. Raises BadReplayFile for several
+    tickers, which such a file has side by side.
     """
     if len(rows) < 3 or [row[0].strip() for row in rows[:2]] != ["Price", "Ticker"]:  # noqa: PLR2004
         return None
@@ -217,8 +219,10 @@ def _time(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
 
 
 def _volumes(names: Sequence[str]) -> tuple[int | None, int | None]:
-    """Where the volume is, and where the one in dollars: CryptoDataDownload has Volume BTC and
-    Volume USD."""
+    """The columns of the volume and of the turnover.
+
+    CryptoDataDownload calls them Volume BTC and Volume USD.
+    """
     volume, turnover = _first(names, _VOLUMES), _first(names, _TURNOVERS)
     for place, name in enumerate(names):
         of = name.removeprefix("volume ")

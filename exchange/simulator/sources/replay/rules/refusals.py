@@ -1,4 +1,4 @@
-"""Why a file, or a row of it, can't be played. Pure."""
+"""The reasons why a file, or a row of it, can't be replayed. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 
 NAMED = 20
-"""Problems that a message lists."""
+"""How many problems a message lists."""
 
 
 class BadReplayFile(ValueError):
@@ -14,11 +14,11 @@ class BadReplayFile(ValueError):
 
 
 class Unreadable(ValueError):
-    """A cell says nothing that is known; the message says what it is."""
+    """A cell that can't be read; the message names its text."""
 
 
 class Ambiguous(Unreadable):
-    """A date that may be two days."""
+    """A date that may mean two days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,6 @@ def in_words(problems: Iterable[Problem]) -> Iterator[str]:
 
 
 def listed(problems: Sequence[str]) -> str:
-    """The first of them and how many more there are."""
+    """The first problems, and how many more there are."""
     more = len(problems) - NAMED
     return "; ".join(problems[:NAMED]) + (f"; and {more} more" if more > 0 else "")

@@ -4,31 +4,31 @@ import re
 from collections.abc import Iterable
 
 _STABLE = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD")
-"""Coins that stand for a dollar. Their prices are another market's: played only when asked for."""
+"""Stablecoins. Prices in them are another market's, and are replayed only when asked for."""
 
 _SHAPE = re.compile(r"([A-Z]{1,3}:)?[A-Z]{1,6}([./-][A-Z0-9]{1,4}|[A-Z]{1,4})?")
 _NO_SYMBOLS = frozenset({"true", "false", "yes", "no", "buy", "sell", "bid", "ask", "trade"})
 
 
 def looks_like_one(text: str) -> bool:
-    """Whether a word has the form of a symbol, in capitals or in small letters, and is no flag."""
+    """Whether a word has the form of a symbol, all in one case, and is no flag."""
     shaped = _SHAPE.fullmatch(text.upper()) and (text.isupper() or text.islower())
     return bool(shaped) and text.lower() not in _NO_SYMBOLS
 
 
 def is_part_of(text: str, symbol: str) -> bool:
-    """Whether it is the symbol, or of a pair the one or the other: BTC or USD of BTC-USD."""
+    """Whether it is the symbol, or one side of its pair: BTC or USD of BTC-USD."""
     return find(text, [symbol, *symbol.split("-")]) is not None
 
 
 def find(text: str, listed: Iterable[str]) -> str | None:
-    """The listed symbol that is spelled like this; None if there is none."""
+    """The listed symbol with this spelling; None if there is none."""
     wanted = _bare(text)
     return next((symbol for symbol in listed if wanted and _bare(symbol) == wanted), None)
 
 
 def is_of(text: str, symbol: str) -> bool:
-    """Whether a row of `text` may be played as `symbol`: it, or its coin in a dollar's coin."""
+    """Whether rows of `text` may be replayed as `symbol`: the same, or the coin in a stablecoin."""
     wanted, bare = _bare(symbol), _bare(text)
     in_dollars = {bare.removesuffix(coin) + "USD" for coin in _STABLE if bare.endswith(coin)}
     return wanted in {bare, *in_dollars}

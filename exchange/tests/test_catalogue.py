@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from exchange.market.rules import bonds, calendar
-from exchange.simulator.model import universe
-from exchange.simulator.model.universe import CATALOGUE, HIDDEN_NAMES
+from exchange.simulator.model import specs
+from exchange.simulator.model.catalogue import CATALOGUE, UNLISTED_GROUPS
 
 every_instrument = pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.symbol)
 every_bond = pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_start_prices_quantities_and_sizes_are_on_their_grids(spec):
 
 @every_instrument
 def test_the_ledgers_smallest_unit_holds_every_quantity(spec):
-    assert spec.scale == universe.LEDGER_SCALE[spec.asset_class]
+    assert spec.scale == specs.LEDGER_SCALE[spec.asset_class]
     assert spec.quantity_increment % Decimal(10) ** -spec.scale == 0
 
 
 @pytest.mark.parametrize(
     "name",
-    [spec for spec in CATALOGUE if not spec.bond and not spec.basket] + list(HIDDEN_NAMES),
+    [spec for spec in CATALOGUE if not spec.bond and not spec.basket] + list(UNLISTED_GROUPS),
     ids=lambda name: getattr(name, "symbol", None) or name.name,
 )
 def test_market_and_sector_leave_some_of_a_names_variance_to_itself(name):
-    own = universe.own_loading(name)
+    own = specs.own_loading(name)
 
     assert own > 0.1
     assert name.market_loading**2 + name.sector_loading**2 + own**2 == pytest.approx(1)
@@ -74,7 +74,7 @@ def test_market_and_sector_leave_some_of_a_names_variance_to_itself(name):
 
 @every_fund
 def test_baskets_are_whole_and_hold_only_known_names(spec):
-    known = {spec.symbol for spec in CATALOGUE} | {hidden.name for hidden in HIDDEN_NAMES}
+    known = {spec.symbol for spec in CATALOGUE} | {group.name for group in UNLISTED_GROUPS}
 
     assert sum(weight for _, weight in spec.basket) == pytest.approx(1)
     assert {name for name, _ in spec.basket} <= known

@@ -1,4 +1,4 @@
-"""The order of rows in time: which way they run, doubles, steps back, and gaps."""
+"""Rows in time: whether a file is newest first, and rows that repeat, step back or leave a gap."""
 
 import statistics
 from collections import defaultdict
@@ -13,16 +13,16 @@ from exchange.simulator.sources.replay.rows import Row
 from exchange.simulator.sources.replay.rules.refusals import Problem
 
 LONGEST_PAUSE = timedelta(days=7)
-"""Between two rows; a longer one is a gap. (In September 2001 the NYSE was closed for six days.)"""
+"""A longer time between two rows is a gap. (In September 2001 the NYSE was closed for six days.)"""
 QUIET = timedelta(hours=1)
-"""For so long nothing may have traded: sources leave out the bars of such minutes."""
+"""Up to this time between two bars is no gap: sources leave out minutes without a trade."""
 
 _FIRST_ROWS = 500  # from which the usual step between rows is read
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Rows from the oldest on, what is wrong with the others, and whose were newest first."""
+    """Rows, oldest first; the problems of the others; the symbols whose rows were newest first."""
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
@@ -30,9 +30,9 @@ class Ordered:
 
 
 def in_order(rows: Iterable[Row], instruments: Mapping[str, Instrument]) -> Ordered:
-    """The rows of each symbol that come after the one before them, oldest first.
+    """The rows of all symbols, oldest first, without those that do not come after the one before.
 
-    A row after a gap is kept: what can be skipped is the missing time.
+    A row after a gap is kept, though the gap is a problem.
     """
     of_symbol: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -51,7 +51,7 @@ def in_order(rows: Iterable[Row], instruments: Mapping[str, Instrument]) -> Orde
 
 
 def _is_newest_first(rows: Sequence[Row]) -> bool:
-    """Whether more rows come before the one above them than after it."""
+    """Whether more rows are older than the one above them than are newer."""
     back = sum(after.at < before.at for before, after in pairwise(rows))
     on = sum(after.at > before.at for before, after in pairwise(rows))
     return back > on
@@ -75,7 +75,7 @@ def _of_one(rows: Sequence[Row], instrument: Instrument) -> tuple[list[Row], lis
 
 
 def _comes_after(before: Row, row: Row) -> bool:
-    """Trades of one moment are trades; a bar can't be twice."""
+    """Two trades may have the same time; two bars may not."""
     return row.at > before.at or (row.at == before.at and not (row.is_bar or before.is_bar))
 
 
@@ -94,7 +94,7 @@ def shown(at: datetime) -> str:
 
 
 def _usual_step(rows: Sequence[Row]) -> timedelta | None:
-    """The usual distance of two bars; None of trades, which come when they come."""
+    """The usual time between two bars; None for trades, which are irregular."""
     if not rows[0].is_bar:
         return None
     first = islice(pairwise(rows), _FIRST_ROWS)
@@ -105,7 +105,7 @@ def _usual_step(rows: Sequence[Row]) -> timedelta | None:
 
 
 def _is_gap(before: Row, after: Row, step: timedelta | None, instrument: Instrument) -> bool:
-    """Whether bars are missing: nights, weekends and holidays are none, but for coins."""
+    """Whether bars are missing. Nights, weekends and holidays are no gap, except for coins."""
     distance = after.at - before.at
     if distance > LONGEST_PAUSE:
         return step is None or distance > 2 * step

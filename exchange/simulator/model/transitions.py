@@ -1,25 +1,26 @@
-"""How steps are cut into parts, and what a part of a given length does to the market's processes.
+"""How steps are cut into parts, and how the market's processes change over a part.
 
-The volatility that returns feel is read at each full quarter of an hour (UTC) and stands until the
-next one. So steps are cut at the quarters, and no return depends on how the time before and after
-it is cut: a step of an hour, a day or ten years has the same law as the seconds that make it up.
-Quarters, because sessions begin and end on them: within one, variance passes almost evenly.
+The volatility that scales returns is read at each full quarter of an hour (UTC) and held until the
+next one. So steps are cut at the quarters, and a return does not depend on how the time before and
+after it is cut. A step of an hour, a day or ten years then has the same law as the seconds that
+make it up. Quarters fit because sessions begin and end on them, and within one of them variance
+passes almost evenly.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from exchange.simulator.model.draws import FloatArray, IntArray
-from exchange.simulator.model.return_sources import Sources
+from exchange.simulator.model.arrays import BoolArray, FloatArray, IntArray
+from exchange.simulator.model.return_factors import ReturnFactors
 
 _SECOND = 1_000_000
 QUARTER = 900 * _SECOND
-_PACES_KEPT = 256
+"""A quarter of an hour, in microseconds."""
+_LAWS_KEPT = 256
 
 
-def cut(start: int, duration: int, steps: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def cut(start: int, duration: int, steps: int) -> tuple[IntArray, BoolArray]:
     """Cut `steps` steps of `duration` microseconds at the quarters between them.
 
     Returns the edges of the parts, shape (parts + 1,), in microseconds since 1970 as `start` is,
@@ -32,23 +33,24 @@ def cut(start: int, duration: int, steps: int) -> tuple[IntArray, npt.NDArray[np
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """What successive parts do to the processes; each array has one row for a part.
+class Transitions:
+    """What successive parts do to the processes; each array has one row for each part.
 
-    `mixing` instead has one entry for each length that occurs, and `kind` says whose is whose.
+    `mixing` has one entry for each length that occurs instead, and `kind` holds the entry's number
+    for each part.
     """
 
-    mixing: FloatArray  # shape (lengths, sources, 5, 5)
+    mixing: FloatArray  # shape (lengths, factors, 5, 5)
     kind: IntArray
     volatility_decay: FloatArray
     level_decay: FloatArray
-    shrinkage: FloatArray  # of returns, for reverting within the part, shape (parts, 1)
-    curve_shrinkage: FloatArray  # the same for the factors of the curve
+    shrinkage: FloatArray  # of returns, by mean reversion within the part; shape (parts, 1)
+    curve_shrinkage: FloatArray  # the same for the factors of the yield curve
 
 
 @dataclass(frozen=True, slots=True)
 class _Law:
-    """Of parts of one length."""
+    """The transition over a part of one length."""
 
     mixing: FloatArray
     volatility_decay: FloatArray
@@ -57,30 +59,30 @@ class _Law:
     curve_shrinkage: FloatArray
 
 
-class Pacer:
-    """The laws of parts, by their length; `name_reversion` and the others are per second."""
+class TransitionLaws:
+    """Transitions by the length of a part, cached. All rates of reversion are per second."""
 
     def __init__(
         self,
-        sources: Sources,
+        factors: ReturnFactors,
         *,
         name_reversion: float,
         level_reversion: FloatArray,
         curve_reversion: FloatArray,
     ) -> None:
-        self._sources = sources
+        self._factors = factors
         self._name_reversion = np.array([name_reversion])
         self._level_reversion, self._curve_reversion = level_reversion, curve_reversion
         self._laws: dict[int, _Law] = {}
 
-    def of(self, durations: IntArray) -> Pace:
-        """Of parts that take so many microseconds, shape (parts,)."""
+    def of(self, durations: IntArray) -> Transitions:
+        """The transitions over parts of these lengths in microseconds, shape (parts,)."""
         if (durations == durations[0]).all():
             lengths, kind = durations[:1], np.zeros(len(durations), dtype=np.intp)
         else:
             lengths, kind = np.unique(durations, return_inverse=True)
         laws = [self._law(length) for length in lengths.tolist()]
-        return Pace(
+        return Transitions(
             mixing=np.stack([law.mixing for law in laws]),
             kind=kind,
             volatility_decay=np.stack([law.volatility_decay for law in laws])[kind],
@@ -92,13 +94,13 @@ class Pacer:
     def _law(self, duration: int) -> _Law:
         law = self._laws.get(duration)
         if law is None:
-            if len(self._laws) >= _PACES_KEPT:
+            if len(self._laws) >= _LAWS_KEPT:
                 self._laws.clear()
             law = self._laws[duration] = self._law_of(duration / _SECOND)
         return law
 
     def _law_of(self, seconds: float) -> _Law:
-        decay, mixing = self._sources.transition(seconds)
+        decay, mixing = self._factors.transition(seconds)
         return _Law(
             mixing=mixing,
             volatility_decay=decay,
@@ -109,7 +111,11 @@ class Pacer:
 
 
 def _shrinkage(rates: FloatArray, seconds: float) -> FloatArray:
-    """What mean reversion within a part leaves of the deviation of its innovation."""
+    """The factor by which mean reversion within a part reduces its innovation's deviation.
+
+    An Ornstein-Uhlenbeck process with rate k has the variance (1 - exp(-2kt)) / 2k after t, where
+    Brownian motion has t.
+    """
     within = 2.0 * rates * seconds
     left: FloatArray = np.sqrt(-np.expm1(-within) / within)
     return left

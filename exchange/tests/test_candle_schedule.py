@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.market import candles, hours, schedule, statistics
+from exchange.market import candle_schedule, candles, closures, statistics
 from exchange.market.statistics import LENGTH, RESOLUTION, Period
 from exchange.models import Instrument, Interval, MarketClosure
 from exchange.simulator.model import variance_clock
@@ -23,9 +23,9 @@ PATHS = 400
 @pytest.fixture(params=[False, True], ids=["around the clock", "real hours"])
 def real_hours(request: pytest.FixtureRequest, settings: Any) -> Iterator[bool]:
     settings.EXCHANGE_MARKET_HOURS = request.param
-    hours.forget_closures()
+    closures.forget()
     yield request.param
-    hours.forget_closures()
+    closures.forget()
 
 
 def times(interval: Interval, start: datetime, end: datetime) -> list[datetime]:
@@ -47,7 +47,7 @@ def measured(asset_class: str, period: Period, now: datetime) -> float:
     at = times(interval, now - LENGTH[period], now)
     spread = np.sqrt(variances(asset_class, at, candles.LENGTH[interval])) * TRUE
     paths = np.cumsum(np.random.default_rng(1).normal(size=(PATHS, len(at))) * spread, axis=1)
-    usual = schedule.of(asset_class, interval)
+    usual = candle_schedule.of(asset_class, interval)
     # With real hours there are no others; around the clock they are there and do not count.
     counted = np.array([usual.counts(each) for each in at])
     closes = np.exp(paths[:, counted]) * 100
@@ -94,7 +94,7 @@ def test_a_year_has_so_many_candles(
     in_sessions: int,
     real_hours: bool,
 ):
-    usual = schedule.of(asset_class, interval)
+    usual = candle_schedule.of(asset_class, interval)
     assert usual.candles_a_year == (in_sessions if real_hours else around_the_clock)
     if real_hours:
         at = times(interval, AFTERNOON - 2 * DAY, AFTERNOON + 2 * DAY)
@@ -116,7 +116,7 @@ def test_a_year_has_so_many_candles(
 def test_days_on_which_its_market_is_closed_do_not_count(
     asset_class: str, day: datetime, counts: bool, real_hours: bool
 ):
-    assert schedule.of(asset_class, Interval.ONE_DAY).counts(day) is counts
+    assert candle_schedule.of(asset_class, Interval.ONE_DAY).counts(day) is counts
 
 
 @pytest.mark.django_db
@@ -124,9 +124,9 @@ def test_with_real_hours_a_closure_by_an_administrator_does_not_count(settings: 
     settings.EXCHANGE_MARKET_HOURS = True
     noon = datetime(2026, 3, 2, 17, tzinfo=UTC)
     MarketClosure.objects.create(day=noon.date(), closes_at=time(12), reason="Snow")
-    hours.forget_closures()
-    usual = schedule.of("stock", Interval.FIVE_MINUTES)
-    hours.forget_closures()
+    closures.forget()
+    usual = candle_schedule.of("stock", Interval.FIVE_MINUTES)
+    closures.forget()
     assert usual.counts(noon - timedelta(minutes=5))
     assert not usual.counts(noon)
 

@@ -1,18 +1,19 @@
-"""Sources of return: stochastic volatility with leverage, and compensated jumps.
+"""Return factors: stochastic volatility with leverage, and compensated jumps.
 
-Each source has a volatility v, whose logarithm is a sum of four Ornstein-Uhlenbeck parts from
-under an hour to five months, after the multi-scale models of Fouque, Papanicolaou and Sircar
-(*Derivatives in Financial Markets with Stochastic Volatility*, 2000) and LeBaron ("Stochastic
-volatility as a simple generator of apparent financial power laws and long memory", 2001).
-Normalised so that E[v^2] = 1. The return over a step is
+Each factor (the market, a sector, a name's own) has a volatility v. Its logarithm is a sum of four
+Ornstein-Uhlenbeck components with time scales from under an hour to five months, after the
+multi-scale models of Fouque, Papanicolaou and Sircar (*Derivatives in Financial Markets with
+Stochastic Volatility*, 2000) and LeBaron ("Stochastic volatility as a simple generator of apparent
+financial power laws and long memory", 2001). It is normalised so that E[v^2] = 1. The return over
+a step is
 
     v x (sqrt(0.88) dW + dJ - E[dJ])        v as it stood when the step began
 
-with J a compound Poisson process of capped Pareto(3) sizes that carries 12 % of the variance. W
-correlates with the shocks of the parts slower than an hour (leverage).
+where J is a compound Poisson process with capped Pareto(3) sizes that carries 12 % of the variance.
+W correlates with the shocks of the components slower than an hour (the leverage effect).
 
-The step of the parts together with W is drawn from its exact joint Gaussian law, whatever its
-length, and so is the number of jumps in it, which is Poisson's.
+The step of the components together with W is drawn from its exact joint Gaussian law, whatever its
+length. The number of jumps in a step is Poisson.
 """
 
 import math
@@ -20,14 +21,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from exchange.simulator.model.draws import FloatArray, IntArray
+from exchange.simulator.model.arrays import FloatArray, IntArray
 
 RELAXATION_SECONDS = (43 * 60.0, 12 * 3600.0, 20 * 86400.0, 150 * 86400.0)
-"""How long each part of the log-volatility remembers (time to fall to 1/e)."""
+"""The relaxation time of each component of the log-volatility: the time to decay to 1/e."""
 
-_LOG_VARIANCE = (0.29, 0.05, 0.20, 0.145)  # of each part; tuned to the usual stylised facts
+_LOG_VARIANCE = (0.29, 0.05, 0.20, 0.145)  # of each component; tuned to the usual stylised facts
 _HAS_LEVERAGE = (0.0, 1.0, 1.0, 1.0)  # none inside the hour
-_PARTS = len(RELAXATION_SECONDS)
+_COMPONENTS = len(RELAXATION_SECONDS)
 
 JUMPS_PER_YEAR = 4 * 365.25
 _JUMP_SHARE = 0.12  # of the variance
@@ -41,15 +42,15 @@ _SMALLEST_JUMP = math.sqrt(_JUMP_SHARE / (JUMPS_PER_YEAR * _MEAN_SQUARE_SIZE))
 _MEAN_JUMP = _SMALLEST_JUMP * _MEAN_SIZE * (1.0 - 2.0 * _DOWN)
 
 
-class Sources:
-    """The volatility and the returns of a fixed list of sources.
+class ReturnFactors:
+    """The volatility and the returns of a fixed list of factors.
 
-    `leverage` holds each source's correlation of its return with its slower volatility shocks.
-    Volatility states have shape (sources, 4), in standard deviations of each part.
+    `leverage` holds the correlation of each factor's return with its slower volatility shocks.
+    Volatility states have shape (factors, 4), in standard deviations of each component.
     """
 
-    NORMALS = _PARTS + 1
-    """Normals that one source spends on one step."""
+    NORMALS = _COMPONENTS + 1
+    """Normals that one factor spends on one step."""
 
     def __init__(self, names: Sequence[str], leverage: Sequence[float]) -> None:
         self.names = tuple(names)
@@ -62,15 +63,15 @@ class Sources:
         self._offset = log_variance[self._class_of]
 
     def initial(self, normal: FloatArray) -> FloatArray:
-        """A volatility state from the stationary law; `normal` has shape (sources, 4)."""
+        """A volatility state from the stationary law; `normal` has shape (factors, 4)."""
         state: FloatArray = np.einsum("sij,sj->si", self._stationary, normal)
         return state
 
     def transition(self, seconds: float) -> tuple[FloatArray, FloatArray]:
-        """The law of a step: (decay of the parts, mixing of normals), shapes (4,), (sources, 5, 5).
+        """The law of a step: (decay of the components, mixing of normals).
 
-        The first of the mixed normals is W's increment over the square root of the step; the
-        others are what the parts receive.
+        Shapes (4,) and (factors, 5, 5). The first of the mixed normals is W's increment over the
+        square root of the step. The others are the innovations of the components.
         """
         laws = np.array([self._joint_covariance(rho, seconds) for rho in self._classes])
         scale = np.sqrt(np.diagonal(laws, axis1=1, axis2=2))
@@ -81,8 +82,8 @@ class Sources:
         return decay, mixing
 
     def _joint_covariance(self, rho: float, seconds: float) -> FloatArray:
-        """Of (W/sqrt(step), the innovations of the parts), over one step."""
-        law = np.empty((_PARTS + 1, _PARTS + 1))
+        """Of (W/sqrt(step), the innovations of the components), over one step."""
+        law = np.empty((_COMPONENTS + 1, _COMPONENTS + 1))
         law[0, 0] = 1.0
         law[1:, 1:] = self._covariance(rho, seconds)
         overlap = -np.expm1(-self._rates * seconds) / self._rates
@@ -91,10 +92,10 @@ class Sources:
         return law
 
     def _covariance(self, rho: float, seconds: float | None) -> FloatArray:
-        """Of the parts' innovations over a step, or of the parts themselves when None.
+        """Of the components' innovations over a step; of their stationary law when None.
 
-        Part k follows dY = -Y dt/T_k + sqrt(2/T_k) dB_k, so that its variance is 1, where the
-        B_k of two parts with leverage correlate by rho^2 through W.
+        Component k follows dY = -Y dt/T_k + sqrt(2/T_k) dB_k, so that its variance is 1. The B_k of
+        two components with leverage correlate by rho^2, because both correlate with W.
         """
         tied = rho * np.array(_HAS_LEVERAGE)
         correlation = np.outer(tied, tied)
@@ -106,9 +107,9 @@ class Sources:
         return covariance
 
     def mix(self, mixing: FloatArray, kind: IntArray, normal: FloatArray) -> FloatArray:
-        """Correlate normals of shape (n, sources, 5), those of step i by `mixing[kind[i]]`.
+        """Correlate normals of shape (n, factors, 5), those of step i by `mixing[kind[i]]`.
 
-        Summed in a fixed order, as BLAS is not. Returns shape (5, n, sources).
+        Summed in a fixed order, which BLAS does not promise. Returns shape (5, n, factors).
         """
         if len(mixing) == 1:
             return _mix(mixing[0], normal)
@@ -119,10 +120,10 @@ class Sources:
         return mixed
 
     def volatility(self, states: FloatArray) -> FloatArray:
-        """v for states of shape (n, sources, 4), shape (n, sources)."""
+        """v for states of shape (n, factors, 4), shape (n, factors)."""
         weighted = self._weights[0] * states[:, :, 0]
-        for part in range(1, _PARTS):
-            weighted += self._weights[part] * states[:, :, part]
+        for component in range(1, _COMPONENTS):
+            weighted += self._weights[component] * states[:, :, component]
         weighted -= self._offset
         volatility: FloatArray = np.exp(weighted)
         return volatility
@@ -138,31 +139,31 @@ def _mix(mixing: FloatArray, normal: FloatArray) -> FloatArray:
     return mixed
 
 
-def shocks(w: FloatArray, years: FloatArray, chance: Callable[[int], FloatArray]) -> FloatArray:
-    """Returns of sources at v = 1 over steps: diffusion and jumps, mean 0, variance `years`.
+def shocks(w: FloatArray, years: FloatArray, uniforms: Callable[[int], FloatArray]) -> FloatArray:
+    """Returns of factors at v = 1 over steps: diffusion and jumps, mean 0, variance `years`.
 
-    `w` are standard normals and `years` the variance time of each step, shape (n, sources).
-    `chance(k)` gives uniforms of that shape for the jump number k, from 0, of each step; it is
-    asked for as many as there are.
+    `w` are standard normals and `years` the variance time of each step, shape (n, factors).
+    `uniforms(k)` gives uniforms of that shape for jump number k of each step, from 0. It is called
+    once for each number until no step has a further jump.
     """
     diffusion = math.sqrt(1.0 - _JUMP_SHARE) * np.sqrt(years) * w
-    total: FloatArray = diffusion + _jumps(JUMPS_PER_YEAR * years, chance)
+    total: FloatArray = diffusion + _jumps(JUMPS_PER_YEAR * years, uniforms)
     return total
 
 
-def _jumps(expected: FloatArray, chance: Callable[[int], FloatArray]) -> FloatArray:
-    """Sums of a Poisson number of jumps, less their mean; so many are `expected` in each step.
+def _jumps(expected: FloatArray, uniforms: Callable[[int], FloatArray]) -> FloatArray:
+    """Sums of a Poisson number of jumps, less their mean. `expected` is the mean number in a step.
 
-    A step that has had k jumps has another with probability P(N > k) / P(N >= k), and what a
-    uniform below that has left decides on the size.
+    A step with k jumps so far has another one with probability P(N > k) / P(N >= k). The uniform
+    that decides it, rescaled to (0, 1), also gives the size.
     """
     total = -_MEAN_JUMP * expected.ravel()
-    steps = np.arange(total.size)  # that have had `number` jumps or more
+    steps = np.arange(total.size)  # the steps with `number` jumps or more
     rate, exactly = expected.ravel(), np.exp(-expected.ravel())
     at_least, more = np.ones(total.size), -np.expm1(-expected.ravel())
     number = 0
     while steps.size:
-        uniform = chance(number).ravel()[steps] * at_least
+        uniform = uniforms(number).ravel()[steps] * at_least
         hit = uniform < more
         steps, rate, exactly = steps[hit], rate[hit], exactly[hit]
         at_least = more[hit]
@@ -174,7 +175,7 @@ def _jumps(expected: FloatArray, chance: Callable[[int], FloatArray]) -> FloatAr
 
 
 def _jump_sizes(uniform: FloatArray) -> FloatArray:
-    """Signed sizes for uniforms in (0, 1): the lower part of the interval goes down."""
+    """Signed sizes for uniforms in (0, 1): the lower part of the interval gives down-jumps."""
     down = uniform < _DOWN
     tail = np.where(down, uniform / _DOWN, (uniform - _DOWN) / (1.0 - _DOWN))
     size = np.minimum(np.maximum(tail, np.finfo(np.float64).tiny) ** (-1.0 / _PARETO), _CAP)

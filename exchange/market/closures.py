@@ -1,14 +1,19 @@
-"""Which closures an administrator may enter: a slip must not close the exchange for ever."""
+"""Market closures that an administrator enters: which are accepted, and those in force."""
 
+import time
 from collections.abc import Collection
 from datetime import date, timedelta
+from functools import lru_cache
 
 from be.kernel.refusals import Refusal
 from exchange.market.rules import calendar
+from exchange.market.rules.calendar import Closures
 from exchange.models import MarketClosure
 
+SECONDS_KEPT = 30
+"""How long a process uses the closures that it has read."""
 FURTHEST = timedelta(days=366)
-# The longest of the last ninety years was of four sessions, in September 2001.
+# The longest closure of the last ninety years had four sessions, in September 2001.
 MOST_IN_A_ROW = 5
 
 
@@ -19,8 +24,26 @@ class ClosureOutOfBounds(Refusal):
     title = "The exchange is not closed like that"
 
 
+def entered() -> Closures:
+    """The closures that have been entered, at most `SECONDS_KEPT` old."""
+    return _read(int(time.monotonic() // SECONDS_KEPT))
+
+
+def forget() -> None:
+    """Read the closures again on next use. Other processes do so after `SECONDS_KEPT`."""
+    _read.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _read(window: int) -> Closures:
+    return dict(MarketClosure.objects.values_list("day", "closes_at"))
+
+
 def check(closure: MarketClosure, *, today: date) -> None:
-    """Refuse what can only be a slip, naming the field. Raises ClosureOutOfBounds."""
+    """Refuse what can only be a mistake, since it could close the exchange for ever.
+
+    Raises ClosureOutOfBounds that names the field.
+    """
     day, closes_at = closure.day, closure.closes_at
     session = calendar.session_on(day)
     if session is None:
