@@ -6,18 +6,12 @@ at start-up. The ledger calls it for every cash flow that it books, in the same 
 no code that books one can forget it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from banking.models import EntryKind
-from banking.rules.assets import USD
-
-if TYPE_CHECKING:
-    from banking.ledger import Line
 
 KINDS = frozenset({EntryKind.DEPOSIT, EntryKind.DEPOSIT_RETURN, EntryKind.WITHDRAWAL})
 
@@ -47,14 +41,3 @@ def _not_installed(flow: Flow) -> None:
 
 
 listener: Listener = _not_installed
-
-
-def of(kind: EntryKind, *, reference: UUID, lines: Iterable["Line"], at: datetime) -> list[Flow]:
-    """The cash flows in an entry, one a customer; none if the entry is of another kind."""
-    if kind not in KINDS:
-        return []
-    moved: dict[UUID, int] = defaultdict(int)
-    for line in lines:
-        if line.account.owner_id is not None and line.account.asset == USD.code:
-            moved[line.account.owner_id] += line.units
-    return [Flow(owner_id, kind, reference, cents, at) for owner_id, cents in moved.items()]

@@ -169,7 +169,8 @@ class Journal:
         _require_balanced(lines)
         key = (kind.value, reference)
         self._entries.append((*key, self.at))
-        self._flows += flows.of(kind, reference=reference, lines=lines, at=self.at)
+        if kind in flows.KINDS:
+            self._flows += _cash_flows(kind, reference, lines, self.at)
         for line in lines:
             account, units, bucket = line.account, line.units, line.bucket.value
             self._postings.append((*key, account.pk, bucket, units))
@@ -269,6 +270,17 @@ def _new_hold(hold: Hold) -> Row:
         hold.created_at,
         hold.ended_at,
     )
+
+
+def _cash_flows(
+    kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetime
+) -> list[flows.Flow]:
+    """What an entry moves in and out of customers' dollars, one flow a customer."""
+    moved: dict[UUID, int] = defaultdict(int)
+    for line in lines:
+        if line.account.owner_id is not None and line.account.asset == USD.code:
+            moved[line.account.owner_id] += line.units
+    return [flows.Flow(owner_id, kind, reference, cents, at) for owner_id, cents in moved.items()]
 
 
 def _require_balanced(lines: Sequence[Line]) -> None:
