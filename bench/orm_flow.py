@@ -42,7 +42,7 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
-from exchange.streaming import publish
+from exchange.streaming import publisher
 from exchange.trading.intake import requests
 from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.reports import documents
@@ -257,4 +257,4 @@ def _tell(order: Order, fills: Sequence[Execution]) -> None:
 def _send(message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        async_to_sync(layer.group_send)(publish.GROUP, message)
+        async_to_sync(layer.group_send)(publisher.GROUP, message)

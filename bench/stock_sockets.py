@@ -14,12 +14,12 @@ django.setup(set_prefix=False)
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from exchange.streaming import publish  # noqa: E402
+from exchange.streaming import publisher  # noqa: E402
 
 
 class Consumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no type hints
     async def connect(self) -> None:
-        await self.channel_layer.group_add(publish.GROUP, self.channel_name)
+        await self.channel_layer.group_add(publisher.GROUP, self.channel_name)
         await self.accept()
 
     async def stream_text(self, message: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ from bench.replay import Recording, record  # noqa: E402
 from exchange import engine  # noqa: E402
 from exchange.market.rules.ticks import Round, Tick  # noqa: E402
 from exchange.models import Instrument, Order, OrderType, Quote, Side, TimeInForce  # noqa: E402
-from exchange.streaming import publish  # noqa: E402
+from exchange.streaming import publisher  # noqa: E402
 from exchange.trading import orders, rounds  # noqa: E402
 from exchange.trading.intake.requests import OrderRequest  # noqa: E402
 
@@ -89,7 +89,7 @@ def _orders(now: datetime, postgresql: bool) -> None:
             partial(_times, partial(_place_in_orm, user.pk, now)),
         ]
         ours, limit, orm = compare(works, backends=backends())
-    publish.flush(timeout=10)
+    publisher.flush(timeout=10)
     show("a market order, placed and filled", ours)
     show("  the same statements by the driver alone", limit)
     show("  the flow in plain ORM", orm)

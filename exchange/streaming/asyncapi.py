@@ -29,10 +29,10 @@ ADDRESS = "/ws/market-data/"
 CHANNEL = {"$ref": "#/channels/marketData"}
 SCHEMAS = "#/components/schemas/{name}"
 
-# What is sent here as REST answers it.
+# Schemas of the REST API that are sent here too.
 OF_REST = ["Quote", "Order", "Execution"]
 
-# What the server answers; `error` may come instead of any of them.
+# The answer to each message; `error` may come instead of any of them.
 REPLIES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     Auth: AuthSuccess,
     Subscribe: Subscribed,
@@ -169,8 +169,8 @@ def _channel() -> Document:
 
 
 def _operations() -> Document:
-    """What the server does: it receives what clients send, and sends."""
-    asked: Document = {
+    """The server's operations: what it receives and answers, and what it sends by itself."""
+    received: Document = {
         f"receive_{_name(message)}": {
             "action": "receive",
             "channel": CHANNEL,
@@ -183,7 +183,7 @@ def _operations() -> Document:
         }
         for message, reply in REPLIES.items()
     }
-    pushed: Document = {
+    sent: Document = {
         f"send_{_name(message)}": {
             "action": "send",
             "channel": CHANNEL,
@@ -193,7 +193,7 @@ def _operations() -> Document:
         for message in SERVER_MESSAGES
         if message not in REPLIES.values()
     }
-    return asked | pushed
+    return received | sent
 
 
 def _messages() -> Document:
@@ -225,7 +225,7 @@ def _schemas() -> Document:
 
 
 def _with_constants(node: Any) -> Any:
-    """An enumeration of one is a constant, by which generated clients tell messages apart."""
+    """An enumeration of one value as a constant: generated clients tell messages apart by it."""
     if isinstance(node, list):
         return [_with_constants(each) for each in node]
     if not isinstance(node, dict):
@@ -236,7 +236,7 @@ def _with_constants(node: Any) -> Any:
 
 
 def refusals() -> list[type[protocol.SocketRefusal]]:
-    """Every refusal that a socket may be sent, by code."""
+    """Every refusal that a socket may get, sorted by code."""
     found: list[type[protocol.SocketRefusal]] = []
     waiting: list[type[protocol.SocketRefusal]] = [protocol.SocketRefusal]
     while waiting:

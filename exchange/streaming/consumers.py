@@ -1,7 +1,7 @@
-"""One client's conversation: who may come in, and which message goes to which hub call.
+"""The ASGI application of the WebSocket: authentication, limits, and the hub call for each message.
 
-A plain ASGI application. Channels' consumers make a task for each message and ask a thread of the
-database before it; here nothing stands between the server and the hub.
+It is no consumer of Channels: those make a task for each message, and close old database
+connections in a thread before it.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from exchange.streaming.sockets import Access, Socket
 
 logger = logging.getLogger(__name__)
 
-# Long enough for the server to write the last frames, once its loop goes round again.
-SECONDS_TO_SAY_GOODBYE = 0.1
+# Long enough for the server to write the closing frame.
+SECONDS_TO_CLOSE = 0.1
 
 
 async def market_data(scope: Any, receive: Any, send: Any) -> None:
@@ -36,7 +36,7 @@ async def market_data(scope: Any, receive: Any, send: Any) -> None:
         allowed_origins=settings.CORS_ALLOWED_ORIGINS,
         allowed_patterns=settings.CORS_ALLOWED_ORIGIN_REGEXES,
     ):
-        await send({"type": "websocket.close"})  # before it is accepted: an answer with 403
+        await send({"type": "websocket.close"})  # before it is accepted: the answer is a 403
         return
     transport.prepare(send)
     await send({"type": "websocket.accept"})
@@ -44,7 +44,7 @@ async def market_data(scope: Any, receive: Any, send: Any) -> None:
 
 
 class _Conversation:
-    """What an accepted client says, until one side closes."""
+    """The messages of one accepted client, until one side closes."""
 
     __slots__ = ("_bad_messages", "_socket", "_timeout", "_times")
 
@@ -64,7 +64,7 @@ class _Conversation:
                     await self._answer(message.get("text"), message.get("bytes"))
         except asyncio.CancelledError:  # the server stops
             self._socket.close(protocol.GOING_AWAY)
-            await asyncio.sleep(SECONDS_TO_SAY_GOODBYE)
+            await asyncio.sleep(SECONDS_TO_CLOSE)
             raise
         finally:
             self._timeout.cancel()

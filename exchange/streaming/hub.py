@@ -4,18 +4,16 @@ It receives a round once, encodes each quote once, builds one frame for each dis
 symbols, and writes the same bytes to every socket with that set. It remembers the newest quote of
 each symbol: snapshots come from there, so no socket can get an older quote after a newer one.
 
-The channel layer may lose messages, or be gone for a while; the database has the truth. Every
-second the hub compares what it has heard of with the numbers there: it reads the quotes that it
-missed, and tells users that order updates were lost. Prices thus go on, a second or two late, while
-Redis is down, and nobody believes for long that an order is still open.
+The channel layer may lose messages or be down for a while; the database has everything. Every
+second the hub compares the numbers of what it received with those in the database. It reads the
+quotes that it missed (exchange/streaming/prices.py) and announces lost order updates
+(exchange/streaming/order_updates.py). So prices go on, a second or two late, while Redis is down.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -26,42 +24,25 @@ from django.utils import timezone
 
 from banking.rules.assets import canonical
 from be.kernel.formats import time_text
-from exchange.streaming import bus, publish, snapshots
+from exchange.streaming import bus, snapshots
+from exchange.streaming.order_updates import OrderUpdates
 from exchange.streaming.prices import Prices
-from exchange.streaming.rules import order_lines, protocol
+from exchange.streaming.publish import Document
+from exchange.streaming.rules import protocol
 from exchange.streaming.rules.frames import Frame
-from exchange.streaming.rules.order_lines import OrderLine
 from exchange.streaming.sockets import Access, Socket
 
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
-# An order's `updated_at` is taken when its transaction begins, by the clock of any of the servers.
-SINCE_MARGIN = timedelta(seconds=60)
-
-
-class _Orders:
-    """One user's order updates, and when they were last known to be complete."""
-
-    __slots__ = ("complete_at", "counts", "line")
-
-    def __init__(self, now: datetime) -> None:
-        self.line = OrderLine()
-        self.complete_at = now
-        self.counts = (0, 0)  # the numbers in the database, two checks ago and at the last one
-
-    @property
-    def since(self) -> str:
-        """From when on to ask REST, so that nothing is missed."""
-        return time_text(self.complete_at - SINCE_MARGIN)
 
 
 class Hub:
     """Serves authenticated sockets of one event loop, from `start` to `stop`.
 
-    `layer` is a channel layer with groups; `heartbeat_seconds` and `check_seconds` are how often
-    sockets hear that the server is there, and how often sessions and numbers are compared with the
-    database; a client that has read nothing for `stall_seconds` is closed.
+    `layer` is a channel layer with groups. A heartbeat is sent every `heartbeat_seconds`; sessions
+    and numbers are compared with the database every `check_seconds`. A client that has read nothing
+    for `stall_seconds` is closed.
     """
 
     def __init__(
@@ -77,22 +58,20 @@ class Hub:
         self._stall_seconds = stall_seconds
         self._check_seconds = check_seconds
         self._users: dict[UUID, set[Socket]] = defaultdict(set)
-        self._orders: dict[UUID, _Orders] = {}
+        self._orders = OrderUpdates()
         self._prices = Prices()
-        self._round_due = 0
-        self._has_gap = True  # nothing is known yet
         self._tasks: list[asyncio.Task[None]] = []
 
     # Sockets come and go ---------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to listen; again is no error."""
+        """Begin to listen; does nothing if the hub has started already."""
         if not self._tasks:
-            listening = bus.listen(self._layer, receive=self._receive, joined=self._open_gap)
+            listening = bus.listen(self._layer, receive=self._receive, joined=self._prices.open_gap)
             self._tasks = [
                 asyncio.create_task(listening),
-                asyncio.create_task(self._check()),
-                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._keep_checking()),
+                asyncio.create_task(self._send_heartbeats()),
             ]
 
     async def stop(self) -> None:
@@ -125,12 +104,12 @@ class Hub:
     def leave(self, socket: Socket) -> None:
         """Let go of a socket that had joined."""
         self._prices.subscribe(socket, frozenset())
+        self._orders.unsubscribe(socket)
         if socket.access is not None:
             user_id = socket.access.user_id
             self._users[user_id].discard(socket)
             if not self._users[user_id]:
                 del self._users[user_id]
-            self._forget_orders_if_unwatched(user_id)
 
     # Subscriptions ---------------------------------------------------------------------------
 
@@ -147,40 +126,34 @@ class Hub:
             raise protocol.TooManySymbols(
                 f"A socket may have {protocol.MAX_SYMBOLS} symbols; open another for more."
             )
-        new = wanted & await self._existing(wanted)
-        if protocol.ORDERS in channels and socket.access is not None:
-            await self._begin_orders(socket.access.user_id)
-        # From here to the end nothing waits, so that nothing falls between answer and updates.
+        new = wanted & await self._prices.existing(wanted)
+        if protocol.ORDERS in channels:
+            await self._orders.prepare(socket)
+        # No `await` from here to the end, so that no update is lost or sent before the answer.
         if socket.is_closing:
-            self._forget_orders_if_unwatched_by(socket)
+            self._orders.unsubscribe(socket)
             return
-        if unknown := sorted(wanted - new):
-            socket.refuse(protocol.UnknownSymbols(unknown))
-        if odd := sorted(set(channels) - protocol.CHANNELS):
-            there_are = ", ".join(sorted(protocol.CHANNELS))
-            detail = f"There is no channel {', '.join(odd)}; there are: {there_are}."
-            socket.refuse(protocol.UnknownChannels(detail))
-        socket.settle_prices()
+        _refuse_unknown(socket, symbols=wanted - new, channels=set(channels) - protocol.CHANNELS)
+        socket.put_missed_prices()
         self._prices.subscribe(socket, socket.symbols | new)
         socket.channels |= protocol.CHANNELS & set(channels)
+        if protocol.ORDERS in channels:
+            self._orders.subscribe(socket)
         self._answer(socket, new)
 
     def _answer(self, socket: Socket, new: Collection[str]) -> None:
         newest = self._prices.newest
-        orders = None
-        if protocol.ORDERS in socket.channels and socket.access is not None:
-            orders = self._orders.get(socket.access.user_id)
+        orders = self._orders.updates_for(socket)
         answer = protocol.encode_subscribed(
             symbols=sorted(socket.symbols),
             channels=sorted(socket.channels),
             quotes=[newest[symbol] for symbol in sorted(new) if symbol in newest],
-            orders_sequence=None if orders is None else orders.line.delivered,
+            orders_sequence=None if orders is None else orders.delivered,
             time=time_text(timezone.now()),
         )
         socket.put(Frame(answer))
-        if orders is not None and socket.access is not None:
-            # What came while the number was read from the database.
-            self._tell_owner(socket.access.user_id, orders.line.take())
+        if orders is not None:
+            orders.deliver()  # what arrived while the number was read from the database
 
     def unsubscribe(
         self, socket: Socket, *, symbols: Collection[str], channels: Collection[str]
@@ -188,116 +161,39 @@ class Hub:
         """Take this away, and answer with what is left."""
         self._prices.subscribe(socket, socket.symbols - set(map(canonical, symbols)))
         socket.channels -= set(channels)
-        self._forget_orders_if_unwatched_by(socket)
+        if protocol.ORDERS in channels:
+            self._orders.unsubscribe(socket)
         socket.put(
             protocol.Unsubscribed(symbols=sorted(socket.symbols), channels=sorted(socket.channels))
         )
 
-    async def _existing(self, symbols: Collection[str]) -> set[str]:
-        """Those of the symbols that exist, after a look into the database for unheard ones."""
-        heard = {symbol for symbol in symbols if symbol in self._prices.newest}
-        if len(heard) == len(symbols):
-            return heard
-        found, documents = await snapshots.prices_of([s for s in symbols if s not in heard])
-        self._prices.take(documents, sequence=self._prices.round)
-        return heard | found
-
-    # Order updates ---------------------------------------------------------------------------
-
-    async def _begin_orders(self, user_id: UUID) -> None:
-        """Know the number of the user's last update; what comes meanwhile is held."""
-        while True:
-            orders = self._orders.setdefault(user_id, _Orders(timezone.now()))
-            if orders.line.delivered is not None:
-                return
-            try:
-                counts = await snapshots.order_counts([user_id])
-            except BaseException:
-                self._forget_orders_if_unwatched(user_id)
-                raise
-            if orders.line.delivered is None:
-                orders.line.begin(counts.get(user_id, 0))
-            if self._orders.get(user_id) is orders:
-                return  # else the user's other socket, which was the last to watch, has left
-
-    def _forget_orders_if_unwatched_by(self, socket: Socket) -> None:
-        if socket.access is not None:
-            self._forget_orders_if_unwatched(socket.access.user_id)
-
-    def _forget_orders_if_unwatched(self, user_id: UUID) -> None:
-        if user_id in self._orders and not self._watchers(user_id):
-            del self._orders[user_id]
-
-    def _watchers(self, user_id: UUID) -> list[Socket]:
-        return [
-            socket for socket in self._users.get(user_id, ()) if protocol.ORDERS in socket.channels
-        ]
-
-    def _take_updates(self, user_id: UUID, updates: Iterable[publish.Document]) -> None:
-        orders = self._orders.get(user_id)
-        if orders is None:
-            return
-        was_waiting = orders.line.is_waiting
-        for update in updates:
-            orders.line.put(protocol.read_order_update(update))
-            self._tell_owner(user_id, orders.line.take())
-        if orders.line.is_waiting and not was_waiting:
-            asyncio.get_running_loop().call_later(
-                order_lines.SECONDS_TO_HOLD, partial(self._give_up, user_id, orders)
-            )
-
-    def _give_up(self, user_id: UUID, orders: _Orders) -> None:
-        """What was missing is lost, if it still is: say so, and go on with what is there."""
-        if self._orders.get(user_id) is not orders:
-            return
-        while orders.line.is_waiting and (lost := orders.line.give_up()) is not None:
-            self._announce_gap(user_id, orders, lost)
-
-    def _announce_gap(self, user_id: UUID, orders: _Orders, lost: int) -> None:
-        gap = protocol.Gap(channel=protocol.ORDERS, sequence=lost, since=orders.since)
-        frame = Frame(protocol.encode(gap))
-        for socket in self._watchers(user_id):
-            socket.put(frame)
-        self._tell_owner(user_id, orders.line.take())
-
-    def _tell_owner(self, user_id: UUID, updates: Iterable[protocol.OrderUpdate]) -> None:
-        watchers = self._watchers(user_id)
-        for update in updates:
-            frame = Frame(protocol.encode(update))
-            for socket in watchers:
-                socket.put(frame)
-
     # From the channel layer to the sockets ---------------------------------------------------
 
-    def _open_gap(self) -> None:
-        self._has_gap = True
-
-    def _receive(self, message: publish.Document) -> None:
+    def _receive(self, message: Document) -> None:
         try:
             match message["type"]:
                 case "stream.quotes":
-                    self._has_gap |= message["sequence"] > self._prices.round + 1
-                    self._prices.take(message["quotes"], sequence=message["sequence"])
+                    self._prices.receive(message["quotes"], sequence=message["sequence"])
                 case "stream.orders":
-                    self._take_updates(UUID(message["owner"]), message["updates"])
+                    self._orders.receive(UUID(message["owner"]), message["updates"])
                 case "stream.batch":
                     for each in message["messages"]:
                         self._receive(each)
                 case "stream.alert":
-                    self._tell_all(protocol.read_alert(message["alert"]))
+                    self._put_everywhere(protocol.read_alert(message["alert"]))
                 case _:
                     pass  # from a newer version that shares the layer
         except (KeyError, TypeError, ValueError):
             logger.exception("A message on the channel layer could not be read.")
 
-    def _tell_all(self, message: protocol.ServerMessage) -> None:
+    def _put_everywhere(self, message: protocol.ServerMessage) -> None:
         frame = Frame(protocol.encode(message))
         for socket in self.sockets:
             socket.put(frame)
 
     # By the clock ----------------------------------------------------------------------------
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             frame = Frame(protocol.encode(protocol.Heartbeat(time=time_text(timezone.now()))))
@@ -305,20 +201,20 @@ class Hub:
                 if socket.is_ready:
                     socket.write(frame)
 
-    async def _check(self) -> None:
-        failing = False
+    async def _keep_checking(self) -> None:
+        is_failing = False
         while True:
             await asyncio.sleep(self._check_seconds)
             try:
                 self._close_stalled()
                 if self._users:
                     self._close_expired()
-                    await self._compare()
-                failing = False
+                    await self._compare_with_database()
+                is_failing = False
             except Exception:  # the database, most likely; sockets stay, and expire by the clock
-                if not failing:
+                if not is_failing:
                     logger.exception("The hub cannot check sessions and rounds; trying again.")
-                failing = True
+                is_failing = True
 
     def _close_stalled(self) -> None:
         for socket in self.sockets:
@@ -331,45 +227,28 @@ class Hub:
             if socket.access is not None and socket.access.expires_at <= now:
                 socket.refuse(protocol.TokenExpired("The access token has expired; sign in anew."))
 
-    async def _compare(self) -> None:
-        """Ask the database once for all sockets."""
+    async def _compare_with_database(self) -> None:
+        """Once for all sockets: sessions, order updates and rounds."""
         asked = {socket.access.session_id for socket in self.sockets if socket.access is not None}
         now = timezone.now()
-        truth = await snapshots.truth(sessions=asked, users=list(self._orders), now=now)
-        self._close_ended(asked - truth.live_sessions)
-        self._compare_orders(truth.order_counts, now)
-        await self._catch_up()
-        self._round_due = truth.rounds
+        state = await snapshots.state(sessions=asked, users=list(self._orders.owners), now=now)
+        self._close_ended(asked - state.live_sessions)
+        self._orders.compare(state.order_counts, now=now)
+        await self._prices.catch_up(rounds=state.rounds)
 
     def _close_ended(self, ended: Collection[UUID]) -> None:
         for socket in self.sockets if ended else []:
             if socket.access is not None and socket.access.session_id in ended:
                 socket.refuse(protocol.SessionEnded("The session has ended; sign in anew."))
 
-    def _compare_orders(self, counts: Mapping[UUID, int], now: datetime) -> None:
-        """Announce updates that the channel layer did not bring within two checks."""
-        for user_id, orders in list(self._orders.items()):
-            line = orders.line
-            if line.delivered is None or line.is_waiting:
-                continue
-            due, last = orders.counts
-            if due > line.delivered and (lost := line.give_up(counted=due)):
-                self._announce_gap(user_id, orders, lost)
-            count = counts.get(user_id, 0)
-            if count <= line.delivered:
-                orders.complete_at = now
-            orders.counts = (last, count)
 
-    async def _catch_up(self) -> None:
-        """Read from the database what the channel layer did not bring within a whole check."""
-        if self._has_gap or self._round_due > self._prices.round:
-            self._has_gap = False  # unless another one opens meanwhile
-            try:
-                rounds, documents = await snapshots.prices_since(self._prices.sequences)
-            except BaseException:
-                self._has_gap = True
-                raise
-            self._prices.take(documents, sequence=rounds)
+def _refuse_unknown(socket: Socket, *, symbols: Collection[str], channels: Collection[str]) -> None:
+    if symbols:
+        socket.refuse(protocol.UnknownSymbols(sorted(symbols)))
+    if channels:
+        there_are = ", ".join(sorted(protocol.CHANNELS))
+        detail = f"There is no channel {', '.join(sorted(channels))}; there are: {there_are}."
+        socket.refuse(protocol.UnknownChannels(detail))
 
 
 _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""The newest quote of each symbol, and the frames that show them to one set of symbols."""
+"""The newest quote of each symbol, and the price frames for one set of symbols."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import itemgetter
@@ -13,8 +13,8 @@ Document = dict[str, Any]
 class LatestQuotes:
     """Quotes as JSON by symbol, each made once; a symbol's sequence only rises.
 
-    `mark` counts the batches of changes: a socket that missed some is brought up to date by asking
-    for what changed after the mark it has seen.
+    `mark` counts the batches of changes, and `marks` has the batch in which each symbol changed
+    last. A socket that missed some gets the quotes that changed after the last mark it has seen.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class LatestQuotes:
 
 
 class Subscription:
-    """One set of symbols, whoever subscribes to it: the frames of prices for it."""
+    """Makes the price frames for one set of symbols, for all sockets that subscribe to it."""
 
     __slots__ = ("_latest", "_ordered", "_pick", "symbols")
 

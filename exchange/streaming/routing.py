@@ -9,14 +9,14 @@ from exchange.streaming.consumers import market_data
 
 
 async def not_found(scope: Any, receive: Any, send: Any) -> None:
-    """Refuse the handshake; servers make a 403 of that."""
+    """Refuse the handshake; the server answers 403."""
     await receive()  # websocket.connect
     await send({"type": "websocket.close"})
 
 
 application = URLRouter(
     [
-        # With its last slash or without: a refused handshake is a 403, which tells nobody why.
+        # With the last slash or without: a refused handshake is a 403 without a reason.
         re_path(r"^ws/market-data/?$", market_data),  # type: ignore[arg-type]  # URLRouter takes ASGI
         re_path("", not_found),  # type: ignore[arg-type]
     ]

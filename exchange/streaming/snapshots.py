@@ -1,4 +1,4 @@
-"""What the hub reads from the database, each in one go and off the event loop."""
+"""What the hub reads from the database; each call runs in a thread, off the event loop."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -32,17 +32,19 @@ async def order_counts(users: Collection[UUID]) -> dict[UUID, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """What the database says now: sessions that live, rounds ever made, last order updates."""
+class DatabaseState:
+    """What a hub compares itself with: live sessions, the last round, and last order updates."""
 
     live_sessions: set[UUID]
     rounds: int
     order_counts: dict[UUID, int]
 
 
-async def truth(*, sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> Truth:
-    """What there is to know about these sessions (of active users) and these users' orders."""
-    return await _run(_truth, sessions, users, now)
+async def state(
+    *, sessions: Collection[UUID], users: Collection[UUID], now: datetime
+) -> DatabaseState:
+    """Which of these sessions (of active users) are live, and how far rounds and updates are."""
+    return await _run(_state, sessions, users, now)
 
 
 async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,8 +88,8 @@ def _storable(symbols: Collection[str]) -> list[str]:
     return [symbol for symbol in symbols if "\0" not in symbol]
 
 
-def _truth(sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> Truth:
-    return Truth(_live_sessions(sessions, now), _rounds(), _order_counts(users))
+def _state(sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> DatabaseState:
+    return DatabaseState(_live_sessions(sessions, now), _rounds(), _order_counts(users))
 
 
 def _order_counts(users: Collection[UUID]) -> dict[UUID, int]:

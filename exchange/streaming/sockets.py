@@ -1,4 +1,4 @@
-"""One client: what it may get, and how it is given that without ever waiting for it."""
+"""One client's socket: its access, its subscriptions, and sending without ever waiting for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from exchange.streaming.rules.protocol import ServerMessage, SocketRefusal
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """For whom a socket acts, and until when."""
+    """The user and session for which a socket acts, and until when."""
 
     user_id: UUID
     session_id: UUID
@@ -23,41 +23,41 @@ class Access:
 
 
 class Socket:
-    """Whoever has something for the client puts it here and never waits.
+    """Sends frames to one client; no method waits for the client to read.
 
     While the client keeps up, `is_ready` is true and frames go straight to `write`. When it does
-    not, what must arrive waits in the outbox, and of the prices only is kept since when it lacks
-    them. Needs a running event loop.
+    not, frames that must arrive wait in the outbox. Prices are not queued: the socket remembers
+    since when it misses them, and gets the newest later. Needs a running event loop.
     """
 
-    __slots__ = ("_close_code", "_lacks_since", "_outbox", "_paused_at", "_transport", "access",
+    __slots__ = ("_close_code", "_missed_since", "_outbox", "_paused_at", "_transport", "access",
                  "channels", "is_ready", "subscription", "write")  # fmt: skip
 
     def __init__(self, send: transport.Send) -> None:
         self.access: Access | None = None
-        # Changed by the hub only, which keeps its lists by them.
+        # Changed by the hub only, which has lists of sockets by them.
         self.subscription: Subscription | None = None
         self.channels: frozenset[str] = frozenset()
         self.is_ready = True
         self._outbox = Outbox()
-        self._lacks_since: int | None = None
+        self._missed_since: int | None = None
         self._paused_at: float | None = None
         self._close_code: int | None = None
-        self._transport = transport.of(send, self)
+        self._transport = transport.for_socket(send, self)
         self.write = self._transport.write
 
     @property
     def symbols(self) -> frozenset[str]:
-        """What the client gets prices of."""
+        """The symbols whose prices the client gets."""
         return frozenset() if self.subscription is None else self.subscription.symbols
 
     @property
     def is_closing(self) -> bool:
-        """Whether the end has begun: nothing more is accepted."""
+        """Whether the socket is being closed or is gone: nothing more is sent."""
         return self._close_code is not None
 
     def put(self, message: ServerMessage | Frame) -> None:
-        """Send what must arrive. A client that lets too much of it pile up is closed."""
+        """Send a frame that must arrive. A client that lets too many of them wait is closed."""
         if self.is_closing:
             return
         frame = message if isinstance(message, Frame) else Frame(protocol.encode(message))
@@ -66,14 +66,14 @@ class Socket:
         elif not self._outbox.put(frame):
             self.close(protocol.TOO_SLOW)
 
-    def lack_prices(self, *, since: int) -> None:
-        """Remember that prices were passed over: those that came after the mark `since`."""
-        if self._lacks_since is None:
-            self._lacks_since = since
+    def miss_prices(self, *, since: int) -> None:
+        """Remember that prices were not sent: those that changed after the mark `since`."""
+        if self._missed_since is None:
+            self._missed_since = since
 
-    def settle_prices(self) -> None:
-        """Queue the prices that it lacks, so that what is put next comes after them."""
-        if (frame := self._lacking()) is not None:
+    def put_missed_prices(self) -> None:
+        """Send the newest of the prices that it missed, before what is put next."""
+        if (frame := self._take_missed_prices()) is not None:
             self.put(frame)
 
     def refuse(self, refusal: SocketRefusal) -> None:
@@ -83,7 +83,7 @@ class Socket:
             self.close(refusal.close_code)
 
     def close(self, code: int) -> None:
-        """Close after the frames that wait, unless they wait because the client does not read."""
+        """Close, after the frames that wait; they are dropped if the client is too slow."""
         if self.is_closing:
             return
         self._close_code = code
@@ -93,7 +93,7 @@ class Socket:
         self._transport.close(code)
 
     def has_stalled(self, *, seconds: float) -> bool:
-        """Whether the client has read next to nothing for so long."""
+        """Whether the client has read next to nothing for `seconds`."""
         return self._paused_at is not None and monotonic() - self._paused_at > seconds
 
     def forget(self) -> None:
@@ -102,7 +102,7 @@ class Socket:
         self.is_ready = False
         self._transport.release()
 
-    # The transport's calls: the client cannot take more just now, and it can again.
+    # Called by the transport: the client cannot take more now, and it can again.
 
     def pause(self) -> None:
         self.is_ready = False
@@ -112,7 +112,7 @@ class Socket:
         self._paused_at = None
         while self._can_write and (frame := self._outbox.take()) is not None:
             self.write(frame)
-        if self._can_write and (frame := self._lacking()) is not None:
+        if self._can_write and (frame := self._take_missed_prices()) is not None:
             self.write(frame)
         self.is_ready = self._can_write
 
@@ -120,8 +120,8 @@ class Socket:
     def _can_write(self) -> bool:
         return self._paused_at is None and not self.is_closing
 
-    def _lacking(self) -> Frame | None:
-        since, self._lacks_since = self._lacks_since, None
+    def _take_missed_prices(self) -> Frame | None:
+        since, self._missed_since = self._missed_since, None
         if since is None or self.subscription is None:
             return None
         return self.subscription.newest(since=since)

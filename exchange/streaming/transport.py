@@ -1,15 +1,13 @@
-"""The way out of one socket, and what ASGI does not tell about it.
+"""How frames are written to the connection of one socket.
 
-ASGI knows one way to send: hand over a text, and wait. It has no word for "this reader is slow" nor
-for bytes that are a frame already. So with the servers that we know, frames are written to the
-transport below, which says when it has enough:
+ASGI has one way to send: hand over a text, and wait. It cannot say that a reader is slow, and it
+takes no bytes that are a frame already. So with the servers below, frames are written to the
+server's own transport, which says when its buffer is full:
 
-* uvicorn: an asyncio transport. It would offer compression, which costs three times the CPU and
-  twice the memory, and say 1012 when it stops;
-* Daphne: a Twisted transport. Its `close` refuses the codes below 3000, and what is too large makes
-  it drop the connection without a word.
+* uvicorn: an asyncio transport;
+* Daphne: a Twisted transport.
 
-Any other server gets one text at a time, and the next one when it has taken that.
+Any other server gets one text at a time over ASGI, and the next one when it has taken that.
 """
 
 import asyncio
@@ -31,21 +29,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 OPEN = WebSocketProtocol.STATE_OPEN
 
-# What servers raise when the peer is gone but the application has not been told yet.
+# What servers raise when the client is gone and the application does not know it yet.
 GONE = (RuntimeError, OSError)
 
-# A peer has so long to answer our closing frame, or to read as far as that.
+# How long a client has to answer our closing frame.
 SECONDS_TO_CLOSE = 5.0
-# Somewhat larger messages are read, so that they can be refused with a reason.
+# Messages that are somewhat too large are read, so that they can be refused with a reason.
 MAX_READ_BYTES = 4 * protocol.MAX_MESSAGE_BYTES
 
-# So much may wait in the system for a client that is slow. By itself it would take up to 4 MiB of
-# each, which is memory too, and prices that are old when they arrive.
+# How much the kernel may hold for a slow client. By default it holds up to 4 MiB a socket: that is
+# memory, and prices that are old when they arrive.
 MAX_UNSENT_BYTES = 64 * 1024
 
 
 class Writer(Protocol):
-    """Whom a transport tells that the client reads more slowly than we write, and when no more."""
+    """What a transport calls when the client reads too slowly, and when it has caught up."""
 
     def pause(self) -> None: ...
 
@@ -54,16 +52,16 @@ class Writer(Protocol):
 
 class Transport(Protocol):
     def write(self, frame: Frame) -> None:
-        """Write a frame, which never waits. May call `pause` of the writer before it returns.
+        """Write a frame without waiting. May call `pause` of the writer before it returns.
 
-        Nothing is written after a closing frame, whoever has begun to close (RFC 6455, 5.5.1).
+        Nothing is written after a closing frame of either side (RFC 6455, section 5.5.1).
         """
 
     def close(self, code: int) -> None:
-        """Begin the closing handshake, after what was written; end it after a few seconds."""
+        """Begin the closing handshake, after what was written; cut it off after a few seconds."""
 
     def release(self) -> None:
-        """Undo what ties transport and writer together; the socket is gone."""
+        """Let go of the writer; the socket is gone."""
 
 
 class AsgiTransport:
@@ -76,27 +74,27 @@ class AsgiTransport:
 
     def write(self, frame: Frame) -> None:
         self._writer.pause()
-        self._next({"type": "websocket.send", "text": frame.text})
+        self._send_next({"type": "websocket.send", "text": frame.text})
 
     def close(self, code: int) -> None:
-        self._next({"type": "websocket.close", "code": code})
+        self._send_next({"type": "websocket.close", "code": code})
 
     def release(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    def _next(self, message: MutableMapping[str, Any]) -> None:
-        self._task = asyncio.create_task(self._hand_over(message, self._task))
+    def _send_next(self, message: MutableMapping[str, Any]) -> None:
+        self._task = asyncio.create_task(self._send_after(self._task, message))
 
-    async def _hand_over(
-        self, message: MutableMapping[str, Any], previous: "asyncio.Task[None] | None"
+    async def _send_after(
+        self, previous: "asyncio.Task[None] | None", message: MutableMapping[str, Any]
     ) -> None:
         if previous is not None:
             await asyncio.wait([previous])
         try:
             await self._send(message)
         except GONE:
-            return  # the application is told next
+            return  # the server sends websocket.disconnect next
         if self._task is asyncio.current_task():
             self._writer.resume()
 
@@ -104,8 +102,9 @@ class AsgiTransport:
 class UvicornTransport:
     """uvicorn with websockets' Sans-I/O protocol, its default when `websockets` is installed.
 
-    The protocol object is looked up by asyncio's transport at each call, so what is set on it here
-    is what is called.
+    asyncio's transport looks its callbacks up on the protocol object at each call, so those that
+    are set here take the place of uvicorn's. By itself uvicorn would offer compression, which costs
+    three times the CPU and twice the memory, and close with 1012 when it stops.
     """
 
     def __init__(self, server: Any, writer: Writer) -> None:
@@ -126,7 +125,7 @@ class UvicornTransport:
         server.conn.max_message_size = MAX_READ_BYTES
 
     def write(self, frame: Frame) -> None:
-        # uvicorn closes the transport with its closing frame, of which the application hears later.
+        # uvicorn closes the transport with its closing frame; the application learns of it later.
         if not self._is_closing():
             self._write(frame.wire)
 
@@ -159,9 +158,9 @@ class UvicornTransport:
 
 
 class DaphneTransport:
-    """Daphne: we stand in as the producer of what Twisted writes, and it says when to pause.
+    """Daphne: this object is registered as the producer of what Twisted writes.
 
-    Twisted pauses us at 64 KiB of unsent data, and resumes when all of it is out.
+    Twisted pauses a producer at 64 KiB of unsent data, and resumes it when all of it is sent.
     """
 
     def __init__(self, server: WebSocketProtocol, writer: Writer) -> None:
@@ -174,11 +173,11 @@ class DaphneTransport:
 
     @staticmethod
     def prepare(server: WebSocketProtocol) -> None:
-        """Before it is accepted: what is far too large is answered with 1009.
+        """Before it is accepted: what is far too large is answered with 1009, and not dropped.
 
-        And the socket has no age, or Daphne would close it (with 1000, which clients take for an
-        ordered end) when it is older than `--websocket_timeout`: a day, in use or not, unless told
-        otherwise. How long a socket may live is a matter of its session.
+        The socket has no age limit: its session decides how long it lives. Daphne would close it
+        after `--websocket_timeout` (a day by default), whether in use or not, and with 1000, which
+        clients take for a normal end.
         """
         _limit_unsent(server.transport.getHandle())
         server.maxMessagePayloadSize = server.maxFramePayloadSize = MAX_READ_BYTES
@@ -187,15 +186,17 @@ class DaphneTransport:
         server.socket_opened = math.inf
 
     def write(self, frame: Frame) -> None:
-        """Twisted would wait for the next turn of its loop, at the price of three system calls."""
+        """Written at once: in the next turn of Twisted's loop it would cost three system calls."""
         if self._server.state != OPEN:
-            return  # a closing frame was sent or has come; the application hears of it later
+            return  # a closing frame was sent or received; the application learns of it later
         out, wire = self._out, frame.wire
         if self._is_plain and not (out.dataBuffer or out._tempDataBuffer or out.disconnecting):
             sent = out.writeSomeData(wire)
             if isinstance(sent, int):
                 wire = wire[sent:]
-        if wire:  # what did not fit; or all, and then Twisted finds out that the peer is gone
+        if (
+            wire
+        ):  # what did not fit; or everything, and then Twisted notices that the client is gone
             out.write(wire)
 
     def close(self, code: int) -> None:
@@ -203,7 +204,7 @@ class DaphneTransport:
             self._server.sendCloseFrame(code=code)
 
     def release(self) -> None:
-        pass  # Twisted lets go of its producer when the connection ends
+        pass  # Twisted forgets its producer when the connection ends
 
     # Twisted's IPushProducer, hence the names.
 
@@ -225,7 +226,7 @@ def prepare(send: Send) -> None:
         UvicornTransport.prepare(server)
 
 
-def of(send: Send, writer: Writer) -> Transport:
+def for_socket(send: Send, writer: Writer) -> Transport:
     """The transport behind the `send` of an accepted socket."""
     if (server := _daphne_of(send)) is not None:
         return DaphneTransport(server, writer)
@@ -237,7 +238,7 @@ def of(send: Send, writer: Writer) -> Transport:
 def _limit_unsent(connection: Any) -> None:
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS
     if option is not None and connection is not None:
-        with suppress(OSError):  # a Unix socket, behind a proxy, has no such thing
+        with suppress(OSError):  # a Unix socket, behind a proxy, has no such option
             connection.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT_BYTES)
 
 

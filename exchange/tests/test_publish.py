@@ -19,7 +19,7 @@ from channels.layers import channel_layers
 from authentication.models import User
 from be.kernel.refusals import Refusal
 from exchange.models import Instrument, InstrumentStatus, Order, OrderClass, Quote
-from exchange.streaming import publish
+from exchange.streaming import publish, publisher
 from exchange.tests import market
 from exchange.trading import halts, orders
 from exchange.trading.intake.requests import StopLoss
@@ -45,7 +45,7 @@ class Recorder:
     @property
     def messages(self) -> list[publish.Document]:
         """All that was published so far, one by one."""
-        assert publish.flush(timeout=10)
+        assert publisher.flush(timeout=10)
         return [
             each
             for message in self.sent
@@ -65,7 +65,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setitem(channel_layers.backends, "default", recorder)
     yield recorder
     recorder.goes_on.set()
-    publish.flush(timeout=10)
+    publisher.flush(timeout=10)
 
 
 def updates(layer: Recorder) -> list[tuple[int, str]]:
@@ -192,7 +192,7 @@ def test_who_publishes_does_not_wait_for_the_bus(layer: Recorder):
     layer.hold_up()
     publish.alert({"title": "second"})
     assert layer.sent == []
-    assert not publish.flush(timeout=0)
+    assert not publisher.flush(timeout=0)
     layer.goes_on.set()
     assert [message["alert"]["title"] for message in layer.messages] == ["first", "second"]
 
@@ -229,7 +229,7 @@ def test_a_bus_that_is_down_is_mentioned_once_until_it_is_up(
     def publish_twice() -> None:
         for _ in range(2):
             publish.alert({"title": "lost"})
-        assert publish.flush(timeout=10)
+        assert publisher.flush(timeout=10)
 
     layer.error = OSError("connection refused")
     publish_twice()
@@ -245,7 +245,7 @@ def test_a_bus_that_is_down_is_mentioned_once_until_it_is_up(
 def test_what_does_not_fit_into_the_queue_is_dropped_with_one_warning(
     layer: Recorder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(publish, "MAX_WAITING", 2)
+    monkeypatch.setattr(publisher, "MAX_WAITING", 2)
     layer.hold_up()
     for number in range(5):
         publish.alert({"title": str(number)})
@@ -256,7 +256,7 @@ def test_what_does_not_fit_into_the_queue_is_dropped_with_one_warning(
 
 def test_news_that_waited_too_long_is_not_sent(layer: Recorder, monkeypatch: pytest.MonkeyPatch):
     layer.hold_up()
-    monkeypatch.setattr(publish, "SECONDS_TO_WAIT", -1)
+    monkeypatch.setattr(publisher, "SECONDS_TO_EXPIRE", -1)
     publish.alert({"title": "old"})
     layer.goes_on.set()
     assert [message["alert"]["title"] for message in layer.messages] == ["first"]
@@ -283,7 +283,7 @@ def test_a_forked_child_publishes_on_its_own(tmp_path: Path):
 import json, os, django
 django.setup()
 from channels.layers import channel_layers
-from exchange.streaming import publish
+from exchange.streaming import publish, publisher
 
 class Layer:
     sent = []
@@ -293,12 +293,12 @@ class Layer:
 
 channel_layers.backends["default"] = Layer()
 publish.alert({"title": "of the parent"})
-assert publish.flush(timeout=30)
+assert publisher.flush(timeout=30)
 child = os.fork()
 if child == 0:
     Layer.sent.clear()
     publish.alert({"title": "of the child"})
-    assert publish.flush(timeout=30)
+    assert publisher.flush(timeout=30)
     print(json.dumps(Layer.sent), flush=True)
     os._exit(0)
 os.waitpid(child, 0)

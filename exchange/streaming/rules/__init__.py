@@ -1,1 +1,1 @@
-"""Messages, frames, and what a slow client is still owed; pure Python, no Django."""
+"""Messages, frames, the order of updates and the queue of a slow client; pure Python, no Django."""

@@ -1,4 +1,4 @@
-"""Text frames as they go over the wire, made once and written to any number of sockets. Pure."""
+"""WebSocket text frames, made once and written to any number of sockets. Pure."""
 
 from functools import cached_property
 

@@ -1,4 +1,4 @@
-"""What a client that reads slowly has not been sent yet: bounded, whatever it does. Pure."""
+"""The bounded queue of frames for a client that reads slowly. Pure."""
 
 from collections import deque
 
@@ -9,7 +9,7 @@ MAX_QUEUED_BYTES = 1024 * 1024
 
 
 class Outbox:
-    """Frames that must arrive, in order. Prices are not kept here: their newest are at the hub."""
+    """Frames that must arrive, in order. Prices are not queued: the hub has the newest ones."""
 
     __slots__ = ("_bytes", "_frames")
 
@@ -21,10 +21,10 @@ class Outbox:
         return bool(self._frames)
 
     def put(self, frame: Frame) -> bool:
-        """Add a frame; False if there is no room, and the reader is too slow."""
+        """Add a frame; False if there is no room: the client is too slow."""
         if (
             len(self._frames) >= MAX_QUEUED_FRAMES
-            # A lone frame may be larger than all the room: a snapshot has to pass.
+            # The only frame may be larger than the limit, as a snapshot can be.
             or (self._frames and self._bytes + len(frame) > MAX_QUEUED_BYTES)
         ):
             return False

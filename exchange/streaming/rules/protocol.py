@@ -68,7 +68,7 @@ class _Message(Struct, tag_field="type", kw_only=True):
 
 
 class _FromClient(_Message, forbid_unknown_fields=True):
-    """What is said and not read would be silence: a field that is not known refuses the message."""
+    """A message with an unknown field is refused: ignoring the field would hide a mistake."""
 
 
 class Auth(_FromClient, tag="auth"):

@@ -15,7 +15,7 @@ from authentication.models import User
 from be.embedded.channel_layer import EmbeddedChannelLayer
 from exchange.market import quotes
 from exchange.models import Quote
-from exchange.streaming import publish
+from exchange.streaming import publisher
 from exchange.streaming.hub import Hub
 from exchange.streaming.sockets import Access, Socket
 from exchange.tests import market
@@ -143,7 +143,7 @@ async def reader_of(hub: Hub, *symbols: str, orders: bool = False) -> tuple[Read
 
 async def caught_up(hub: Hub) -> None:
     """A new hub reads the database once; what it reads from now on has another reason."""
-    await until(lambda: not hub._has_gap)
+    await until(lambda: not hub._prices.has_gap)
 
 
 async def joined(layer: Layer) -> None:
@@ -158,4 +158,4 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def send_round(layer: Layer, sequence: int, *documents: Document) -> None:
     message = {"type": "stream.quotes", "sequence": sequence, "quotes": list(documents)}
-    await layer.group_send(publish.GROUP, message)
+    await layer.group_send(publisher.GROUP, message)

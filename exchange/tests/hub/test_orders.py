@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from exchange.models import OrderFeed
-from exchange.streaming import publish, snapshots
-from exchange.streaming.rules import order_lines, outbox
+from exchange.streaming import publisher, snapshots
+from exchange.streaming.rules import outbox, resequencer
 from exchange.streaming.sockets import Socket
 from exchange.tests.hub.readers import Document, Layer, Reader, database, reader_of, until
 
@@ -24,7 +24,7 @@ def update(sequence: int) -> Document:
 async def tell(layer: Layer, owner: UUID, *sequences: int) -> None:
     updates = [update(sequence) for sequence in sequences]
     message = {"type": "stream.orders", "owner": str(owner), "updates": updates}
-    await layer.group_send(publish.GROUP, message)
+    await layer.group_send(publisher.GROUP, message)
 
 
 async def count(owner: UUID, sequence: int) -> None:
@@ -49,7 +49,7 @@ async def test_a_reader_that_lets_order_updates_pile_up_is_closed_with_4408(hub,
     update: Document = {"event": "new", "order": {}, "execution": None}
     updates = [update | {"sequence": n + 1} for n in range(outbox.MAX_QUEUED_FRAMES + 10)]
     await layer.group_send(
-        publish.GROUP, {"type": "stream.orders", "owner": str(user_id), "updates": updates}
+        publisher.GROUP, {"type": "stream.orders", "owner": str(user_id), "updates": updates}
     )
     await until(lambda: socket.is_closing)
     slow.reads.set()
@@ -66,7 +66,7 @@ async def test_updates_that_were_sent_together_arrive_one_by_one_each_at_its_own
         {"type": "stream.orders", "owner": str(owner), "updates": [update | {"sequence": number}]}
         for owner, number in ((one_id, 1), (other_id, 1), (one_id, 2))
     ]
-    await layer.group_send(publish.GROUP, {"type": "stream.batch", "messages": messages})
+    await layer.group_send(publisher.GROUP, {"type": "stream.batch", "messages": messages})
     await until(lambda: len(one.frames("order_update")) == 2)
     await until(lambda: len(other.frames("order_update")) == 1)
     assert [frame["sequence"] for frame in one.frames("order_update")] == [1, 2]
@@ -97,7 +97,7 @@ async def test_updates_that_come_in_the_wrong_order_are_delivered_in_the_right_o
 async def test_an_update_that_stays_away_is_announced_as_a_gap_and_never_follows_it(
     hub, layer, monkeypatch
 ):
-    monkeypatch.setattr(order_lines, "SECONDS_TO_HOLD", 0.05)
+    monkeypatch.setattr(resequencer, "SECONDS_TO_HOLD", 0.05)
     reader, _, user_id = await reader_of(hub, orders=True)
     await tell(layer, user_id, 1)
     await tell(layer, user_id, 3)
@@ -128,7 +128,7 @@ async def test_updates_that_come_while_the_count_is_read_are_not_lost(hub, layer
     async def read_slowly(users: Any) -> Any:
         counts = await read(users)
         await tell(layer, user_id, 1, 2, 3)
-        await until(lambda: hub._orders[user_id].line.is_waiting)
+        await until(lambda: hub._orders.owners[user_id].resequencer.is_waiting)
         return counts
 
     monkeypatch.setattr(snapshots, "order_counts", read_slowly)
@@ -143,6 +143,6 @@ async def test_updates_that_come_while_the_count_is_read_are_not_lost(hub, layer
 
 async def test_nobody_who_watches_means_nothing_is_kept(hub):
     _, socket, _ = await reader_of(hub, orders=True)
-    assert len(hub._orders) == 1
+    assert len(hub._orders.owners) == 1
     hub.unsubscribe(socket, symbols=[], channels=["orders"])
-    assert not hub._orders
+    assert not hub._orders.owners

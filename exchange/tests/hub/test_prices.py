@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exchange.streaming import publish, snapshots
+from exchange.streaming import publisher, snapshots
 from exchange.streaming.rules import protocol
 from exchange.tests.hub.readers import (
     caught_up,
@@ -118,7 +118,7 @@ async def test_after_the_layer_failed_the_hub_sends_what_was_missed_and_listens_
     reader, socket, _ = await reader_of(hub, "AAPL")
     await caught_up(hub)
     layer.break_down()
-    await until(lambda: not layer._listeners.get(f"group:{publish.GROUP}"))
+    await until(lambda: not layer._listeners.get(f"group:{publisher.GROUP}"))
     missed = await moved("AAPL", 7)
     layer.mend()
     await until(lambda: reader.sequences("AAPL") == [1, 7])

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from authentication.models import User
-from exchange.streaming import publish, snapshots
+from exchange.streaming import publisher, snapshots
 from exchange.streaming.hub import Hub
 from exchange.streaming.rules import protocol
 from exchange.tests.hub.readers import database, document, listed, reader_of, send_round, until
@@ -43,7 +43,7 @@ async def test_a_message_that_cannot_be_read_stops_nothing(hub, layer):
         {"type": "stream.of_the_future"},
         {},
     ):
-        await layer.group_send(publish.GROUP, message)
+        await layer.group_send(publisher.GROUP, message)
     await send_round(layer, 1, document("AAPL", 2))
     await until(lambda: reader.sequences("AAPL") == [1, 2])
     assert len(reader.texts) == 2
@@ -60,7 +60,7 @@ async def test_sockets_outlive_a_database_that_is_gone_for_a_while(hub, layer, m
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshots, "truth", fail)
+        patch.setattr(snapshots, "state", fail)
         await until(lambda: failures >= 3)
         await send_round(layer, 1, document("AAPL", 2))
         await until(lambda: reader.sequences("AAPL") == [1, 2])

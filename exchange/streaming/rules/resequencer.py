@@ -1,22 +1,23 @@
-"""The order updates of one user, brought into the order of their numbers. Pure.
+"""Puts the order updates of one user into the order of their sequence numbers. Pure.
 
-They are numbered under a lock and published after it, by several processes, over a bus that may
-lose them. So a number that comes too early is held for a moment; what does not come by then is a
-gap, which is announced once and never filled later: REST has what was in it.
+Updates are numbered under a lock and published after it, by several processes, over a bus that may
+lose them. A number that arrives too early is held for a moment. A number that has not arrived by
+then is a gap. It is announced once and never filled later: REST has what was in it.
 """
 
 from exchange.streaming.rules.protocol import OrderUpdate
 
-# Far longer than publishers wait to send together, and than the way over a bus that is well: on a
-# busy machine a gap that is none costs every client a request.
+# Far longer than a publisher waits to fill a batch and than a healthy bus takes, also on a busy
+# machine: a false gap costs every client a request.
 SECONDS_TO_HOLD = 2.0
 MAX_HELD = 1000
 
 
-class OrderLine:
-    """Updates are put in as they come, and taken out in order.
+class Resequencer:
+    """Updates are put in as they arrive, and taken out in order.
 
-    `delivered` is the number of the last one taken out or announced as lost; None until `begin`.
+    `delivered` is the number of the last one taken out or announced as lost; None until
+    `start_after`.
     """
 
     def __init__(self) -> None:
@@ -28,13 +29,13 @@ class OrderLine:
         """Whether something is held because a number before it is missing."""
         return bool(self._held)
 
-    def begin(self, sequence: int) -> None:
-        """Updates up to this number are known otherwise."""
+    def start_after(self, sequence: int) -> None:
+        """Drop the updates up to this number: the client learns of them from REST."""
         self.delivered = sequence
         self._held = {number: each for number, each in self._held.items() if number > sequence}
 
     def put(self, update: OrderUpdate) -> None:
-        """Add an update; one that was delivered or given up already is dropped."""
+        """Add an update; one that was delivered or announced as lost already is dropped."""
         sequence = update.sequence
         if self.delivered is None or sequence > self.delivered:
             self._held[sequence] = update
@@ -49,14 +50,14 @@ class OrderLine:
             ready.append(self._held.pop(self.delivered))
         return ready
 
-    def give_up(self, *, counted: int = 0) -> int | None:
-        """Wait no longer for what is missing before the first that is held, or up to `counted`.
+    def skip_missing(self, *, up_to: int = 0) -> int | None:
+        """Stop waiting for the numbers before the first that is held; if none is, up to `up_to`.
 
-        Returns the number of the last one that is lost, if any is; `take` then goes on after it.
+        Returns the last number that is lost, if any is; `take` then goes on after it.
         """
         if self.delivered is None:
             return None
-        lost = min(self._held) - 1 if self._held else counted
+        lost = min(self._held) - 1 if self._held else up_to
         if lost <= self.delivered:
             return None
         self.delivered = lost
