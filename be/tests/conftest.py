@@ -1,7 +1,10 @@
-"""A whole broker, shared by the tests that only need one to talk to."""
+"""What tests of the whole share: a broker to talk to, and an empty database on a real server."""
 
+import os
 from collections.abc import Iterator
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from be.tests.processes import running
@@ -18,3 +21,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         server.manage("seed_market", "--days", "30", "--minutes", "1")
         with running(server, "manage.py", "run_exchange_simulator", "--interval", "0.5"):
             yield server
+
+
+@pytest.fixture
+def own_database() -> Iterator[str]:
+    """The URL of a new, empty database on the PostgreSQL of TEST_DATABASE_URL."""
+    if "TEST_DATABASE_URL" not in os.environ:
+        pytest.skip("TEST_DATABASE_URL names no PostgreSQL.")
+    url, name = os.environ["TEST_DATABASE_URL"], f"own_{uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+    try:
+        yield f"{url.rsplit('/', 1)[0]}/{name}"
+    finally:
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

@@ -14,6 +14,7 @@ from exchange.tests.server import ROOT
 PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
+    ROOT / "be/tests/earlier_databases/README.md",
 )
 APPS = ("authentication", "banking", "be", "exchange", "portfolio")
 FOLDERS = (*APPS, "bench", "docs", "examples")

@@ -1,9 +1,6 @@
 """A server that is killed in the middle of a storm: what it acknowledged is there afterwards."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -24,19 +21,6 @@ END_ALL = (
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid != pg_backend_pid()"
 )
-
-
-@pytest.fixture
-def own_database() -> Iterator[str]:
-    """The URL of a new database on the PostgreSQL that was named."""
-    url, name = os.environ["TEST_DATABASE_URL"], f"crash_{uuid4().hex[:12]}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-    try:
-        yield f"{url.rsplit('/', 1)[0]}/{name}"
-    finally:
-        with psycopg.connect(url, autocommit=True) as admin:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def test_what_was_acknowledged_survives_a_killed_server_on_sqlite(tmp_path: Path):
