@@ -226,7 +226,7 @@ def _resting(size: int, now: datetime) -> None:
     _rest(instrument, size, now)
     crossed = size // 100
     later = now + timedelta(seconds=1)
-    seen, together = _cross(symbol, Decimal("179.50"), later, rounds.BATCH)
+    seen, together = _cross(symbol, Decimal("179.50"), later, rounds.BATCH_SIZE)
     _, alone = _cross(symbol, Decimal("178.50"), later + timedelta(seconds=1), 1)
     write(f"{size:,} open orders, {crossed:,} of them crossed")
     write(f"  quotes visible after {seen * 1000:,.0f} ms; all filled after {together:.2f} s")
@@ -270,8 +270,8 @@ def _cross(symbol: str, ask: Decimal, now: datetime, batch: int) -> tuple[float,
     began = time.perf_counter()
     engine._record(Round(now, (tick,)))
     seen = time.perf_counter() - began
-    (instrument_id,) = engine._unworked()
-    rounds.work_off(instrument_id, now=now, batch=batch)
+    (instrument_id,) = engine._unworked_quotes()
+    rounds.work_quote(instrument_id, now=now, batch_size=batch)
     return seen, time.perf_counter() - began
 
 

@@ -1,4 +1,4 @@
-"""One round of the market: prices are recorded, orders are filled, and everybody is told."""
+"""One round of the market: prices are recorded and published, then orders are filled."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,8 @@ from exchange.streaming import publish
 from exchange.trading import orders, rounds
 from exchange.trading.rows import markets
 
-# Old candles go a little at a time: more in an hour than 5,000 symbols add, and none waits for it.
+# Old candles are deleted a few at a time, so that no round is slow; over an hour that is more than
+# 5,000 symbols add.
 ROUNDS_BETWEEN_PRUNES = 30
 PRUNED_AT_ONCE = 10_000
 
@@ -23,21 +24,22 @@ PRUNED_AT_ONCE = 10_000
 def advance(round_: Round) -> int:
     """Carry out one round; returns the number of orders that it changed.
 
-    Orders whose time is up end first, so that no old order trades at a new price. Then everybody
-    sees the new prices; then orders meet them. A round that was recorded before changes no price.
+    Orders whose time is up end first, so that none of them trades at a new price. Then the new
+    prices are recorded and published; then orders trade at them. A round that was recorded before
+    changes no price.
     """
     orders.expire_due(now=round_.at)
     sequence = _record(round_)
     if sequence is not None and sequence % ROUNDS_BETWEEN_PRUNES == 0:
         retention.prune(now=round_.at, at_most=PRUNED_AT_ONCE)
-    changed = sum(rounds.work_off(pk, now=round_.at) for pk in _unworked())
+    changed = sum(rounds.work_quote(pk, now=round_.at) for pk in _unworked_quotes())
     bank_transactions.settle_due(now=round_.at)
     return changed
 
 
 @transactions.atomic
 def _record(round_: Round) -> int | None:
-    """The number of the round; None when it was recorded before."""
+    """Record the round's prices; returns its number, or None when it was recorded before."""
     recorded = feed.record(round_)
     if recorded is None:
         return None
@@ -46,8 +48,8 @@ def _record(round_: Round) -> int | None:
     return recorded.sequence
 
 
-def _unworked() -> list[UUID]:
-    """Also what an earlier round could not finish, because its simulator died."""
+def _unworked_quotes() -> list[UUID]:
+    """Ids of unworked quotes, also those that an earlier round left when its simulator died."""
     return list(Quote.objects.filter(unworked=True).order_by("pk").values_list("pk", flat=True))
 
 

@@ -22,14 +22,14 @@ from exchange.market import book, candles, quotes, statistics
 from exchange.models import Instrument, Interval
 from exchange.trading.intake import requests
 
-# How long a client may use a page of candles that have all ended, without asking again.
+# How long a client may cache a page of candles that have all ended.
 SECONDS_ENDED = 60
 
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or symbol.")
 
 
 class BySymbol(NewestFirst):
-    """The same pages, in the order of symbols."""
+    """Pages ordered by symbol."""
 
     ordering = "symbol"
 
@@ -39,7 +39,7 @@ def instruments() -> QuerySet[Instrument]:
 
 
 def named(name: str) -> Instrument:
-    """The instrument of a path, by id or symbol; NotFound when there is none."""
+    """The instrument of a URL, by id or symbol. Raises NotFound."""
     try:
         return requests.find_instrument(name)
     except quotes.UnknownSymbol as error:
@@ -134,7 +134,7 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
         start, end = query.get("start"), query.get("end")
         if start is not None and end is not None and start >= end:
             raise Invalid("end must be after start.", field="end")
-        # One more tells whether there are more.
+        # One more than the limit, to know whether there is another page.
         bars = candles.read(instrument, interval, start=start, end=end, limit=query["limit"] + 1)
         following = None
         if start is None:

@@ -34,7 +34,7 @@ from exchange.trading.reports import documents
 ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH, description="The id of the order.")
 
 
-# Made once: a serializer copies all its fields each time it is made, which costs more than it does.
+# Made once: each new serializer copies all its fields, which costs more than the validation.
 ORDER_BODY = serializers.OrderRequestSerializer()
 
 

@@ -1,4 +1,4 @@
-"""Reading query parameters through a serializer, so that a bad one is a 400 that names it."""
+"""Reading query parameters through a serializer: a bad one is a 400 that names it."""
 
 from typing import Any
 

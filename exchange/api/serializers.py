@@ -1,4 +1,4 @@
-"""The shapes of requests and answers. Rules live in the domain; answers are built there too."""
+"""The shapes of requests and answers. Rules, and the building of answers, are in the domain."""
 
 from typing import Any
 
@@ -126,7 +126,7 @@ class CandlesSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True, help_text="The candles after these, if any.")
 
 
-# Beside the fraction `volatility`, the old name did not tell that it is percent.
+# `max_drawdown` is deprecated: the name does not say that it is percent, unlike `volatility`.
 @extend_schema_serializer(deprecate_fields=["max_drawdown"])
 class StatisticsSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField()

@@ -5,7 +5,7 @@ after it. Executions keep the shares of their time. A partly filled order keeps 
 the rest of it is restated.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -134,7 +134,7 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
     Order.objects.bulk_update(kept, [*RESTATED, "updated_at"], batch_size=200)
     _lock_counters(open_orders)
     _send_updates(kept)
-    orders.end(canceled, OrderStatus.CANCELED, reason=CANCEL_REASON, now=now)
+    orders.end_locked(canceled, OrderStatus.CANCELED, reason=CANCEL_REASON, now=now)
 
 
 def is_possible(order: Order, values: Values) -> bool:
@@ -186,12 +186,13 @@ def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
 
 
 def _send_updates(changed: Sequence[Order]) -> None:
-    """Send each owner an update with the restated orders."""
-    sent = [(order.owner_id, [_update(order)]) for order in changed]
-    counts = Counter(owner_id for owner_id, _ in sent)
-    rows = [(owner_id, counts[owner_id]) for owner_id in sorted(counts)]
+    """Send each owner the updates of the restated orders."""
+    by_owner: dict[UUID, list[updates.Update]] = defaultdict(list)
+    for order in changed:
+        by_owner[order.owner_id].append(_update(order))
+    rows = [(owner_id, len(by_owner[owner_id])) for owner_id in sorted(by_owner)]
     (numbers,) = statements.run((order_rows.COUNT_UPDATES, rows))
-    updates.send(sent, numbers)
+    updates.send_on_commit(by_owner, numbers)
 
 
 def _update(order: Order) -> documents.Document:

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class MarketClosure(models.Model):
-    """A day on which the markets of stocks and bonds close, or close early, by no rule."""
+    """A day on which stock and bond markets close, or close early, outside the regular holidays."""
 
     day = models.DateField(primary_key=True)
     closes_at = models.TimeField(

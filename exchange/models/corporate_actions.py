@@ -27,13 +27,14 @@ def _administrator() -> "models.ForeignKey[Any, Any]":
 class CorporateAction(models.Model):
     """What an issuer does for its holders, once for each instrument, kind and date.
 
-    Whoever buys on or after `ex_date` has no part in it. `amount` is in dollars: of a dividend for
+    A buyer on or after `ex_date` has no part in it. `amount` is in dollars: of a dividend for
     each share, of a coupon or redemption for each 100 of face value. A split gives `new_shares` for
     `old_shares`. It is carried out on `payable_date` (New York), and `carried_out_at` is set then.
 
-    What an administrator entered has `entered_by`; while it `awaits_approval`, and once it has
-    failed, it is left alone until somebody decides; `failure` says why. `approved_value` is what
-    it came to when it was approved, in dollars. What was paid can be reversed, once.
+    `entered_by` is the administrator who entered it, if one did. While it `awaits_approval`, and
+    once it has failed (`failure` says why), nothing happens to it until an administrator decides.
+    `approved_value` is its total when it was approved, in dollars. What was paid can be reversed,
+    once.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -73,8 +74,8 @@ class CorporateAction(models.Model):
             ("reverse_corporateaction", "Can reverse what a corporate action paid"),
         ]
         constraints = [
-            # Once it has been reversed, the right one may be entered in its place; a split is taken
-            # back by another, maybe on the same day.
+            # A reversed action may be entered again, corrected. A split is undone by another split,
+            # possibly on the same day.
             models.UniqueConstraint(
                 fields=["instrument", "kind", "ex_date"],
                 condition=Q(reversed_at__isnull=True)
@@ -85,7 +86,7 @@ class CorporateAction(models.Model):
                 condition=Q(payable_date__gte=models.F("ex_date")),
                 name="corporate_action_pays_after_ex_date",
             ),
-            # What is null is neither above zero nor not: a check would let it pass.
+            # NULL > 0 is NULL, which a check constraint lets pass; so IS NOT NULL is checked too.
             models.CheckConstraint(
                 condition=Q(
                     kind="split",
@@ -120,21 +121,22 @@ class CorporateAction(models.Model):
     @property
     def state(self) -> str:
         """Where it stands, in words."""
-        told = {
+        states = {
             "reversed": self.reversed_at,
             "reversal awaits a second look": self.reversal_asked_by_id,
             "carried out": self.carried_out_at,
             "failed": self.failed_at,
             "awaits a second look": self.awaits_approval,
         }
-        return next((name for name, given in told.items() if given), "to come")
+        return next((name for name, given in states.items() if given), "to come")
 
 
 class Entitlement(models.Model):
     """What one corporate action did to one holder. Never changed.
 
-    `units` are those that it was reckoned on, `units_after` what became of them (the same, but for
-    a split or a redemption); `cents` were paid. Its id is the reference of its journal entry.
+    `units` are the holding that it was calculated on, `units_after` the holding afterwards (the
+    same, except for a split or a redemption); `cents` were paid. Its id is the reference of its
+    journal entry.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -163,9 +165,9 @@ class Entitlement(models.Model):
 class Clawback(models.Model):
     """What was taken back of an entitlement that was reversed. Never changed.
 
-    `cents` came from the holder, `charged_cents` from the house, which is what the holder then
-    owes. What is collected later is another clawback, whose `charged_cents` are negative: together
-    they are always what the entitlement paid. Its id is the reference of its journal entry.
+    `cents` came from the holder. `charged_cents` came from the house; the holder owes them. What is
+    collected later is another clawback, with negative `charged_cents`: the sum of both over all
+    clawbacks is what the entitlement paid. Its id is the reference of its journal entry.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)

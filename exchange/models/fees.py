@@ -6,7 +6,7 @@ from exchange.models.instruments import AssetClass
 class FeeSchedule(models.Model):
     """What trades of an asset class cost, in basis points of their value.
 
-    An order keeps the rates of the moment in which it is placed.
+    An order keeps the rates that are in force when it is placed.
     """
 
     asset_class = models.CharField(max_length=6, choices=AssetClass, primary_key=True)

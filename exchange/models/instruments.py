@@ -19,7 +19,7 @@ class InstrumentStatus(models.TextChoices):
 
 
 class Instrument(models.Model):
-    """Something that trades here.
+    """Something that is traded here.
 
     Quantities are shares, coins, or dollars of face value; in the database they are integers of
     the smallest unit (`scale` decimals). Prices are dollars a share or coin; a bond's is clean and
@@ -48,7 +48,7 @@ class Instrument(models.Model):
 
     @cached_property
     def asset(self) -> Asset:
-        """The ledger's view of it."""
+        """The asset that the ledger accounts for."""
         return Asset(self.symbol, self.scale)
 
     @property

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -25,7 +26,7 @@ LIMIT_TYPES: tuple[str, ...] = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 
 
 class OrderClass(models.TextChoices):
-    """How an order hangs together with others. What holds between them: `trading.brackets`."""
+    """How an order is tied to others; rules: `exchange/trading/settlement/lifecycle.py`."""
 
     SIMPLE = "simple"
     BRACKET = "bracket", "an entry with a take-profit and a stop-loss"
@@ -61,7 +62,7 @@ OPEN_STATUSES: tuple[str, ...] = (
     OrderStatus.HELD,
 )
 
-# The ones that rest in the book and can be met.
+# The ones that rest in the book, where others trade with them; a stop waits there `armed`.
 WORKING_STATUSES: tuple[str, ...] = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
 
@@ -72,8 +73,8 @@ class Order(models.Model):
     of a quantity given by the customer, for market orders sized at the quote. `collar_price` is
     the worst price that a market order may trade at. Fee rates are frozen when it is placed.
 
-    Nobody gives two orders the same `client_order_id`: an order has version 0 of its name, and one
-    that replaces it the same name in the next version.
+    A `client_order_id` is unique among an owner's orders, with its version: a new order has version
+    0, and one that replaces it keeps the name in the next version.
 
     An `armed` order waits for its stop price and is not in the book. A trailing stop's
     `stop_price` follows `peak_price`, the best price for its owner since it was placed.
@@ -199,10 +200,10 @@ class Order(models.Model):
             ),
         ]
 
-    # Set by whoever has the rows in memory, so that nobody asks the database for them again.
+    # Related rows that are in memory already, so that they are not read from the database again.
     loaded_fills: "list[Execution] | None" = None
     loaded_legs: "list[Order] | None" = None
-    # The order as its owner was last shown it, when it was written in this process.
+    # The document of the order's last update, when this process wrote it: the answer shows it too.
     document: "dict[str, Any] | None" = None
 
     def __str__(self) -> str:
@@ -217,6 +218,17 @@ class Order(models.Model):
         """Units not filled yet; zero for a notional that was never sized."""
         return (self.quantity or 0) - self.filled_quantity
 
+    @property
+    def worst_price(self) -> Decimal:
+        """The worst price that the order may trade at: its limit, or the collar of a market order.
+
+        Raises ValueError when it has neither, which no saved order has.
+        """
+        worst = self.limit_price or self.collar_price
+        if worst is None:
+            raise ValueError(f"order {self.pk} has neither a limit nor a collar")
+        return worst
+
 
 class Liquidity(models.TextChoices):
     MAKER = "maker", "it rested and was met"
@@ -224,7 +236,7 @@ class Liquidity(models.TextChoices):
 
 
 class Execution(models.Model):
-    """One fill of one order. Never changed. `owner` is the order's, kept here to page by.
+    """One fill of one order. Never changed. `owner` is the order's, kept here to list by.
 
     `cents` is the money that moved for the securities: paid by a buyer, received by a seller,
     accrued interest included; the fee comes on top (or off). `accrued_interest` is per 100 of a

@@ -10,7 +10,9 @@ class Quote(models.Model):
     Sizes and volume are units. `bid_size` and `ask_size` are what the feed displayed at the best
     level; `bid_taken` and `ask_taken` count what customers have since taken from that side, over
     all levels, so that nothing is offered twice. A new round resets them.
-    `came_from` and `low_ahead` are the tick's: orders that wait meet the price on its way.
+    `unworked` says that orders which wait for this quote have not been worked yet
+    (`exchange/trading/rounds.py`). `came_from` and `low_ahead` describe the price's path inside a
+    replayed bar, on which waiting orders trade (`exchange/trading/rules/paths.py`).
     """
 
     instrument = models.OneToOneField(
@@ -91,9 +93,9 @@ SIMULATOR = "default"
 
 
 class Simulator(models.Model):
-    """The one writer of prices: who it is, until when, and what it needs to go on later.
+    """The lease of the one process that writes prices, and the state to continue from.
 
-    There is a single row, `name` "default". A simulator renews `lease_until` with every round;
+    There is a single row, `name` "default". The simulator renews `lease_until` with every round;
     once that has passed, another may take over.
     """
 

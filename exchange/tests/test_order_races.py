@@ -85,7 +85,7 @@ def test_a_round_does_not_work_what_was_halted_while_it_waited():
 
     changed = while_waited_for(
         partial(halts.set_status, symbol="AAPL", status=InstrumentStatus.HALTED, now=NOW),
-        partial(rounds.work_off, aapl.pk, now=NOW),
+        partial(rounds.work_quote, aapl.pk, now=NOW),
     )
 
     order.refresh_from_db()

@@ -12,7 +12,7 @@ from banking.models import EntryKind, Hold, HouseAccount
 from banking.rules.assets import USD
 from exchange.models import Instrument, Order
 from exchange.tests import market
-from exchange.trading.settlement import reconciliation, reservations
+from exchange.trading.settlement import reconciliation
 
 
 def test_after_honest_trades_there_is_nothing_to_say(alice: User, aapl: Instrument, capsys):
@@ -59,5 +59,5 @@ def test_an_open_order_without_a_hold_and_a_hold_without_an_order_are_found(
 
 def test_an_order_without_any_price_to_respect_is_a_defect():
     with pytest.raises(ValueError, match="neither a limit nor a collar"):
-        reservations.worst_price(Order(limit_price=None, collar_price=None))
-    assert reservations.worst_price(Order(collar_price=Decimal(5))) == 5
+        _ = Order(limit_price=None, collar_price=None).worst_price
+    assert Order(collar_price=Decimal(5)).worst_price == 5

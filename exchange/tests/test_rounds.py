@@ -54,7 +54,7 @@ def test_an_order_that_arrives_does_not_fail_for_somebody_else_s_defect(
     orders_of_three: list[Order], alice: User, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "work_off", lambda pk, now: 0)
+        patch.setattr(rounds, "work_quote", lambda pk, now: 0)
         advance(tick("AAPL", "178.98", "179.00"))
     break_order(monkeypatch, orders_of_three[1])
     arrived = place(alice, "buy", "1", now=NOW + timedelta(seconds=3))
@@ -67,7 +67,7 @@ def test_more_orders_than_fit_one_batch_are_all_worked(
 ):
     Quote.objects.update(bid="178.98", ask="179.00", price="178.98")
     assert markets.mark_unworked([aapl.pk]) == [aapl.pk]
-    assert rounds.work_off(aapl.pk, now=NOW, batch=2) == 3
+    assert rounds.work_quote(aapl.pk, now=NOW, batch_size=2) == 3
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
     assert not Quote.objects.get().unworked
 
@@ -75,7 +75,7 @@ def test_more_orders_than_fit_one_batch_are_all_worked(
 def test_a_quote_that_nobody_waits_for_is_not_marked(alice: User, aapl: Instrument):
     place(alice, "buy", "1", limit="150.00")
     assert markets.mark_unworked([aapl.pk]) == []
-    assert rounds.work_off(aapl.pk, now=NOW) == 0
+    assert rounds.work_quote(aapl.pk, now=NOW) == 0
 
 
 def test_the_next_round_finishes_what_a_dead_simulator_left(
@@ -85,7 +85,7 @@ def test_the_next_round_finishes_what_a_dead_simulator_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "work_off", die)
+        patch.setattr(rounds, "work_quote", die)
         with pytest.raises(KeyboardInterrupt):
             advance(tick("AAPL", "178.98", "179.00"))
     assert Quote.objects.get().unworked
@@ -99,7 +99,7 @@ def test_nobody_trades_at_what_a_simulator_left_long_ago(
     orders_of_three: list[Order], charlie: User, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "work_off", lambda pk, now: 0)
+        patch.setattr(rounds, "work_quote", lambda pk, now: 0)
         advance(tick("AAPL", "178.98", "179.00"))
     arrived = place(charlie, "buy", "1", now=NOW + timedelta(minutes=5))
     assert arrived.status == "accepted"

@@ -94,7 +94,7 @@ def test_an_unworked_quote_is_worked_before_an_order_that_arrives(
     """The round is recorded; before its orders are worked, somebody else wants the same shares."""
     first = place(alice, "buy", "3", limit="180.00")
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "work_off", lambda pk, now: 0)
+        patch.setattr(rounds, "work_quote", lambda pk, now: 0)
         market.advance(tick("AAPL", "179.98", "180.00", size="3"))
     later = place(bob, "buy", "3", limit="180.00", now=NOW + timedelta(seconds=3))
     first.refresh_from_db()

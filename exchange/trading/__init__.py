@@ -1,3 +1,4 @@
-"""The life of an order. At the top the doors (orders, closing, rounds, halts, working), below
-them a folder for each stage.
+"""Placing and working orders: the entry points at the top, a folder for each stage below them.
+
+The entry points are `orders`, `closing`, `rounds`, `halts` and `working`. No HTTP, no price model.
 """

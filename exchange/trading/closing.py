@@ -1,4 +1,4 @@
-"""Closing positions: a market order that sells all that its owner has of something, or a part."""
+"""Closing a position: a market order that sells all or part of what its owner holds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class PositionReserved(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """How much to sell: a quantity, or percent of what is held, or all of it.
+    """How much to sell: a quantity, or a percentage of the holding, or all of it.
 
-    `cancel_orders` cancels the owner's open orders in the instrument before, of either side.
+    `cancel_orders` first cancels the owner's open orders in the instrument, of both sides.
     """
 
     quantity: Decimal | None = None
@@ -43,7 +43,7 @@ class CloseRequest:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What came of one of several positions: the order that sells it, or why there is none."""
+    """The result for one position: the order that sells it, or the refusal."""
 
     symbol: str
     order: Order | None = None
@@ -54,15 +54,15 @@ class Closing:
 def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) -> Order:
     """Sell a position, or a part of it, at market; returns the order.
 
-    Refuses with NotFound when nothing is held, PositionReserved (409) when open orders have
-    reserved what is to be sold, Invalid (400) for a senseless part, or like `orders.place`; then
+    Raises NotFound when nothing is held, PositionReserved (409) when open orders have reserved what
+    is to be sold, Invalid (400) for a part that can't be sold, or what `orders.place` raises. Then
     nothing has moved, and no order has been canceled.
     """
     try:
         instrument = requests.find_instrument(symbol)
     except UnknownSymbol as error:
         raise NotFound("There is no such instrument.") from error
-    # Nobody trades in it, reserves it or splits it until this transaction ends.
+    # No trade, hold or split can change the position until this transaction ends.
     markets.lock_market(instrument_id=instrument.pk)
     mine = Order.objects.filter(
         owner_id=owner_id, instrument=instrument, status__in=OPEN_STATUSES
@@ -90,7 +90,7 @@ def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) 
 
 @transactions.atomic
 def close_all(*, owner_id: UUID, cancel_orders: bool, now: datetime) -> list[Closing]:
-    """Sell every position at market, each on its own: one that can't be sold stops no other."""
+    """Sell every position at market, each on its own: one refusal does not stop the others."""
     held = [row.asset for row in ledger.balances_of(owner_id) if row.available + row.held]
     # In the order in which quotes are locked.
     instruments = Instrument.objects.filter(symbol__in=held).order_by("pk")

@@ -1,4 +1,4 @@
-"""Stopping and resuming trade in an instrument."""
+"""Halting and resuming trading in an instrument, and taking it off the list."""
 
 from datetime import date, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from exchange.streaming import publish
 
 
 class Matured(Refusal):
-    """A bond that is due for repayment, or has been repaid, trades no more."""
+    """A bond that is due for repayment, or has been repaid, can't be traded."""
 
     code = "instrument_matured"
     status = 409
@@ -23,7 +23,7 @@ class Matured(Refusal):
 @transactions.atomic
 def set_tradable(*, symbol: str, tradable: bool, today: date) -> None:
     """Let an instrument trade, or take it off the list; `today` is New York's. Raises Matured."""
-    # Whoever trades holds the quote's lock: it takes effect between orders, not during one.
+    # Trading locks the quote, so this takes effect between two orders, not during one.
     list(Quote.objects.select_for_update().filter(instrument__symbol=symbol).values_list("pk"))
     if tradable:
         check_not_matured(symbol=symbol, today=today)
@@ -31,7 +31,7 @@ def set_tradable(*, symbol: str, tradable: bool, today: date) -> None:
 
 
 def check_not_matured(*, symbol: str, today: date) -> None:
-    """Refuse a bond that trades no more. Raises Matured."""
+    """Refuse a bond that has matured. Raises Matured."""
     if Bond.objects.filter(instrument__symbol=symbol, maturity_date__lte=today).exists():
         raise Matured(f"{symbol} has matured and is repaid.", field="tradable")
 
@@ -41,9 +41,9 @@ def set_status(*, symbol: str, status: InstrumentStatus, now: datetime) -> bool:
     """Halt or resume; False when the instrument is in that status already.
 
     While it is halted no quote is recorded, working orders wait, and market orders are refused.
-    Everybody who listens gets a market alert.
+    All listeners on the socket get a market alert.
     """
-    # Whoever trades holds the quote's lock: a halt takes effect between orders, not during one.
+    # Trading locks the quote, so a halt takes effect between two orders, not during one.
     list(Quote.objects.select_for_update().filter(instrument__symbol=symbol))
     changed = Instrument.objects.filter(symbol=symbol).exclude(status=status).update(status=status)
     if not changed:

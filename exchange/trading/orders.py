@@ -1,4 +1,4 @@
-"""Placing, canceling, replacing and expiring orders: the doors of customers to the market."""
+"""Placing, replacing, canceling and expiring orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ from exchange.trading.settlement import lifecycle, reservations
 from exchange.trading.settlement.blotter import Blotter
 from exchange.trading.working import Matches
 
-# Orders that end in one transaction when their time is up, or their instrument's.
+# At most so many orders end in one transaction, when their time is up or their instrument closes.
 END_AT_ONCE = 500
 
 
@@ -52,20 +52,20 @@ class OrderNotReplaceable(Refusal):
 
 @transactions.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
-    """Check and work an order; what happened to it at once is in the order returned.
+    """Check an order and work it; the order returned has the fills that it got at once.
 
-    Refuses with Invalid (400) for shape, InstrumentNotTradable, StopPriceReached, InsufficientFunds
-    or InsufficientPosition (422) and ClientOrderIdExists (409); then nothing has moved.
+    Raises Invalid (400), InstrumentNotTradable, StopPriceReached, InsufficientFunds or
+    InsufficientPosition (422), or ClientOrderIdExists (409); then nothing has moved.
     """
     market = _lock_market(request.symbol)
     requests.check_shape(request, market.instrument)
-    market = rounds.work_first(market, now=now)
+    market = rounds.catch_up(market, now=now)
     requests.check_against_market(request, market.quote)
-    order, legs = tickets.write(owner_id=owner_id, request=request, market=market, now=now)
-    blotter = Blotter(now)
+    order, legs = tickets.draft(owner_id=owner_id, request=request, market=market, now=now)
     matches = _find_matches(order, market, now)
-    blotter.open(matches.makers if matches else (), arriving=[order, *legs])
-    _admit(blotter, blotter.working_orders[order.pk], matches, market)
+    blotter = Blotter(now)
+    blotter.load(matches.makers if matches else (), incoming=[order, *legs])
+    _work_or_wait(blotter, blotter.working_orders[order.pk], matches, market)
     _write(blotter, order)
     order.loaded_legs = legs
     return order
@@ -84,7 +84,7 @@ def _lock_market(symbol: str) -> Market:
 
 
 def _find_matches(order: Order, market: Market, now: datetime) -> Matches | None:
-    """Whom the order meets; None if it can't be worked now. The market's status is read anew."""
+    """Match the order; None if it can't be worked now. The market's status is read again."""
     if order.armed or order.status == OrderStatus.HELD or not quotes.is_fresh(market.quote, now):
         markets.read_status(market)
         matches = None
@@ -94,31 +94,32 @@ def _find_matches(order: Order, market: Market, now: datetime) -> Matches | None
     return matches if market.is_active else None
 
 
-def _admit(
-    blotter: Blotter, arriving: WorkingOrder, matches: Matches | None, market: Market
+def _work_or_wait(
+    blotter: Blotter, incoming: WorkingOrder, matches: Matches | None, market: Market
 ) -> None:
-    """Work an order, or let it wait; its legs, if it has any, wait with it."""
-    order = arriving.order
-    for leg in arriving.legs:
-        blotter.touch(leg)
+    """Work an order with its matches, or let it wait; its legs wait in either case."""
+    order = incoming.order
+    for leg in incoming.legs:
+        blotter.mark_changed(leg)
     if order.status == OrderStatus.HELD:
-        blotter.touch(arriving)
+        blotter.mark_changed(incoming)
         return
-    if arriving.partner is not None and arriving.hold is None:
-        _reserve_pair(blotter, arriving, arriving.partner)
+    if incoming.partner is not None and incoming.hold is None:
+        _reserve_pair(blotter, incoming, incoming.partner)
     if matches is not None:
-        working.work(blotter, arriving, matches, market)
+        working.work(blotter, incoming, matches, market)
         return
-    watches = order.armed and market.is_active and quotes.is_fresh(market.quote, blotter.now)
-    working.let_wait(blotter, arriving, OrderStatus.NEW if watches else OrderStatus.ACCEPTED)
+    is_armed = order.armed and market.is_active and quotes.is_fresh(market.quote, blotter.now)
+    status = OrderStatus.NEW if is_armed else OrderStatus.ACCEPTED
+    working.reserve_and_wait(blotter, incoming, status)
 
 
-def _reserve_pair(blotter: Blotter, arriving: WorkingOrder, partner: WorkingOrder) -> None:
-    """Two exits that arrive together share one hold, before either of them trades."""
-    reservations.require_covered(arriving, (), rests=True, at=blotter.now)
-    reservations.reserve(blotter, arriving)
-    blotter.touch(arriving)
-    blotter.touch(partner)
+def _reserve_pair(blotter: Blotter, incoming: WorkingOrder, partner: WorkingOrder) -> None:
+    """Make the one hold that two exits share, before either of them trades."""
+    reservations.require_covered(incoming, (), rests=True, at=blotter.now)
+    reservations.reserve(blotter, incoming)
+    blotter.mark_changed(incoming)
+    blotter.mark_changed(partner)
 
 
 def _write(blotter: Blotter, order: Order) -> None:
@@ -135,11 +136,11 @@ def _write(blotter: Blotter, order: Order) -> None:
 
 @transactions.atomic
 def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: datetime) -> Order:
-    """Put another order in the place of an open one, in one step; returns the new one.
+    """Replace an open order by another one, in one transaction; returns the new order.
 
-    It takes over what is left to fill and the money or securities that were held for it. It goes to
-    the end of the line of its price. Refuses with NotFound, OrderNotReplaceable (409: the order has
-    ended, or its fills have overtaken the request) or like `place`; the old order then goes on.
+    The new order takes over what is left to fill and what is held for it, and queues last at its
+    price. Raises NotFound, OrderNotReplaceable (409: the order has ended, or has been filled beyond
+    the requested quantity) or what `place` raises; the old order then stays as it is.
     """
     found = (
         Order.objects.filter(pk=order_id, owner_id=owner_id).values_list("instrument_id").first()
@@ -149,19 +150,20 @@ def replace(*, owner_id: UUID, order_id: UUID, request: ReplaceRequest, now: dat
     market = markets.lock_market(instrument_id=found[0])
     if market is None:
         raise NotFound("The order's instrument has no price.")
-    market = rounds.work_first(market, now=now)
+    market = rounds.catch_up(market, now=now)
     old = _lock_orders(Order.objects.filter(pk=order_id))[order_id]
     _check_replaceable(old, request, now)
     old.instrument = market.instrument
-    order = tickets.rewrite(old, request, market, now)
+    order = tickets.draft_replacement(old, request, market, now)
     order.status = str(OrderStatus.HELD if old.status == OrderStatus.HELD else OrderStatus.NEW)
     matches = _find_matches(order, market, now)
     blotter = Blotter(now)
-    blotter.open([old, *(matches.makers if matches else ())], arriving=[order])
-    lifecycle.hand_over(blotter, blotter.working_orders[old.pk], blotter.working_orders[order.pk])
-    _admit(blotter, blotter.working_orders[order.pk], matches, market)
+    blotter.load([old, *(matches.makers if matches else ())], incoming=[order])
+    incoming = blotter.working_orders[order.pk]
+    lifecycle.hand_over(blotter, blotter.working_orders[old.pk], incoming)
+    _work_or_wait(blotter, incoming, matches, market)
     _write(blotter, order)
-    order.loaded_legs = [leg.order for leg in blotter.working_orders[order.pk].legs]
+    order.loaded_legs = [leg.order for leg in incoming.legs]
     return order
 
 
@@ -187,7 +189,7 @@ def _check_replaceable(old: Order, request: ReplaceRequest, now: datetime) -> No
 
 @transactions.atomic
 def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
-    """Cancel an open order of this owner; NotFound or OrderNotCancelable (409) otherwise."""
+    """Cancel an open order of this owner. Raises NotFound, or OrderNotCancelable (409)."""
     mine = Order.objects.filter(pk=order_id, owner_id=owner_id)
     _lock_quotes_of_tied(mine)
     order = _lock_orders(mine).get(order_id)
@@ -195,12 +197,12 @@ def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
         raise NotFound("There is no such order.")
     if not order.is_open:
         raise OrderNotCancelable(f"The order is {order.status}; only open orders can be canceled.")
-    _end_all([order], OrderStatus.CANCELED, now)
+    end_locked([order], OrderStatus.CANCELED, now=now)
     return order
 
 
 def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int:
-    """Cancel every open order in an instrument, so many at a time; returns how many."""
+    """Cancel every open order in an instrument, in bounded transactions; returns how many."""
     found = Order.objects.filter(instrument_id=instrument_id, status__in=OPEN_STATUSES)
     canceled = 0
     while some := list(found.order_by("pk").values_list("pk", flat=True)[:END_AT_ONCE]):
@@ -218,18 +220,12 @@ def cancel_these(these: QuerySet[Order], *, now: datetime) -> list[Order]:
     """Cancel these open orders; returns them, newest first."""
     _lock_quotes_of_tied(these)
     orders = list(_lock_orders(these).values())
-    _end_all(orders, OrderStatus.CANCELED, now)
+    end_locked(orders, OrderStatus.CANCELED, now=now)
     return sorted(orders, key=lambda order: order.pk, reverse=True)
 
 
-@transactions.atomic
-def end(ending: Sequence[Order], status: OrderStatus, *, reason: str, now: datetime) -> None:
-    """End these open orders, which the caller has locked."""
-    _end_all(ending, status, now, reason=reason)
-
-
 def expire_due(*, now: datetime) -> int:
-    """End the open orders whose time is up, so many at a time; returns how many."""
+    """End the open orders whose time is up, in bounded transactions; returns how many."""
     expired = 0
     while due := order_rows.due(now, at_most=END_AT_ONCE):
         expired += _end_some(due, OrderStatus.EXPIRED, now)
@@ -238,18 +234,19 @@ def expire_due(*, now: datetime) -> int:
 
 @transactions.atomic
 def _end_some(ids: Sequence[UUID], status: OrderStatus, now: datetime, *, reason: str = "") -> int:
-    """End those of them that are open still."""
+    """End the orders of these ids that are still open; returns how many."""
     some = Order.objects.filter(pk__in=ids, status__in=OPEN_STATUSES)
     _lock_quotes_of_tied(some)
     orders = list(_lock_orders(some).values())
-    _end_all(orders, status, now, reason=reason)
+    end_locked(orders, status, reason=reason, now=now)
     return len(orders)
 
 
 def _lock_quotes_of_tied(orders: QuerySet[Order]) -> None:
-    """Ending an order of a bracket or a pair changes others: like a trade, it has the quote's lock.
+    """Lock the quotes of those of these orders that belong to a bracket or a pair.
 
-    Orders on their own need no such lock, so that canceling never waits for the market.
+    Ending one changes others, so it takes the quote's lock like a trade. A simple order needs no
+    such lock, so canceling it never waits for the market.
     """
     tied = orders.exclude(order_class=OrderClass.SIMPLE).values_list("instrument_id", flat=True)
     instruments = set(tied)
@@ -267,14 +264,15 @@ def _lock_orders(orders: QuerySet[Order]) -> dict[UUID, Order]:
     return {order.pk: order for order in rows}
 
 
-def _end_all(
-    orders: Sequence[Order], status: OrderStatus, now: datetime, *, reason: str = ""
+def end_locked(
+    orders: Sequence[Order], status: OrderStatus, *, reason: str = "", now: datetime
 ) -> None:
+    """End those of these orders that are open; the caller has locked them in its transaction."""
     if not orders:
         return
     blotter = Blotter(now)
-    blotter.open(orders)
+    blotter.load(orders)
     for order in orders:
-        if order.is_open:  # the end of one before it may have been its end too
+        if order.is_open:  # the end of an earlier one can have ended it too
             lifecycle.end(blotter, blotter.working_orders[order.pk], status, reason=reason)
     blotter.write()

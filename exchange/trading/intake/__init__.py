@@ -1,1 +1,1 @@
-"""What a customer asks for, checked and written out as an order; nothing is locked or moved."""
+"""From a customer's request to a checked order, not saved yet; nothing is locked or moved."""

@@ -1,4 +1,4 @@
-"""What a customer may ask for: the shape of an order request, checked before anything moves."""
+"""Requests for orders, and the checks that refuse them before anything is locked or moved."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,8 +21,8 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading.rules import stops
+from exchange.trading.rules.amounts import CENT
 
-CENT = Decimal("0.01")
 MAX_PRICE = Decimal(10_000_000)
 MAX_NOTIONAL = Decimal(1_000_000_000)
 PERCENT_STEP = Decimal("0.0001")
@@ -41,7 +41,7 @@ class StopPriceReached(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class TakeProfit:
-    """An exit at a better price: a limit order."""
+    """An exit at a better price than the entry: a limit order."""
 
     limit_price: Decimal
     time_in_force: TimeInForce | None = None
@@ -49,7 +49,7 @@ class TakeProfit:
 
 @dataclass(frozen=True, slots=True)
 class StopLoss:
-    """An exit at a worse price: a stop order, or a stop-limit order with a limit price."""
+    """An exit at a worse price than the entry: a stop order; with a limit price, stop-limit."""
 
     stop_price: Decimal
     limit_price: Decimal | None = None
@@ -58,10 +58,10 @@ class StopLoss:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a customer asks for, in the terms of the public contract (decimals, not units).
+    """What a customer asks for, in the terms of the public API (decimals, not units).
 
-    An exit without a `time_in_force` of its own has the order's. `sells_all` says that the quantity
-    is all that its owner has, which may be less than the smallest order, or no multiple of it.
+    An exit without a `time_in_force` of its own has the order's. With `sells_all` the quantity is
+    all that the owner has; it may be below the smallest order, and no multiple of the increment.
     """
 
     symbol: str
@@ -83,10 +83,10 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceRequest:
-    """What is to be different; what is left out stays.
+    """The changes to an order; what is None stays as it is.
 
-    `quantity` is that of the whole order, what has been filled included (as OrderQty of FIX), so
-    that a fill on the way can't make it larger than was meant.
+    `quantity` is that of the whole order, including what has been filled (like OrderQty of FIX), so
+    that a fill in the meantime can't make the order larger than was meant.
     """
 
     quantity: Decimal | None = None
@@ -98,7 +98,7 @@ class ReplaceRequest:
 
 
 def find_instrument(symbol: str) -> Instrument:
-    """The instrument with this symbol, in any case, or id; Invalid (`unknown_symbol`) if none."""
+    """The instrument with this symbol (upper or lower case) or id; raises UnknownSymbol if none."""
     instruments = Instrument.objects.select_related("bond")
     instrument = None if "\x00" in symbol else instruments.filter(symbol=canonical(symbol)).first()
     if instrument is None and (key := identifiers.read(symbol)):
@@ -109,7 +109,7 @@ def find_instrument(symbol: str) -> Instrument:
 
 
 def check_shape(request: OrderRequest, instrument: Instrument) -> None:
-    """Refuse what this instrument never takes: Invalid, naming the field."""
+    """Refuse what this instrument never accepts: Invalid, naming the field."""
     if (request.quantity is None) == (request.notional is None):
         raise Invalid("Send either quantity or notional.", field="quantity")
     if request.quantity is not None:
@@ -192,13 +192,13 @@ def _check_time_in_force(request: OrderRequest, instrument: Instrument) -> None:
 
 
 def time_in_force(request: OrderRequest, instrument: Instrument) -> TimeInForce:
-    """How long the order works: what was asked for, or what is usual for the instrument."""
+    """The requested time in force, or the default of the instrument: gtc for crypto, else day."""
     crypto = instrument.asset_class == AssetClass.CRYPTO
     return request.time_in_force or (TimeInForce.GTC if crypto else TimeInForce.DAY)
 
 
 def _check_exit_times(request: OrderRequest, instrument: Instrument) -> None:
-    """Two exits share what they sell, and the end of one is the end of the other: also in time."""
+    """Two exits of a pair cancel each other, so they must have the same time in force."""
     own = time_in_force(request, instrument)
     wanted = {
         name: exit_.time_in_force or own
@@ -262,10 +262,10 @@ def _check_oco(request: OrderRequest) -> None:
 
 
 def check_against_market(request: OrderRequest, quote: Quote) -> None:
-    """Refuse prices that make no sense where the market is now.
+    """Refuse prices that make no sense at the current quote.
 
-    Invalid for exits on the wrong side of their entry, StopPriceReached for a stop that would be
-    triggered at once.
+    Raises Invalid for exits on the wrong side of their entry, StopPriceReached for a stop that
+    would be triggered at once.
     """
     entry = request.limit_price or quote.price
     profit, loss = request.take_profit, request.stop_loss
@@ -292,7 +292,10 @@ def require_not_reached(side: str, stop: Decimal | None, quote: Quote) -> None:
 
 
 def check_tradable(order_type: str, instrument: Instrument) -> None:
-    """Refuse what it does not take now. Its status was read after its quote was locked."""
+    """Refuse an order that the instrument does not accept now.
+
+    Raises InstrumentNotTradable. The caller has read the status under the quote's lock.
+    """
     if not instrument.tradable:
         raise InstrumentNotTradable(f"{instrument.symbol} takes no orders.", field="symbol")
     halted = instrument.status == InstrumentStatus.HALTED

@@ -1,4 +1,4 @@
-"""Writing out new orders: from what a customer asked for to rows that can be worked."""
+"""Drafting orders: the rows of a customer's request, not saved yet."""
 
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -27,17 +27,18 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading.intake import requests
-from exchange.trading.intake.requests import CENT, OrderRequest
+from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.rows.markets import Market
 from exchange.trading.rules import amounts, stops
+from exchange.trading.rules.amounts import CENT
 
 _orders = Factory(Order)
 
 
-def write(
+def draft(
     *, owner_id: UUID, request: OrderRequest, market: Market, now: datetime
 ) -> tuple[Order, list[Order]]:
-    """The order and its legs, not saved. Its shape has been checked."""
+    """The order and its legs, not saved. The request's shape has been checked."""
     order = _order(owner_id, request, market, now)
     if request.order_class == OrderClass.SIMPLE:
         return order, []
@@ -70,8 +71,8 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         peak_price=quote.price if trails else None,
         armed=request.order_type in STOP_TYPES,
         order_class=request.order_class.value,
-        maker_fee_bps=market.rates.maker_bps,
-        taker_fee_bps=market.rates.taker_bps,
+        maker_fee_bps=market.fee_rates.maker_bps,
+        taker_fee_bps=market.fee_rates.taker_bps,
         status=OrderStatus.NEW.value,
         created_at=now,
         updated_at=now,
@@ -80,10 +81,10 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         else None,
     )
     if trails:
-        trail(order, quote.price)
+        move_trailing_stop(order, quote.price)
     if order.limit_price is None:
         start = order.stop_price or (quote.ask if request.side == Side.BUY else quote.bid)
-        order.collar_price = collar(request.side, start, instrument)
+        order.collar_price = collar_price(request.side, start, instrument)
     return order
 
 
@@ -113,11 +114,13 @@ def _exits(request: OrderRequest) -> list[dict[str, Any]]:
 def _leg(
     order: Order, exit_: dict[str, Any], pair_id: UUID | None, market: Market, now: datetime
 ) -> Order:
-    """An exit sells what the order buys; that of an oco order works beside it from the start.
+    """An exit that sells what the order buys; or, for an oco order, its other exit.
 
-    It expires with the order, or its own day begins when it goes to work.
+    The exit of an entry is `held` until the entry has ended; that of an oco order works at once.
+    With the order's time in force it expires with the order; otherwise its own day begins when it
+    goes to work.
     """
-    beside = order.order_class == OrderClass.OCO
+    works_at_once = order.order_class == OrderClass.OCO
     time_in_force = str(exit_.pop("time_in_force") or order.time_in_force)
     leg = _orders.new(
         id=uuid7(now),
@@ -130,21 +133,23 @@ def _leg(
         order_class=order.order_class,
         parent=order,
         pair_id=pair_id,
-        maker_fee_bps=market.rates.maker_bps,
-        taker_fee_bps=market.rates.taker_bps,
-        status=OrderStatus.NEW if beside else OrderStatus.HELD,
+        maker_fee_bps=market.fee_rates.maker_bps,
+        taker_fee_bps=market.fee_rates.taker_bps,
+        status=OrderStatus.NEW if works_at_once else OrderStatus.HELD,
         created_at=now,
         updated_at=now,
         expires_at=order.expires_at if time_in_force == order.time_in_force else None,
         **exit_,
     )
     if leg.limit_price is None and leg.stop_price is not None:
-        leg.collar_price = collar(leg.side, leg.stop_price, order.instrument)
+        leg.collar_price = collar_price(leg.side, leg.stop_price, order.instrument)
     return leg
 
 
-def rewrite(old: Order, request: requests.ReplaceRequest, market: Market, now: datetime) -> Order:
-    """The order that takes the place of `old`, with what is to be different; not saved."""
+def draft_replacement(
+    old: Order, request: requests.ReplaceRequest, market: Market, now: datetime
+) -> Order:
+    """The order that takes the place of `old`, with the requested changes; not saved."""
     instrument = market.instrument
     filled = instrument.asset.amount(old.filled_quantity)
     left = instrument.asset.amount(old.remaining_quantity)
@@ -173,20 +178,24 @@ def rewrite(old: Order, request: requests.ReplaceRequest, market: Market, now: d
     order.maker_fee_bps, order.taker_fee_bps = old.maker_fee_bps, old.taker_fee_bps
     order.order_class, order.parent_id, order.pair_id = old.order_class, old.parent_id, old.pair_id
     if old.peak_price is not None:
-        trail(order, stops.better_peak(old.side, old.peak_price, market.quote.price))
+        move_trailing_stop(order, stops.better_peak(old.side, old.peak_price, market.quote.price))
         requests.require_not_reached(order.side, order.stop_price, market.quote)
     return order
 
 
 def _new_stop_price(old: Order, request: requests.ReplaceRequest) -> Decimal | None:
-    """A trailing stop's price follows from its trail: as such it is neither kept nor accepted."""
+    """The requested stop price, or the old one.
+
+    A trailing stop's price is computed from its trail, so it is not kept, and `check_shape` refuses
+    a requested one.
+    """
     if old.order_type == OrderType.TRAILING_STOP:
         return request.stop_price
     return request.stop_price or old.stop_price
 
 
-def trail(order: Order, peak: Decimal) -> None:
-    """Let a trailing stop stand where it stands with this peak."""
+def move_trailing_stop(order: Order, peak: Decimal) -> None:
+    """Set the peak of a trailing stop, and the stop price that follows from it."""
     order.peak_price = peak
     order.stop_price = stops.trailing_price(
         order.side,
@@ -201,15 +210,18 @@ def trail(order: Order, peak: Decimal) -> None:
 def _units(
     owner_id: UUID, request: OrderRequest, instrument: Instrument, quote: Quote, now: datetime
 ) -> int | None:
-    """Units asked for. A notional to sell is sized at the bid, one to buy in the book."""
+    """The order's units; None for a notional to buy, which is sized when it is matched.
+
+    A notional to sell is sized at the bid.
+    """
     asset = instrument.asset
     if request.quantity is not None:
         return asset.units(request.quantity)
     buys = request.side == Side.BUY
-    there = 0 if buys else _available(owner_id, instrument)
+    available = 0 if buys else _available(owner_id, instrument)
     accrued = quotes.accrued_interest(instrument, now)
-    if there and _is_worth(request.notional or CENT, there, instrument, quote, accrued):
-        return there
+    if available and _is_worth(request.notional or CENT, available, instrument, quote, accrued):
+        return available
     price = (quote.ask if buys else quote.bid) + accrued
     dollars = EXACT.multiply(request.notional or Decimal(0), instrument.price_divisor)
     units = asset.units_down(EXACT.divide(dollars, price))
@@ -220,10 +232,10 @@ def _units(
         return None
     if asset.amount(units) < instrument.min_quantity:
         raise Invalid("Too small to sell one increment.", field="notional")
-    if units > there:
+    if units > available:
         raise InsufficientPosition(
             f"{request.notional} dollars are {asset.amount(units):f} {asset.code} at the bid; "
-            f"{asset.amount(there):f} is available. To sell all of it, close the position: "
+            f"{asset.amount(available):f} is available. To sell all of it, close the position: "
             f"DELETE /api/portfolio/holdings/{asset.code}/."
         )
     return units
@@ -237,10 +249,10 @@ def _available(owner_id: UUID, instrument: Instrument) -> int:
 def _is_worth(
     dollars: Decimal, units: int, instrument: Instrument, quote: Quote, accrued: Decimal
 ) -> bool:
-    """Whether that is what the units are worth, to a cent.
+    """Whether `dollars` are the value of all these units, give or take a cent.
 
-    At the bid, by which a sale is sized; at the last price, by which their owner has seen what they
-    are worth; or between, where the bid is lower and they would not do.
+    Their value at the bid (which sizes a sale), at the last price (which the owner is shown), or
+    anything between the two counts.
     """
     at_bid, shown = (
         amounts.exact_value(
@@ -251,8 +263,8 @@ def _is_worth(
     return at_bid < dollars < shown or abs(dollars - at_bid) <= CENT or abs(dollars - shown) <= CENT
 
 
-def collar(side: str, price: Decimal, instrument: Instrument) -> Decimal:
-    """The worst price for a market order: a few percent from `price`, on the price grid."""
+def collar_price(side: str, price: Decimal, instrument: Instrument) -> Decimal:
+    """The worst price for a market order: MARKET_ORDER_COLLAR_PERCENT from `price`, on the grid."""
     percent = Decimal(settings.MARKET_ORDER_COLLAR_PERCENT) / 100
     buying = side == Side.BUY
     worst = price * (1 + percent) if buying else price * (1 - percent)

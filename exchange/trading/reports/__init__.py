@@ -1,3 +1,1 @@
-"""Orders as the public contract shows them, and the updates for their owners; nothing is
-changed.
-"""
+"""Orders as the public API shows them, and the updates for their owners; nothing is changed."""

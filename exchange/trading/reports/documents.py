@@ -26,7 +26,7 @@ def execution(execution: Execution, instrument: Instrument) -> Document:
 
 
 def fill(execution_: Execution) -> Document:
-    """An execution on its own, with the order that it belongs to."""
+    """An execution on its own, which names its order."""
     order = execution_.order
     return {
         **execution(execution_, order.instrument),
@@ -39,7 +39,7 @@ def fill(execution_: Execution) -> Document:
 def order(order: Order, *, with_legs: bool = True) -> Document:
     """The order with its executions, and with its legs where it has any.
 
-    For lists, load `instrument`, `executions`, `legs` and `legs__executions` beforehand.
+    For lists, prefetch `instrument`, `executions`, `legs` and `legs__executions`.
     """
     instrument = order.instrument
     fills = _fills(order)
@@ -80,7 +80,7 @@ def order(order: Order, *, with_legs: bool = True) -> Document:
 
 
 def written(changed: Order) -> Document:
-    """An order that was written just now, as its owner was told, with its legs."""
+    """An order that was written just now, as in its last update, with its legs."""
     return {**(changed.document or order(changed, with_legs=False)), "legs": _legs(changed)}
 
 

@@ -1,15 +1,15 @@
-"""Telling the owners of orders what changed: numbered in the transaction, sent after its commit."""
+"""Order updates for the owners: numbered in the transaction, sent after its commit."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
 from be.logs import events
-from exchange.models import Order, OrderStatus
+from exchange.models import OrderStatus
 from exchange.streaming import publish
 from exchange.trading.reports import documents
 from exchange.trading.rows.working_order import WorkingOrder
@@ -20,66 +20,62 @@ ENDINGS = {
     OrderStatus.REJECTED: "rejected",
     OrderStatus.REPLACED: "replaced",
 }
+WAITING = (OrderStatus.ACCEPTED, OrderStatus.HELD)
 
 
-def events_of(working: WorkingOrder) -> list[publish.Document]:
-    """An update for each thing that happened to the order, without its number."""
-    order = working.order
-    order.loaded_fills = working.fills
-    order.document = documents.order(order, with_legs=False)
-    happened = [*_events(working, order.document["executions"])] or [_goes_on(order)]
-    return [
-        {"event": event, "order": order.document, "execution": execution}
-        for event, execution in happened
-    ]
+Update = publish.Document
 
 
-def _goes_on(order: Order) -> tuple[str, None]:
-    """Only its terms are others, as when the other exit of its pair was filled in part."""
-    return ("accepted" if _waits(order.status) else "new"), None
+def by_owner(changed: Iterable[WorkingOrder]) -> dict[UUID, list[Update]]:
+    """The updates for each owner of these orders, in their order, without numbers.
+
+    An order has one update for each thing that happened to it, or one when only its terms changed.
+    """
+    found: dict[UUID, list[Update]] = defaultdict(list)
+    for working_order in changed:
+        order = working_order.order
+        order.loaded_fills = working_order.fills
+        order.document = documents.order(order, with_legs=False)
+        found[order.owner_id] += [
+            {"event": event, "order": order.document, "execution": execution}
+            for event, execution in _events(working_order, order.document["executions"])
+        ]
+    return found
 
 
 def _events(
-    working: WorkingOrder, executions: Sequence[publish.Document]
-) -> Iterator[tuple[str, publish.Document | None]]:
-    order = working.order
-    waited = working.status_before in (OrderStatus.ACCEPTED, OrderStatus.HELD)
-    if working.is_new:
-        yield ("accepted" if _waits(order.status) else "new"), None
-    elif waited and order.status not in ENDINGS and not _waits(order.status):
-        yield "new", None
-    elif working.status_before == OrderStatus.HELD and order.status == OrderStatus.ACCEPTED:
-        yield "accepted", None
-    units = order.filled_quantity - sum(fill.quantity for fill in working.new_fills)
-    for fill, document in zip(working.new_fills, executions[working.fills_before :], strict=True):
+    working_order: WorkingOrder, executions: Sequence[publish.Document]
+) -> list[tuple[str, publish.Document | None]]:
+    order, before = working_order.order, working_order.status_before
+    state = "accepted" if order.status in WAITING else "new"
+    has_ended = order.status in ENDINGS
+    found: list[tuple[str, publish.Document | None]] = []
+    has_started = before in WAITING and before != order.status and not has_ended
+    if working_order.is_new or has_started:
+        found.append((state, None))
+    units = order.filled_quantity - sum(fill.quantity for fill in working_order.new_fills)
+    new_executions = executions[working_order.fills_before :]
+    for fill, document in zip(working_order.new_fills, new_executions, strict=True):
         units += fill.quantity
-        yield ("fill" if units == order.quantity else "partial_fill"), document
-    if (ending := ENDINGS.get(OrderStatus(order.status))) is not None:
-        yield ending, None
+        found.append(("fill" if units == order.quantity else "partial_fill", document))
+    if has_ended:
+        found.append((ENDINGS[OrderStatus(order.status)], None))
+    # Only its terms changed, as when the other exit of its pair was filled in part.
+    return found or [(state, None)]
 
 
-def _waits(status: str) -> bool:
-    return status in (OrderStatus.ACCEPTED, OrderStatus.HELD)
-
-
-def send(
-    events_by_order: Sequence[tuple[UUID, list[publish.Document]]],
-    counts: Sequence[tuple[str, int]],
+def send_on_commit(
+    updates: Mapping[UUID, list[Update]], last_numbers: Sequence[tuple[str, int]]
 ) -> None:
-    """Number the updates of each owner up to his new count, and send them after the commit."""
-    by_owner: dict[UUID, list[publish.Document]] = defaultdict(list)
-    for owner_id, changes in events_by_order:
-        by_owner[owner_id] += changes
-    last = {UUID(str(owner)): count for owner, count in counts}
-    for owner_id, changes in by_owner.items():
-        if not changes:
-            continue
-        for number, update in enumerate(changes, start=last[owner_id] - len(changes) + 1):
+    """Number each owner's updates up to the new count, and send them after the commit."""
+    last = {UUID(str(owner)): number for owner, number in last_numbers}
+    for owner_id, own in updates.items():
+        for number, update in enumerate(own, start=last[owner_id] - len(own) + 1):
             update["sequence"] = number
-        transaction.on_commit(partial(_tell, owner_id, changes))
+        transaction.on_commit(partial(_send, owner_id, own))
 
 
-def _tell(owner_id: UUID, updates: Sequence[publish.Document]) -> None:
+def _send(owner_id: UUID, updates: Sequence[publish.Document]) -> None:
     publish.order_updates(owner_id=owner_id, updates=updates)
     if not events.logger.isEnabledFor(logging.INFO):
         return

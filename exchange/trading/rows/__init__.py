@@ -1,1 +1,1 @@
-"""The SQL and the rows of orders and of the market that they meet; no rule."""
+"""The SQL and the rows of orders and of the market that they trade in; no rules."""

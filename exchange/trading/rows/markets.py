@@ -14,7 +14,7 @@ from exchange.models import Instrument, InstrumentStatus, Quote
 from exchange.trading.rules import fees
 from exchange.trading.rules.fees import FeeRates
 
-# What readers see and trading does not need.
+# These columns are for readers of quotes; trading does not need them.
 _quotes = QuoteReader(
     without_quote=("previous_close", "open", "high", "low", "volume", "session_date"),
     without_instrument=("name", "currency"),
@@ -32,20 +32,20 @@ def changed_quote(quote: Quote) -> Row:
 
 @dataclass(slots=True)
 class Market:
-    """An instrument's locked quote, with all that trading in it needs to know."""
+    """An instrument with its locked quote, and the fee rates that an order in it gets."""
 
     quote: Quote
     instrument: Instrument
-    rates: FeeRates
+    fee_rates: FeeRates
 
     @property
     def is_active(self) -> bool:
-        """Whether the instrument trades, and is not halted."""
+        """Whether the instrument is not halted."""
         return bool(self.instrument.status == InstrumentStatus.ACTIVE)
 
 
 def lock_market(*, symbol: str | None = None, instrument_id: UUID | None = None) -> Market | None:
-    """The quote, locked, of one instrument, by its symbol or its id; None if it has none."""
+    """Lock and read the quote of an instrument, by symbol or id; None if there is no quote."""
     key, value = ("symbol", symbol) if symbol is not None else ("id", instrument_id)
     rows = statements.query(_select_market(key), (value,))
     return _market(rows[0]) if rows else None
@@ -62,23 +62,29 @@ def _select_market(key: str) -> str:
 
 def _market(row: Row) -> Market:
     quote = _quotes.make(row)
-    maker, taker = row[_quotes.width :]
-    rates = fees.default_rates(quote.instrument.asset_class)
-    return Market(quote, quote.instrument, rates if maker is None else FeeRates(maker, taker))
+    instrument = quote.instrument
+    maker_bps, taker_bps = row[_quotes.width :]
+    if maker_bps is None:
+        return Market(quote, instrument, fees.default_rates(instrument.asset_class))
+    return Market(quote, instrument, FeeRates(maker_bps, taker_bps))
 
 
 def read_status(market: Market) -> None:
-    """Read anew whether the instrument trades: whoever changes that locks the quote before."""
+    """Read the instrument's status again, under the quote's lock.
+
+    The status that came with the quote can be older than the lock. A halt takes the same lock, so
+    what is read now stays until the end of the transaction.
+    """
     market.instrument.refresh_from_db(fields=["status", "tradable"])
 
 
 def mark_unworked(instruments: Collection[UUID]) -> list[UUID]:
-    """Mark the quotes of these instruments that orders wait for; which ones those are."""
+    """Mark as `unworked` those of these quotes that orders wait for; returns their ids."""
     chosen, values = statements.among("quote.instrument_id", [*instruments])
     of_quote = "SELECT 1 FROM exchange_order o WHERE o.instrument_id = quote.instrument_id AND"
     resting, armed = f"o.{WORKING} AND NOT o.armed", f"o.{WORKING} AND o.armed"
     rows = statements.query(
-        f"UPDATE exchange_quote AS quote SET unworked = {'true'} WHERE {chosen} AND ("
+        f"UPDATE exchange_quote AS quote SET unworked = true WHERE {chosen} AND ("
         f"EXISTS ({of_quote} {resting} AND o.side = 'buy' AND o.limit_price >= quote.ask) OR "
         f"EXISTS ({of_quote} {resting} AND o.side = 'sell' AND o.limit_price <= quote.bid) OR "
         f"EXISTS ({of_quote} {armed} AND o.side = 'buy' AND o.stop_price <= quote.price) OR "

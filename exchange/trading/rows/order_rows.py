@@ -26,8 +26,8 @@ from exchange.trading.rows.markets import WORKING, Market
 
 _orders, _holds = Reader(Order), Reader(Hold)
 
-# Of the orders of a pair, those whose other exit is a stop that a price reaches.
-BEFORE_WORSE = (
+# Leaves out an exit whose other exit is a stop that this price reaches.
+WITHOUT_OTHER_EXIT_AT = (
     " AND NOT EXISTS (SELECT 1 FROM exchange_order other "
     "WHERE other.pair_id = exchange_order.pair_id AND other.armed AND other.stop_price >= %s "
     "AND other.status IN ('accepted', 'new', 'partially_filled'))"
@@ -63,10 +63,9 @@ COUNT_UPDATES = statements.insert(
     "SET sequence = exchange_orderfeed.sequence + excluded.sequence",
     returning=("owner_id", "sequence"),
 )
-"""Rows of (owner, how many more); answers with each owner's new count."""
+"""Rows of (owner, number of new updates); returns (owner, number of the owner's last update)."""
 
-
-# What they get of an instance's attributes are the values of its row.
+# From the attributes of a model instance, the values of its row.
 _values_of_new_order: Callable[[dict[str, Any]], Row] = itemgetter(
     *(field.attname for field in Order._meta.concrete_fields)
 )
@@ -88,18 +87,21 @@ def new_execution(execution: Execution) -> Row:
     return _values_of_new_execution(execution.__dict__)
 
 
-def lock_met(
+def lock_makers(
     market: Market, *, side: str, worst: Decimal, at_most: int, now: datetime
 ) -> tuple[list[Order], bool]:
-    """The resting orders that one of `side` meets down to `worst`, best first and older first.
+    """The resting orders that an order of `side` may trade with, down to the price `worst`.
 
-    They are locked in the order of their ids; and whether there may be more of them than `at_most`.
-    That some have been canceled while their lock was waited for does not mean that these are all.
-    One whose time is up is no longer there, even if no round has ended it yet. The instrument's
-    status is read anew: whoever changes it locks the quote before.
+    Best price first, then oldest first; they are locked in the order of their ids. The second value
+    says whether there may be more than these: one can be canceled while its lock is waited for, so
+    that fewer than `at_most` does not mean all. An order whose time is up is left out, even if no
+    round has ended it yet. The instrument's status is read again in the same query, under the
+    quote's lock (as `markets.read_status` does).
     """
     instrument = market.instrument
-    rows = statements.query(_select_met(side), (instrument.pk, worst, now, at_most, instrument.pk))
+    rows = statements.query(
+        _select_makers(side), (instrument.pk, worst, now, at_most, instrument.pk)
+    )
     instrument.status, instrument.tradable = rows[0][0], bool(rows[0][1])
     found = [_order(row[3:], instrument) for row in rows if row[3] is not None]
     sign = 1 if side == Side.BUY else -1
@@ -108,11 +110,13 @@ def lock_met(
 
 
 @cache
-def _select_met(side: str) -> str:
-    meets, reach, direction = ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
+def _select_makers(side: str) -> str:
+    maker_side, reach, direction = (
+        ("sell", "<=", "ASC") if side == Side.BUY else ("buy", ">=", "DESC")
+    )
     return (
         "WITH best AS (SELECT id FROM exchange_order WHERE instrument_id = %s "
-        f"AND side = '{meets}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
+        f"AND side = '{maker_side}' AND {WORKING} AND NOT armed AND limit_price {reach} %s "
         "AND (expires_at IS NULL OR expires_at > %s) "
         f"ORDER BY limit_price {direction}, id LIMIT %s), "
         f"met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
@@ -132,12 +136,14 @@ def _order(row: Row, instrument: Instrument) -> Order:
 def lock_crossed(
     market: Market, *, side: str, at_most: int, without: Collection[UUID], now: datetime
 ) -> list[Order]:
-    """Resting orders of `side` that the street now meets, best first and older first, locked.
+    """Resting orders of `side` whose limit the street has come to, locked, best and oldest first.
 
-    Without the take-profits whose stop-loss the same bar will reach too: the worse exit is first.
+    A take-profit whose stop-loss the same bar reaches too is left out: the worse exit is first.
     """
     quote = market.quote
-    left_out, low = ("", ()) if quote.low_ahead is None else (BEFORE_WORSE, (quote.low_ahead,))
+    left_out, low = (
+        ("", ()) if quote.low_ahead is None else (WITHOUT_OTHER_EXIT_AT, (quote.low_ahead,))
+    )
     price, reach, direction = (
         (quote.ask, ">=", "DESC") if side == Side.BUY else (quote.bid, "<=", "ASC")
     )
@@ -154,8 +160,8 @@ def lock_crossed(
     return sorted(found, key=lambda order: (sign * (order.limit_price or 0), order.pk))
 
 
-def is_exit_before_worse(order: Order, low: Decimal) -> bool:
-    """Whether its other exit is a stop that a price of `low` reaches."""
+def has_other_exit_at(order: Order, low: Decimal) -> bool:
+    """Whether the other exit of its pair is a stop that a price of `low` reaches."""
     if order.pair_id is None:
         return False
     others = Order.objects.filter(pair_id=order.pair_id, status__in=OPEN_STATUSES)
@@ -165,7 +171,7 @@ def is_exit_before_worse(order: Order, low: Decimal) -> bool:
 def lock_triggered(
     market: Market, *, at_most: int, without: Collection[UUID], now: datetime
 ) -> list[Order]:
-    """Armed orders whose stop price has traded, older first, locked."""
+    """Armed orders whose stop price has traded, oldest first, locked."""
     price = market.quote.price
     return _lock(
         market,
@@ -182,12 +188,12 @@ def lock_triggered(
 def lock_waiting(
     market: Market, *, at_most: int, without: Collection[UUID], now: datetime
 ) -> list[Order]:
-    """Orders that were accepted while there was nothing to trade on, older first, locked."""
+    """Orders that were accepted without a fresh quote to trade on, oldest first, locked."""
     return _lock(market, "status = 'accepted'", (), "id", at_most, without, now)
 
 
 def lock_trailing(market: Market, *, at_most: int, now: datetime) -> list[Order]:
-    """Trailing stops for which the market has gone further than ever, locked."""
+    """Trailing stops whose peak the market has passed, locked."""
     price = market.quote.price
     return _lock(
         market,
@@ -210,7 +216,7 @@ def _lock(
     without: Collection[UUID],
     now: datetime,
 ) -> list[Order]:
-    """Orders whose time is up are left out: what they waited for has come too late."""
+    """Lock orders of the market by a condition; those whose time is up are left out."""
     left_out, skipped = statements.among("id", [*without])
     rows = statements.query(
         f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
@@ -225,9 +231,10 @@ def _lock(
 
 
 def due(now: datetime, *, at_most: int) -> list[UUID]:
-    """Orders whose time is up. Legs that are held end with their entry.
+    """Ids of orders whose time is up. Legs that are held are not among them: their entry ends them.
 
-    In the words of the index `order_expiry`, or every round would read all orders there ever were.
+    The condition is that of the partial index `order_expiry`; otherwise every round would read all
+    orders ever placed.
     """
     rows = statements.query(
         "SELECT id FROM exchange_order WHERE status IN ('accepted', 'new', 'partially_filled') "
@@ -238,7 +245,7 @@ def due(now: datetime, *, at_most: int) -> list[UUID]:
 
 
 def save_trailing(orders: Sequence[Order]) -> None:
-    """Write where these trailing stops stand now."""
+    """Write the new peak and stop prices of trailing stops."""
     statements.run(
         (MOVE_STOPS, [(order.pk, order.peak_price, order.stop_price) for order in orders])
     )
@@ -251,7 +258,7 @@ def lock_related(
     parents: Collection[UUID],
     without: Collection[UUID],
 ) -> list[Order]:
-    """Open orders of these pairs and open legs of these parents, but for `without`, locked."""
+    """Open orders of these pairs and open legs of these parents, without `without`, locked."""
     instruments = {order.instrument_id: order.instrument for order in orders}
     found = (
         Order.objects.select_for_update()

@@ -1,4 +1,4 @@
-"""A working order: the locked row of an order, with all the rows that a fill of it changes."""
+"""A working order: an order's locked row, with all the rows that a fill of it changes."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from exchange.trading.rules import amounts
 
 @dataclass(slots=True, eq=False)
 class WorkingOrder:
-    """A locked order with all that a fill changes.
+    """A locked (or new) order with the accounts, hold and fills that a fill of it changes.
 
-    `fills` are its executions, oldest first, of which those from `fills_before` on were made in
-    this transaction. `partner` is the exit that it cancels, `legs` wait for its end.
+    `fills` are its executions, oldest first; those from `fills_before` on were made in this
+    transaction. `partner` is the other exit of its pair. `legs` wait for its end.
     """
 
     order: Order

@@ -1,1 +1,1 @@
-"""Matching, stops, states, fees and rounding; pure Python, no Django."""
+"""Matching, stops, states, fees and rounding: pure Python, without Django."""

@@ -1,9 +1,9 @@
 """What fills cost or bring, and what must be held for the rest: the one place that rounds.
 
-A buyer pays and a seller receives for the order as a whole: the exact values of its fills are added
-first and rounded once, up for what a customer pays, down for what a customer receives. A fill's
-cents are the difference that it makes to the rounded sum. So an order is at most one cent away from
-the exact value, however it was cut into fills, and no sequence of tiny fills makes a cent.
+An order is rounded as a whole. The exact values of its fills are added, and the sum is rounded
+once: up for what a customer pays, down for what a customer receives. A fill's cents are the
+difference that it makes to the rounded sum. So an order is less than a cent away from its exact
+value, whatever its fills are, and no sequence of tiny fills earns a cent.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from banking.rules.assets import EXACT, USD, Asset
 from exchange.trading.rules.fees import BASIS_POINT
 
 ZERO = Decimal(0)
+CENT = Decimal("0.01")
 
 
 def exact_value(asset: Asset, units: int, price: Decimal, divisor: Decimal) -> Decimal:
@@ -48,8 +49,8 @@ class Totals:
     def received(self) -> Cash:
         """What a seller has received for these fills.
 
-        What is left after the fee is rounded down as one, so that no fill, however small, ever
-        costs a seller money.
+        The value less the fee is rounded down as one amount, so that no fill, however small, costs
+        a seller money.
         """
         fee_cents = USD.units_up(self.fee)
         net_cents = USD.units_down(EXACT.subtract(self.value, self.fee))
@@ -71,9 +72,9 @@ def _difference(before: Cash, after: Cash) -> Cash:
 
 
 def cents_to_hold(totals: Totals, worst_value: Decimal, fee_bps: int) -> int:
-    """Cents that cover the rest of a buy order at its worst, after the fills in `totals`.
+    """Cents that cover the rest of a buy order in the worst case, after the fills in `totals`.
 
-    `worst_value` is the value of the rest at the worst price it may trade at.
+    `worst_value` is the value of the rest, in dollars, at the worst price that it may trade at.
     """
     worst = totals.plus(worst_value, fee_bps).paid()
     paid = totals.paid()

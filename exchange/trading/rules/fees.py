@@ -1,7 +1,7 @@
 """What a trade costs: rates by asset class, in basis points of the traded value.
 
-The table `FeeSchedule`, which an administrator can edit, has the last word; these are the rates of
-a class that is not in it.
+The rates are in the table `FeeSchedule`, which an administrator can edit. The ones below are for a
+class that is not in the table.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from decimal import Decimal
 from be.kernel.refusals import Refusal
 
 BASIS_POINT = Decimal("0.0001")
-# Ten per cent: what is more can only be a slip. The database refuses it too.
+# Ten per cent: more can only be a typing error. A database constraint refuses it too.
 HIGHEST_BPS = 1000
 
 
 class FeeTooHigh(Refusal):
-    """A rate that no broker asks for."""
+    """A rate above HIGHEST_BPS."""
 
     code = "fee_too_high"
     title = "The fee is too high"
@@ -38,7 +38,7 @@ def percent(bps: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FeeRates:
-    """`maker` when the order rested and was met, `taker` when it met what rested."""
+    """Basis points: `maker_bps` for an order that rested, `taker_bps` for one that took."""
 
     maker_bps: int
     taker_bps: int

@@ -1,10 +1,10 @@
-"""Who trades with whom, at what price: pure price-time priority.
+"""Who trades with whom, at what price: matching by price-time priority.
 
-An order meets customers' resting orders and the street's displayed levels in the order of their
-prices, best first; at the same price customers come before the street, the older before the
-younger. Each match is at the price of what rested. An order never meets one of its owner's own: it
-stops there (`self_trade`), and what is left of it is canceled rather than traded past a better
-price.
+An order is matched with customers' resting orders and the street's displayed levels, best price
+first. At the same price customers come before the street, and older orders before younger ones.
+Each match is at the price of what rested. An order never trades with another one of its owner:
+matching stops there (`self_trade`), and the rest of the order is canceled rather than traded past a
+better price.
 """
 
 import heapq
@@ -70,7 +70,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """The order that looks for a match. `worst_price` is its limit or collar.
+    """The order to be matched. `worst_price` is its limit or collar.
 
     `units` is what it still wants; with a `budget` it wants as much as that buys (or sells for).
     """
@@ -84,7 +84,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whom an order meets. `wanted` units of it found nobody; of a budget, at its last price."""
+    """The matches of an order. `wanted` units found none (of a budget: units at its last price)."""
 
     matches: tuple[Match, ...]
     wanted: int = 0
@@ -107,20 +107,20 @@ def crosses(side: SideName, limit: Decimal, price: Decimal) -> bool:
 def match(incoming: Incoming, *, resting: Sequence[Resting], levels: Iterable[Level]) -> Outcome:
     """Match one order. `resting` and `levels` are of the other side, best first, older first."""
     matches: list[Match] = []
-    appetite = _Appetite(incoming.units, incoming.budget)
+    demand = _Demand(incoming.units, incoming.budget)
     for offer in _best_first(incoming.side, resting, levels):
-        units = min(appetite.at(offer.price), offer.units)
+        units = min(demand.at(offer.price), offer.units)
         if units <= 0 or not crosses(incoming.side, incoming.worst_price, offer.price):
             break
         if isinstance(offer, Resting) and offer.owner_id == incoming.owner_id:
-            return Outcome(tuple(matches), appetite.left(matches), self_trade=True)
+            return Outcome(tuple(matches), demand.left(matches), self_trade=True)
         order_id = offer.order_id if isinstance(offer, Resting) else None
         matches.append(Match(offer.price, units, order_id))
-        appetite.eat(offer.price, units)
-    return Outcome(tuple(matches), appetite.left(matches))
+        demand.take(offer.price, units)
+    return Outcome(tuple(matches), demand.left(matches))
 
 
-class _Appetite:
+class _Demand:
     """What an incoming order still wants: units, or what its budget buys."""
 
     def __init__(self, units: int | None, budget: Budget | None) -> None:
@@ -135,12 +135,12 @@ class _Appetite:
         return self._units or 0
 
     def left(self, matches: Sequence[Match]) -> int:
-        """Units that are still wanted; a budget that met nobody can't be told in units."""
+        """Units still wanted; a budget without a match has no price at which to count units."""
         if self._budget is not None and not matches:
             return 0
         return self.at(matches[-1].price if matches else Decimal(0))
 
-    def eat(self, price: Decimal, units: int) -> None:
+    def take(self, price: Decimal, units: int) -> None:
         if self._budget is not None:
             self._budget = self._budget.after(price, units)
         if self._units is not None:

@@ -1,10 +1,10 @@
-"""The states of an order and the moves between them: the whole truth is the table below."""
+"""The states of an order and the legal moves between them, as one table."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Same values as `exchange.models.OrderStatus`, free of Django."""
+    """The values of `exchange.models.OrderStatus`, without Django."""
 
     ACCEPTED = "accepted"
     NEW = "new"
@@ -18,7 +18,7 @@ class Status(StrEnum):
 
 
 class IllegalMove(RuntimeError):
-    """A defect: the caller did not check the state under the order's lock."""
+    """A bug in the caller, which did not check the state under the order's lock."""
 
 
 _ENDS = frozenset({Status.CANCELED, Status.EXPIRED, Status.REPLACED})
@@ -38,7 +38,7 @@ LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.REPLACED: frozenset(),
 }
 
-# What an order can be when it is saved for the first time, before anything has happened to it.
+# The states in which an order can be saved for the first time.
 STARTS = (Status.NEW, Status.ACCEPTED, Status.HELD)
 
 OPEN = frozenset(status for status, moves in LEGAL_MOVES.items() if moves)

@@ -1,9 +1,8 @@
-"""Stop prices: where they stand, and when they are reached. Pure rules.
+"""Stop prices: how a trailing one moves, and when one is reached.
 
-A stop is triggered by trades, which is to say by the price of a round: a buy when the price has
-risen to the stop price, a sell when it has fallen to it. What happens then is an order like any
-other, at the prices of that moment: after a gap, the gap's price. (`paths` says which moment that
-is inside a replayed bar.)
+A stop is triggered by the last price, which each round sets: a buy when the price has risen to the
+stop price, a sell when it has fallen to it. From then on it is an order like any other, at the
+prices of that moment: after a gap, at the gap's price. (Inside a replayed bar, see `paths`.)
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ PERCENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """The distance of a trailing stop: dollars, or percent of the peak; one of the two."""
+    """The distance of a trailing stop: either dollars, or percent of the peak."""
 
     amount: Decimal | None
     percent: Decimal | None
@@ -39,9 +38,9 @@ def better_peak(side: str, peak: Decimal, price: Decimal) -> Decimal:
 
 
 def trailing_price(side: str, peak: Decimal, trail: Trail, increment: Decimal) -> Decimal:
-    """Where a trailing stop stands: above the peak for a buy, below it for a sell.
+    """The price of a trailing stop: above the peak for a buy, below it for a sell.
 
-    Rounded to the price grid away from the market, so that it is never nearer than was asked.
+    Rounded to the price grid away from the market, so that it is never nearer than requested.
     """
     distance = trail.distance(peak)
     exact = EXACT.add(peak, distance) if side == "buy" else EXACT.subtract(peak, distance)

@@ -1,3 +1,4 @@
-"""Where a trade becomes true: executions, holds, states and postings, written in one trip;
-nobody decides here who trades with whom.
+"""Carrying out trades: executions, holds, states and postings, written in one trip.
+
+Who trades with whom is not decided here.
 """

@@ -1,11 +1,10 @@
-"""The blotter: all that one transaction does to orders, collected, then written at once.
+"""The blotter: everything that one transaction does to orders, collected, then written at once.
 
-Orders are opened in it with what a fill changes: accounts, hold, what was paid so far. The rules
-(`execution`, `brackets`) change them in memory, under locks; `write` sends every row in one trip to
-the database and has the owners told after the commit.
+Orders are loaded into it with what a fill changes: accounts, hold, earlier fills. `execution` and
+`lifecycle` change them in memory, under locks. `write` sends every row in one trip to the database,
+and after the commit the owners get their order updates.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -25,36 +24,34 @@ HOUSE = (HouseAccount.MARKET, HouseAccount.FEES, HouseAccount.ROUNDING)
 
 
 class Blotter:
-    """One transaction's orders, executions and entries. `now` stamps all of them."""
+    """One transaction's orders, executions and journal entries, all with the time `now`."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.journal = Journal(now)
         self.working_orders: dict[UUID, WorkingOrder] = {}
         self.accounts: Accounts = {}
-        self._touched: dict[UUID, WorkingOrder] = {}
+        self._changed: dict[UUID, WorkingOrder] = {}
         self._quotes: dict[UUID, Quote] = {}
 
-    def open(self, orders: Sequence[Order], *, arriving: Sequence[Order] = ()) -> None:
-        """Load what these orders need. `orders` are locked rows, `arriving` ones are new.
+    def load(self, orders: Sequence[Order], *, incoming: Sequence[Order] = ()) -> None:
+        """Add these orders to `working_orders`, with all that a fill of them changes.
 
-        The accounts are locked here, in the order of their ids.
+        `orders` are locked rows, `incoming` ones are new. The orders that are tied to them by a
+        bracket or a pair come along, locked. The accounts are locked in the order of their ids.
         """
-        related = _lock_related(orders)
-        everyone = [*orders, *related, *arriving]
-        self._lock_accounts(everyone)
-        old = [*orders, *related]
-        holds = _live_holds(old)
-        fills = _fills_of(old)
-        for order in everyone:
-            self.working_orders[order.pk] = self._working(
-                order, holds.get(order.pair_id or order.pk), fills.get(order.pk, [])
-            )
-        for order in arriving:
-            self.working_orders[order.pk].is_new = True
-        # Apart, so that an order and the one that takes its place are no pair.
-        self._link(old)
-        self._link(arriving)
+        saved = [*orders, *_lock_related(orders)]
+        self._lock_accounts([*saved, *incoming])
+        holds = _live_holds(saved)
+        fills = _fills_of(saved)
+        for order in saved:
+            hold = holds.get(order.pair_id or order.pk)
+            self._add(order, hold, fills.get(order.pk, []))
+        for order in incoming:
+            self._add(order, holds.get(order.pair_id or order.pk), [], is_new=True)
+        # Separately, so that an order and its replacement do not become a pair.
+        self._link(saved)
+        self._link(incoming)
 
     def _lock_accounts(self, orders: Sequence[Order]) -> None:
         assets = {USD.code: USD} | {
@@ -63,70 +60,65 @@ class Blotter:
         owners = {order.owner_id for order in orders}
         self.accounts |= ledger.lock(owners, assets.values(), roles=HOUSE)
 
-    def _working(self, order: Order, hold: Hold | None, fills: list[Execution]) -> WorkingOrder:
+    def _add(
+        self, order: Order, hold: Hold | None, fills: list[Execution], *, is_new: bool = False
+    ) -> None:
         cash = self.accounts[order.owner_id, USD.code]
         position = self.accounts[order.owner_id, order.instrument.symbol]
         if hold is not None:
             hold.account = cash if order.side == Side.BUY else position
-        return WorkingOrder(order, cash, position, hold, _totals(order, fills), fills)
+        self.working_orders[order.pk] = WorkingOrder(
+            order, cash, position, hold, _totals(order, fills), fills, is_new
+        )
 
     def _link(self, orders: Iterable[Order]) -> None:
-        """Tie exits to each other and legs to their entries."""
+        """Connect the two exits of a pair, and legs with their entries."""
         pairs: dict[UUID, WorkingOrder] = {}
         for order in orders:
-            working = self.working_orders[order.pk]
+            working_order = self.working_orders[order.pk]
             if order.pair_id is not None:
-                other = pairs.setdefault(order.pair_id, working)
-                if other is not working:
-                    working.partner, other.partner = other, working
+                other = pairs.setdefault(order.pair_id, working_order)
+                if other is not working_order:
+                    working_order.partner, other.partner = other, working_order
             if order.status == OrderStatus.HELD and order.parent_id in self.working_orders:
-                self.working_orders[order.parent_id].legs.append(working)
+                self.working_orders[order.parent_id].legs.append(working_order)
 
     def house(self, role: HouseAccount, asset: Asset) -> LedgerAccount:
         return self.accounts[role, asset.code]
 
-    def touch(self, working: WorkingOrder) -> None:
-        """The order has changed (or is new): it is written, and its owner told."""
-        working.order.updated_at = self.now
-        self._touched[working.order.pk] = working
+    def mark_changed(self, working_order: WorkingOrder) -> None:
+        """Have a changed or new order written, and an update of it sent to its owner."""
+        working_order.order.updated_at = self.now
+        self._changed[working_order.order.pk] = working_order
 
-    def keep_quote(self, quote: Quote) -> None:
-        """What was taken from the quote, or that it has been worked, is written."""
+    def mark_quote_changed(self, quote: Quote) -> None:
+        """Have what customers took of the quote's sizes written."""
         self._quotes[quote.pk] = quote
-
-    @property
-    def changed(self) -> list[WorkingOrder]:
-        """The orders that have changed, in the order in which they did first."""
-        return list(self._touched.values())
 
     def write(self) -> int:
         """Write everything in one trip; returns how many orders have changed.
 
-        Refuses, for the transaction to be rolled back, when money or securities are missing.
+        Orders are written, and their updates numbered, in the order of their first change. Refuses,
+        so that the transaction is rolled back, when money or securities are missing.
         """
-        changed = self.changed
-        events_by_order = [(each.order.owner_id, updates.events_of(each)) for each in changed]
-        counts: dict[UUID, int] = defaultdict(int)
-        for owner_id, events in events_by_order:
-            if events:
-                counts[owner_id] += len(events)
+        changed = list(self._changed.values())
+        by_owner = updates.by_owner(changed)
         entries = self.journal.parts()
+        counts = [(owner, len(by_owner[owner])) for owner in sorted(by_owner)]
         answers = statements.run(
-            *entries,
-            *self._parts(changed),
-            (order_rows.COUNT_UPDATES, [(owner, counts[owner]) for owner in sorted(counts)]),
+            *entries, *self._parts(changed), (order_rows.COUNT_UPDATES, counts)
         )
         self.journal.check(answers[: len(entries)])
-        updates.send(events_by_order, answers[-1])
+        updates.send_on_commit(by_owner, answers[-1])
         return len(changed)
 
     def _parts(
         self, changed: Sequence[WorkingOrder]
     ) -> list[tuple[statements.Statement, list[statements.Row]]]:
-        new = [working.order for working in changed if working.is_new]
-        old = [working.order for working in changed if not working.is_new]
+        new = [each.order for each in changed if each.is_new]
+        old = [each.order for each in changed if not each.is_new]
         quotes = self._quotes.values()
-        fills = [fill for working in changed for fill in working.new_fills]
+        fills = [fill for each in changed for fill in each.new_fills]
         return [
             (order_rows.INSERT_ORDERS, [order_rows.new_order(order) for order in new]),
             (order_rows.CHANGE_ORDERS, [order_rows.changed_order(order) for order in old]),
@@ -136,7 +128,7 @@ class Blotter:
 
 
 def _lock_related(orders: Sequence[Order]) -> list[Order]:
-    """The other orders of brackets and pairs, locked: their quote is locked already."""
+    """The other orders of brackets and pairs, locked; the caller has locked their quote."""
     tied = [order for order in orders if order.order_class != OrderClass.SIMPLE]
     if not tied:
         return []

@@ -1,6 +1,6 @@
-"""Where a trade becomes true: executions, postings, holds and the order's totals, together.
+"""Executing a trade: the executions, postings, holds and totals of its orders change together.
 
-Everything happens in a blotter, whose orders are locked, as is the quote that they trade at.
+They change in a blotter. Its orders are locked, and so is the quote that they trade at.
 """
 
 from collections.abc import Sequence
@@ -35,35 +35,39 @@ def trade(
     Adds an execution for each order and one journal entry.
     """
     sides = ((taker, Liquidity.TAKER), (maker, Liquidity.MAKER))
-    parties = [(working, liquidity) for working, liquidity in sides if working is not None]
+    parties = [
+        (working_order, liquidity)
+        for working_order, liquidity in sides
+        if working_order is not None
+    ]
     trade_id = uuid7(blotter.now)
     lines: list[ledger.Line] = []
     fee_cents = 0
-    for working, liquidity in parties:
-        fill = _record_fill(blotter, working, trade_id, liquidity, price, units)
-        lines += _lines_of(blotter, working, fill)
+    for working_order, liquidity in parties:
+        fill = _record_fill(blotter, working_order, trade_id, liquidity, price, units)
+        lines += _lines_of(blotter, working_order, fill)
         fee_cents += fill.fee_cents
     lines += _house_lines(blotter, parties[0][0].order.instrument, lines, fee_cents)
     blotter.journal.post(kind=EntryKind.TRADE, reference=trade_id, lines=lines)
-    for working, _ in parties:
-        if working.order.status == OrderStatus.FILLED:
-            lifecycle.follow_end(blotter, working)
+    for working_order, _ in parties:
+        if working_order.order.status == OrderStatus.FILLED:
+            lifecycle.follow_end(blotter, working_order)
 
 
 def _record_fill(
     blotter: Blotter,
-    working: WorkingOrder,
+    working_order: WorkingOrder,
     trade_id: UUID,
     liquidity: Liquidity,
     price: Decimal,
     units: int,
 ) -> Execution:
-    order, at = working.order, blotter.now
+    order, at = working_order.order, blotter.now
     accrued = quotes.accrued_interest(order.instrument, at)
     fee_bps = order.maker_fee_bps if liquidity == Liquidity.MAKER else order.taker_fee_bps
-    before = working.totals
+    before = working_order.totals
     after = before.plus(reservations.value_of(order, units, EXACT.add(price, accrued)), fee_bps)
-    cash = amounts.bought(before, after) if working.buys else amounts.sold(before, after)
+    cash = amounts.bought(before, after) if working_order.buys else amounts.sold(before, after)
     fill = _executions.new(
         id=uuid7(at),
         order=order,
@@ -77,44 +81,44 @@ def _record_fill(
         liquidity=liquidity.value,
         executed_at=at,
     )
-    working.totals = after
-    working.fills.append(fill)
+    working_order.totals = after
+    working_order.fills.append(fill)
     order.filled_quantity += units
     complete = order.remaining_quantity == 0
     lifecycle.move(order, OrderStatus.FILLED if complete else OrderStatus.PARTIALLY_FILLED, at)
-    blotter.touch(working)
-    lifecycle.follow_fill(blotter, working, units)
+    blotter.mark_changed(working_order)
+    lifecycle.follow_fill(blotter, working_order, units)
     return fill
 
 
-def _lines_of(blotter: Blotter, working: WorkingOrder, fill: Execution) -> list[ledger.Line]:
-    """The customer's side: what leaves, from the hold if there is one, and what comes."""
-    if working.buys:
+def _lines_of(blotter: Blotter, working_order: WorkingOrder, fill: Execution) -> list[ledger.Line]:
+    """The customer's side: what is paid or delivered (from the hold, if any) and received."""
+    if working_order.buys:
         return [
-            *_payment(blotter, working, working.cash, fill.cents + fill.fee_cents),
-            ledger.Line(working.position, fill.quantity),
+            *_payment(blotter, working_order, working_order.cash, fill.cents + fill.fee_cents),
+            ledger.Line(working_order.position, fill.quantity),
         ]
     return [
-        *_payment(blotter, working, working.position, fill.quantity),
-        ledger.Line(working.cash, fill.cents - fill.fee_cents),
+        *_payment(blotter, working_order, working_order.position, fill.quantity),
+        ledger.Line(working_order.cash, fill.cents - fill.fee_cents),
     ]
 
 
 def _payment(
-    blotter: Blotter, working: WorkingOrder, account: LedgerAccount, units: int
+    blotter: Blotter, working_order: WorkingOrder, account: LedgerAccount, units: int
 ) -> list[ledger.Line]:
-    """Take `units` from the hold, and give back what it no longer needs; or take them as is.
+    """Take `units` from the hold and release what it no longer needs; without a hold, take them.
 
-    A stop that is filled after a gap can cost more than its hold: the rest comes from what is
-    available, which has been checked.
+    A stop that is filled after a gap can cost more than its hold. The rest is taken from what is
+    available, which `reservations.require_covered` has checked.
     """
-    hold = working.hold
+    hold = working_order.hold
     if hold is None:
         return [ledger.Line(account, -units)]
     given_up = holds.settle(
         hold,
-        remaining=min(reservations.units_to_hold(working), hold.remaining),
-        final=working.order.status == OrderStatus.FILLED,
+        remaining=min(reservations.units_to_hold(working_order), hold.remaining),
+        final=working_order.order.status == OrderStatus.FILLED,
         at=blotter.now,
         journal=blotter.journal,
     )
@@ -127,10 +131,10 @@ def _payment(
 def _house_lines(
     blotter: Blotter, instrument: Instrument, lines: Sequence[ledger.Line], fee_cents: int
 ) -> list[ledger.Line]:
-    """The other side of what the customers' lines leave open.
+    """The house's side, which balances the customers' lines.
 
-    Fees go to the house. Between two customers the securities cancel out and the odd cent goes to
-    rounding; against the street, the market gives the one and takes the other.
+    Fees go to the house. Between two customers the securities cancel out, and an odd cent goes to
+    the rounding account. Against the street, the market account is the counterparty.
     """
     asset = instrument.asset
     open_cents = -sum(line.units for line in lines if line.account.asset == USD.code)
