@@ -1,1 +1,1 @@
-"""Management commands of the exchange, and how they show progress; thin."""
+"""Management commands of the exchange, and their progress bar; the work is done elsewhere."""

@@ -1,1 +1,1 @@
-"""Quotes, candles, statistics, the book and when markets are open; no orders are changed here."""
+"""Quotes, candles, statistics, the order book and market hours; no orders are changed here."""

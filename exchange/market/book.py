@@ -1,7 +1,7 @@
-"""The street's side of the book: the displayed size at the best price, and the levels behind it.
+"""The order book: the street's price levels, and customers' resting orders among them.
 
-The feed gives the best level; the ones behind it follow from it by rule, so that everybody who
-looks at one quote sees, and trades with, the same depth, and nothing needs to be stored.
+The feed has the best bid and ask only. The levels behind them follow from the quote by rule. So
+all who see a quote see, and trade against, the same depth, and nothing needs to be stored.
 """
 
 import math
@@ -20,8 +20,8 @@ from exchange.market.rules.ticks import increment_at
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
 
 DEPTH = 10
-# Sizes behind the best level, as percentages of it: the quantiles of a log-normal law as wide as
-# the best level's own. Which one a level has follows from the quote's sequence, as if by chance.
+# Sizes behind the best level, as percentages of its size: quantiles of a log-normal law as wide as
+# the best level's own. A hash of the quote's sequence chooses one for each level.
 _DEVIATION = 0.6
 _QUANTILES = 64
 _SIZE_PERCENT = tuple(
@@ -36,10 +36,11 @@ _LEVELS_PER_PRICE = 5000
 def street_levels(
     instrument: Instrument, quote: Quote, side: str, *, best: Decimal | None = None
 ) -> Iterator[Level]:
-    """Levels that an order of `side` meets (asks for a buy), best first, less what was taken.
+    """The street's levels that an order of `side` trades against (asks for a buy), best first.
 
-    With `best`, as they stood when that was the best price, before it was the quote's. Made one by
-    one, since most orders need no more than the best.
+    Units that were taken since the quote are left out. `best` replaces the quote's best price, for
+    levels as they stood at an earlier price. A generator, since most orders need the best level
+    only.
     """
     displayed = _displayed(instrument, quote, best, buying=side == Side.BUY)
     return without(displayed, quote.ask_taken if side == Side.BUY else quote.bid_taken)
@@ -62,14 +63,14 @@ def _displayed(
 
 
 def _size_at(sequence: int, place: int, size: int, unit_step: int) -> int:
-    """Units at a place in the book: the levels' indices, twice, plus one on the buyers' side."""
-    chosen = _mixed(sequence * _PLACES + place) % _QUANTILES
+    """Units at a place in the book, which numbers the levels of both sides."""
+    chosen = _hashed(sequence * _PLACES + place) % _QUANTILES
     units = size * _SIZE_PERCENT[chosen] // 100
     return max(units - units % unit_step, unit_step)
 
 
-def _mixed(number: int) -> int:
-    """32 bits that look like chance (the finaliser of A. Appleby's MurmurHash3)."""
+def _hashed(number: int) -> int:
+    """A 32-bit hash (the finaliser of A. Appleby's MurmurHash3)."""
     number &= _WORD
     number = (number ^ number >> 16) * 0x85EBCA6B & _WORD
     number = (number ^ number >> 13) * 0xC2B2AE35 & _WORD
@@ -85,7 +86,7 @@ def level_step(price: Decimal, increment: Decimal) -> Decimal:
 def whole_book(
     instrument: Instrument, quote: Quote, depth: int, now: datetime
 ) -> tuple[list[Level], list[Level]]:
-    """Bids and asks as matching sees them: the street and customers' resting orders together."""
+    """Bids and asks that an order could trade against: the street and resting orders together."""
     return (
         _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth, now=now),
         _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth, now=now),
@@ -112,7 +113,7 @@ def _row(instrument: Instrument, level: Level) -> list[str]:
 
 
 def _better_exits() -> QuerySet[Order]:
-    """Of an order's pair, the exits in the book that a buyer meets before it."""
+    """The other exit orders of an order's pair that have priority over it in the book."""
     return Order.objects.filter(
         Q(limit_price__lt=OuterRef("limit_price"))
         | Q(limit_price=OuterRef("limit_price"), pk__lt=OuterRef("pk")),
@@ -136,7 +137,7 @@ def _side(
         armed=False,
         limit_price__isnull=False,
     )
-    if rests == Side.SELL:  # two exits of a pair sell the same units: the better one offers them
+    if rests == Side.SELL:  # two exits of a pair sell the same units, so only one is shown
         resting = resting.exclude(Exists(_better_exits()))
     levels = resting.values_list("limit_price").annotate(
         left=Sum(F("quantity") - F("filled_quantity"))

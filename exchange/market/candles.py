@@ -1,8 +1,8 @@
-"""Candles: folding ticks into them, and reading them.
+"""Candles: aggregating ticks into them, and reading them.
 
 A candle opens with the first tick of its interval and closes with the last; high, low and volume
-are of all of them. Every interval is folded from the ticks themselves, so that a coarse candle is
-always what the finer ones in it add up to.
+are of all ticks. The candles of every interval are made from the ticks themselves. So a coarse
+candle always equals the finer ones in it taken together.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,14 +27,14 @@ LENGTH = {
     Interval.ONE_DAY: timedelta(days=1),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Units, at which a candle and a quote stop counting: a sum that does not fit would end all rounds.
+# The highest volume of a candle or a quote, in units. A sum beyond 64 bits would fail every round.
 MOST_VOLUME = 9 * 10**18
-# Rows that travel together when there are many: enough to fill a trip, few enough to hold.
+# Rows in one statement: enough to fill a round trip, few enough for memory.
 _BATCH = 10_000
 
 
 class Trade(NamedTuple):
-    """A price at a time, and the units that traded up to it."""
+    """A price at a time, and the units that traded since the previous one."""
 
     instrument_id: UUID
     at: datetime
@@ -76,7 +76,7 @@ def start_of(at: datetime, interval: Interval) -> datetime:
 _COLUMNS = ("instrument_id", "interval", "time", "open", "high", "low", "close", "volume")
 _KEY = "(instrument_id, interval, time)"
 _PRICES = "given.price, given.price, given.price, given.price, given.units"
-# What begins a candle's time in SQLite, where a time is the text YYYY-MM-DD HH:MM:SS.ffffff.
+# The start of a candle in SQLite, where a time is the text YYYY-MM-DD HH:MM:SS.ffffff.
 _START_AS_TEXT = {
     Interval.ONE_MINUTE: "substr(given.at, 1, 17) || '00'",
     Interval.FIVE_MINUTES: "substr(given.at, 1, 14) "
@@ -123,14 +123,14 @@ def _fold(close: str) -> Statement:
 
 
 FOLD = _fold("excluded.close")
-"""Rows are `Trade`s that are not older than any before; at most one of each instrument."""
+"""For `Trade`s that are not older than those before; at most one of each instrument."""
 
 FOLD_LATE = _fold("exchange_candle.close")
-"""The same for ones that are: high, low and volume count them, open and close stay."""
+"""For `Trade`s that are older: they change high, low and volume; open and close stay."""
 
 
 def record(trades: Sequence[Trade]) -> None:
-    """Fold trades, one of each instrument and none older than what was folded before."""
+    """Fold trades into candles: one of each instrument, none older than those before."""
     statements.run((FOLD, trades))
 
 
@@ -146,9 +146,9 @@ _STORE = statements.insert(
 
 @transaction.atomic
 def backfill(rows: Iterable[Row]) -> int:
-    """Store whole candles, in place of any that are there; returns how many. All of them or none.
+    """Store whole candles, replacing existing ones; returns how many. All of them or none.
 
-    They travel in batches, so that a history of any length needs little memory.
+    They are sent in batches, so that a history of any length needs little memory.
     """
     stored, remaining = 0, iter(rows)
     while batch := list(islice(remaining, _BATCH)):

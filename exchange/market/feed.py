@@ -1,11 +1,11 @@
-"""Recording a round of prices: the only writer of quotes, and of candles as they grow.
+"""Recording a round of prices: the only writer of quotes and of growing candles.
 
-A round is recorded whole or not at all, and once: its number is written in the same transaction as
-its quotes and candles, and a round that is not above the last number changes nothing.
+A round is recorded completely or not at all, and only once. Its sequence number is written in the
+same transaction as its quotes and candles, and a round whose number is not higher than the last one
+changes nothing.
 
-A tick that is older than its quote comes late, because a clock was set back or a source sent its
-rounds out of order. It never changes the quote. It still counts in the candles of its time, as
-`candles.FOLD_LATE` says.
+A tick that is older than its quote is late: a clock was set back, or a source sent rounds out of
+order. It never changes the quote. It still counts in the candles of its time (`candles.FOLD_LATE`).
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ _changed = attrgetter("instrument_id", *CHANGING_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The number of a round, and the quotes that it changed, locked for the whole transaction."""
+    """A recorded round: its number, and the quotes that it changed, locked until the commit."""
 
     sequence: int
     quotes: tuple[Quote, ...]
@@ -58,15 +58,15 @@ class Recorded:
 def record(round_: Round) -> Recorded | None:
     """Write the round's quotes and fold its candles; None when it was recorded before.
 
-    Call inside a transaction. Halted instruments keep their last quote and candles: no price is
-    made while trading is stopped.
+    Call inside a transaction. Halted instruments keep their last quote and candles: there are no
+    prices while trading is halted.
     """
     sequence = _count(round_.sequence)
     if sequence is None:
         return None
     ticks = {tick.symbol: tick for tick in round_.ticks}
     locked = lock_quotes(list(ticks))
-    # Read after the locks, which a halt takes too.
+    # Read after the quotes are locked, since a halt locks them too.
     active = set(
         Instrument.objects.filter(status=InstrumentStatus.ACTIVE).values_list("pk", flat=True)
     )
@@ -80,7 +80,7 @@ def record(round_: Round) -> Recorded | None:
 
 
 def lock_quotes(symbols: Sequence[str]) -> list[Quote]:
-    """Quote rows of these symbols, locked in the order of their keys, the first in lock order."""
+    """The quotes of these symbols, locked in the order of their keys: first in the lock order."""
     if not symbols:
         return []
     chosen, values = statements.among("instrument.symbol", symbols)
@@ -93,7 +93,7 @@ def write(
     *,
     late: Sequence[candles.Trade] = (),
 ) -> None:
-    """Write locked quotes as they are now, and fold trades, in one trip to the database."""
+    """Write locked quotes as they are now, and fold trades, in one round trip to the database."""
     statements.run(
         (CHANGE_QUOTES, [_changed(quote) for quote in quotes]),
         (candles.FOLD, trades),
@@ -102,7 +102,7 @@ def write(
 
 
 def _count(sequence: int | None) -> int | None:
-    """The number of a new round, written down; None for one that is not new."""
+    """Store and return the number of a new round; None for a round that is not new."""
     simulator, _ = Simulator.objects.select_for_update().get_or_create(name=SIMULATOR)
     if sequence is not None and sequence <= simulator.rounds:
         return None
@@ -120,7 +120,7 @@ def _select_quotes(chosen: str) -> str:
 
 
 def _apply(quote: Quote, tick: Tick, at: datetime) -> None:
-    """The session is the UTC day: the market is open around the clock."""
+    """Update the quote from its tick. A session is a UTC day, since the market never closes."""
     if at.date() != quote.session_date:
         quote.previous_close = quote.price
         quote.open = quote.high = quote.low = tick.price

@@ -1,4 +1,4 @@
-"""Quotes as one statement reads them, each with its instrument and its bond."""
+"""Building quotes, with their instruments and bonds, from the rows of one statement."""
 
 from collections.abc import Collection
 
@@ -14,10 +14,10 @@ TABLES = (
 
 
 class QuoteReader:
-    """Makes quotes of rows that a query over `TABLES` has read, the instrument and bond in place.
+    """Builds quotes from rows of a query over `TABLES`, with instrument and bond attached.
 
-    `without_quote` and `without_instrument` name fields that are not needed; the ORM fetches them
-    if somebody asks for them after all.
+    `without_quote` and `without_instrument` name fields to leave out. As with the ORM's `defer`,
+    they are fetched on first use.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class QuoteReader:
                 self._bonds.columns("bond"),
             )
         )
-        """The select list for what `make` reads."""
+        """The select list that `make` expects."""
 
     def make(self, row: Row) -> Quote:
-        """The quote that the first `width` values of a row are."""
+        """The quote in the first `width` values of a row."""
         quote = self._quotes.make(row[: self._quotes.width])
         instrument = self._instruments.make(row[self._quotes.width : self._bond_at])
         relate(quote, "instrument", instrument)

@@ -1,4 +1,4 @@
-"""Quotes as readers see them, and whether they may be traded on."""
+"""Quotes as clients see them, and whether they are fresh enough to trade on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from exchange.models import DayCount, Instrument, Quote, Side
 
 Document = dict[str, Any]
 
-# As many as an execution keeps, so that what was traded on can be read back exactly.
+# As many places as an execution stores, so that traded values can be reproduced exactly.
 ACCRUED_PLACES = Decimal("1e-8")
 
 
@@ -28,9 +28,9 @@ class UnknownSymbol(Invalid):
 
 
 def is_fresh(quote: Quote, now: datetime) -> bool:
-    """Whether a customer may trade on the quote, or has to wait for the next one.
+    """Whether an order may trade on the quote now, or has to wait for the next one.
 
-    Outside of the market's hours nobody may.
+    Outside of market hours no quote is fresh.
     """
     if not hours.is_open(quote.instrument.asset_class, now):
         return False
@@ -39,9 +39,9 @@ def is_fresh(quote: Quote, now: datetime) -> bool:
 
 
 def current(symbols: Sequence[str] | None = None) -> list[Quote]:
-    """The newest quotes by symbol, all of them or those asked for.
+    """The newest quotes, ordered by symbol: of all instruments or of `symbols`.
 
-    Raises UnknownSymbol that names every symbol for which there is none.
+    Raises UnknownSymbol that names every symbol without a quote.
     """
     quotes: QuerySet[Quote] = Quote.objects.select_related(
         "instrument", "instrument__bond"
@@ -59,7 +59,7 @@ def current(symbols: Sequence[str] | None = None) -> list[Quote]:
 
 
 def document(quote: Quote) -> Document:
-    """The quote of the public contract. Sizes are what is left at the best price."""
+    """The quote of the public API. Sizes are what is left at the best price."""
     instrument = quote.instrument
     asset, increment = instrument.asset, instrument.price_increment
     bid, bid_size = _best(instrument, quote, Side.SELL)
@@ -88,7 +88,7 @@ def document(quote: Quote) -> Document:
 
 
 def _best(instrument: Instrument, quote: Quote, side: Side) -> tuple[Decimal, int]:
-    """Best price and what is left there; the last level's price and zero when all was taken."""
+    """The best price and the units left there; the quote's price and zero when all were taken."""
     taken, price, size = (
         (quote.ask_taken, quote.ask, quote.ask_size)
         if side == Side.BUY
@@ -112,7 +112,7 @@ def _bond_figures(quote: Quote) -> Document:
 
 
 def terms_of(instrument: Instrument) -> bonds.BondTerms:
-    """The pure description of a bond instrument."""
+    """The terms of a bond instrument, for `rules/bonds.py`."""
     bond = instrument.bond
     return bonds.BondTerms(
         coupon_rate=bond.coupon_rate,
@@ -125,7 +125,7 @@ def terms_of(instrument: Instrument) -> bonds.BondTerms:
 
 
 def accrued_interest(instrument: Instrument, at: datetime) -> Decimal:
-    """Accrued interest per 100 of face value for a trade made at `at`; zero for all but bonds."""
+    """Accrued interest per 100 of face value of a trade at `at`; zero for all but bonds."""
     if not instrument.is_bond:
         return Decimal(0)
     settlement = calendar.settlement_date(at)
@@ -134,7 +134,7 @@ def accrued_interest(instrument: Instrument, at: datetime) -> Decimal:
 
 
 def most_accrued_interest(instrument: Instrument) -> Decimal:
-    """The most interest that can have accrued at any time: one whole coupon, per 100 of face."""
+    """The most interest that can accrue at any time: one coupon, per 100 of face value."""
     if not instrument.is_bond or not instrument.bond.frequency:
         return Decimal(0)
     return instrument.bond.coupon_rate * 100 / instrument.bond.frequency

@@ -8,16 +8,16 @@ from be.database import statements
 
 
 def cutoffs(now: datetime) -> dict[str, datetime]:
-    """By interval, the time before which its candles go; without those that are kept for ever."""
+    """The time by interval before which candles are deleted, without intervals kept for ever."""
     kept: dict[str, int] = settings.CANDLE_RETENTION_DAYS
     return {interval: now - timedelta(days=days) for interval, days in kept.items() if days}
 
 
 def prune(*, now: datetime, at_most: int) -> int:
-    """Delete up to so many candles that are too old; returns how many.
+    """Delete up to `at_most` candles that are too old; returns how many.
 
-    They are found instrument by instrument, by the key that reads use, so that looking for them
-    costs little when there are none. It takes no lock that a round or a reader would wait for.
+    The query goes instrument by instrument, through the key that reads use, so that it costs little
+    when there are none. It takes no lock that a round or a reader would wait for.
     """
     deleted = 0
     for interval, cutoff in cutoffs(now).items():
@@ -41,7 +41,7 @@ DELETE FROM exchange_candle WHERE id IN (
     ) AS old LIMIT %s
 ) RETURNING id
 """
-# Here CROSS JOIN means: instruments first.
+# In SQLite a CROSS JOIN fixes the order of the loops: instruments are outside.
 _DELETE_ON_SQLITE = """
 DELETE FROM exchange_candle WHERE id IN (
     SELECT old.id FROM exchange_instrument instrument CROSS JOIN exchange_candle old

@@ -1,4 +1,4 @@
-"""What an instrument did over a period, from its candles."""
+"""Statistics of an instrument over a period, from its candles."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ LENGTH = {
     Period.NINETY_DAYS: timedelta(days=90),
     Period.ONE_YEAR: YEAR,
 }
-# Finer candles for the shorter periods, so that there is something to measure.
+# Shorter periods use finer candles, so that there are enough of them.
 RESOLUTION = {Period.ONE_DAY: Interval.FIVE_MINUTES, Period.SEVEN_DAYS: Interval.ONE_HOUR}
 
 FIGURES = (
@@ -54,10 +54,10 @@ FIGURES = (
 
 
 def measure(instrument: Instrument, period: Period, *, now: datetime) -> dict[str, Any]:
-    """The statistics of the public contract, as docs/statistics.md defines them.
+    """The statistics of the public API, as docs/statistics.md defines them.
 
-    Made of the candles that begin in the period: of 5 minutes for `1d`, hours for `7d`, else days.
-    Figures that can't be had are null.
+    They use the candles that begin in the period: of 5 minutes for `1d`, of an hour for `7d`, else
+    of a day. Figures that can't be computed are null.
     """
     interval = RESOLUTION.get(period, Interval.ONE_DAY)
     start = now - LENGTH[period]
@@ -108,7 +108,7 @@ def _figures(
 
 
 def volume_a_day(bars: Sequence[Bar], candles_a_day: int) -> int | None:
-    """The mean volume of a trading day of so many candles, rounded down to a whole unit."""
+    """The mean volume of a trading day, in units, rounded down."""
     if not bars:
         return None
     return sum(bar.volume for bar in bars) * candles_a_day // len(bars)
@@ -126,7 +126,7 @@ def vwap(bars: Sequence[Bar]) -> Decimal | None:
 
 
 def volatility(closes: Sequence[Decimal], candles_a_year: int) -> float | None:
-    """The sample standard deviation of log returns, a year; None with fewer than two returns."""
+    """The annualised sample standard deviation of log returns; None for fewer than two returns."""
     if len(closes) < 3:  # noqa: PLR2004 - three closes make two returns
         return None
     returns = np.diff(np.log(np.array(closes, dtype=np.float64)))

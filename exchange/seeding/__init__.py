@@ -1,3 +1,3 @@
-"""What fills an empty market: instruments, a past, and the people of the demo; only run when
-nothing is there.
+"""Seeding an empty market: instruments, a price history, and the demo's users; a seeded market is
+left alone.
 """

@@ -1,6 +1,6 @@
-"""The people of the demo: an admin, and a customer with a year behind her.
+"""The users of the demo: an admin, and a customer who has traded for a year.
 
-Her deposits and trades go through the same code as anybody's, with the clock passed in.
+Her deposits and trades go through the same code as everybody's, with the time passed in.
 """
 
 import random
@@ -26,7 +26,7 @@ from exchange.trading.intake.requests import OrderRequest
 FIRST_DEPOSIT = Decimal("25000.00")
 MONTHLY_DEPOSIT = Decimal("3500.00")
 WITHDRAWAL = Decimal("2000.00")
-# What she likes to buy, and for how much at a time.
+# What she buys, and for how many dollars at a time.
 FAVORITES = (
     ("AAPL", "1500.00"),
     ("SPY", "2500.00"),
@@ -51,7 +51,7 @@ class Event:
 
 
 def create_admin(*, now: datetime) -> bool:
-    """The admin of the demo; False when there is one. Never call this outside of development."""
+    """Create the demo's admin; False if it exists. Never call this outside of development."""
     if User.objects.filter(email=settings.ADMIN_EMAIL).exists():
         return False
     User.objects.create_superuser(settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD, date_joined=now)
@@ -59,7 +59,7 @@ def create_admin(*, now: datetime) -> bool:
 
 
 def create_customer(history: History, *, seed: int) -> int:
-    """Register the demo customer and live her year; returns the number of things she did."""
+    """Register the demo customer and carry out her year; returns the number of events."""
     began = history.start + timedelta(days=1)
     owner = registration.register(
         email=settings.DEMO_EMAIL,
@@ -80,7 +80,7 @@ def create_customer(history: History, *, seed: int) -> int:
     done = 0
     for event in _year(history, seed):
         engine.advance(history.round_at(event.at))
-        # What is refused, such as a sale with nothing to sell yet, she leaves.
+        # A refused event, such as a sale with nothing to sell yet, is left out.
         with suppress(Refusal):
             _carry_out(owner, account, event)
             done += 1

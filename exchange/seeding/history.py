@@ -1,7 +1,7 @@
-"""A past for the market: candles that the model might have left behind, up to now.
+"""A price history for the market: candles from a run of the model up to now.
 
-The model is run from the first day to the last minute, so that daily, hourly and minute candles
-belong to one path and the live simulator goes on from where it ends.
+The model runs from the first day to the last minute. So daily, hourly and minute candles belong to
+one path, and the live simulator continues where it ends.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,21 +22,21 @@ from exchange.simulator.model.specs import InstrumentSpec
 
 COARSE_STEP = timedelta(minutes=15)
 FINE_STEP = timedelta(seconds=15)
-# How far back candles of the coarse stretch are kept, if not to its beginning; the ones that are
-# shorter than its step exist for the fine stretch only.
+# How far back candles of the coarse stretch are kept, if not to its beginning. Candles shorter than
+# its step exist for the fine stretch only.
 _COARSE_KEPT = {
     Interval.ONE_HOUR: timedelta(days=31),
     Interval.FIFTEEN_MINUTES: timedelta(days=7),
 }
 
 PRICE_UNITS = 10**8
-ONE_PRICE_UNIT = Decimal("1e-8")  # what a stored price is exact to
-# Steps of the model between two words about how far it is.
+ONE_PRICE_UNIT = Decimal("1e-8")  # the precision of a stored price
+# Steps of the model between two reports of progress.
 _PIECE = 8192
 
 IntArray = npt.NDArray[np.int64]
 Report = Callable[[float], None]
-"""Is told now and then how far something is: 0 to 1."""
+"""Called now and then with the progress, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class History:
         return self.fine.times[-1]
 
     def round_at(self, at: datetime) -> Round:
-        """A round of quotes as they stood then, at the nearest coarse step before."""
+        """The round of quotes at the last coarse step before `at`."""
         index = min(int((at - self.start) / COARSE_STEP) - 1, len(self.coarse.times) - 1)
         ticks = tuple(
             _tick(spec, float(price), float(volume))
@@ -68,7 +68,7 @@ class History:
         return Round(self.coarse.times[index], ticks)
 
     def last_round(self, without: Collection[str] = ()) -> Round:
-        """The quotes at the end, of all symbols or all but some."""
+        """The quotes at the end, of all symbols but those in `without`."""
         ticks = tuple(
             _tick(spec, float(price), 0.0)
             for spec, price in zip(self.specs, self.fine.prices[-1], strict=True)
@@ -87,10 +87,10 @@ def generate(
     ending_at: Mapping[str, Decimal] | None = None,
     report: Report = lambda _: None,
 ) -> History:
-    """Run the model over `days` days before today (UTC), the last `fine_days` of them finely.
+    """Run the model over `days` days before today (UTC), the last `fine_days` in fine steps.
 
-    Ends at the last whole fine step before `now`. The paths of the symbols in `ending_at` are moved
-    as a whole, in proportion, so that they end at these prices; returns stay what they are.
+    Ends at the last whole fine step before `now`. The paths of the symbols in `ending_at` are
+    scaled so that they end at these prices; returns do not change.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     start, turn = midnight - timedelta(days=days), midnight - timedelta(days=fine_days)
@@ -110,7 +110,7 @@ def generate(
 
 
 def _walk(model: MarketModel, start: datetime, step: timedelta, steps: int, report: Report) -> Path:
-    """A path in pieces, which are the same as the whole, with a word after each."""
+    """A path made in pieces, which give the same as one piece, with a report after each."""
     pieces = []
     for done in range(0, steps, _PIECE):
         pieces.append(model.path(start + done * step, step, min(_PIECE, steps - done)))
@@ -141,7 +141,7 @@ def _tick(spec: InstrumentSpec, price: float, volume: float) -> Tick:
 def store(
     history: History, instruments: Mapping[str, Instrument], report: Report = lambda _: None
 ) -> Iterator[tuple[str, int]]:
-    """Write all candles; yields (interval, number) as each kind is done."""
+    """Write all candles; yields (interval, count) when an interval is done."""
     keys = [instruments[spec.symbol].pk for spec in history.specs]
     folded = [*_folded(history)]
     total, done = sum(len(each.times) for each in folded) * len(keys), 0
@@ -169,10 +169,10 @@ def _folded(history: History) -> "Iterator[_Candles]":
 
 @dataclass(frozen=True, slots=True)
 class _Ticks:
-    """A path as the exchange would have seen it; arrays of integers, shape (steps, symbols).
+    """A path as the exchange would have recorded it; integer arrays of shape (steps, symbols).
 
-    `prices` are on each symbol's grid, in 10^-8 dollars, `opening` the ones before the first step;
-    `units` are what traded. Candles of all intervals are folded from them, and so agree exactly.
+    `prices` are on each symbol's grid, in 10^-8 dollars; `opening` are those before the first step.
+    `units` are the volumes. Candles of all intervals are made from them, and so agree exactly.
     """
 
     times: tuple[datetime, ...]
@@ -183,7 +183,7 @@ class _Ticks:
 
 @dataclass(frozen=True, slots=True)
 class _Candles:
-    """Candles of one interval of all symbols; arrays as in `_Ticks`, shape (times, symbols)."""
+    """Candles of one interval, for all symbols; arrays as in `_Ticks`, shape (times, symbols)."""
 
     interval: Interval
     times: list[datetime]
@@ -192,7 +192,7 @@ class _Candles:
     units: IntArray
 
     def rows(self, column: int, key: UUID) -> Iterator[candles.Row]:
-        """Those of one symbol."""
+        """The candles of one symbol."""
         return map(
             candles.Row,
             repeat(key),
@@ -206,7 +206,7 @@ class _Candles:
 def _on_grid(
     specs: Sequence[InstrumentSpec], path: Path, *, after: IntArray | None = None
 ) -> _Ticks:
-    """`after` is where the path before it has ended."""
+    """Round a path to the price grids; `after` are the last prices of the path before it."""
     prices = np.empty(path.prices.shape, dtype=np.int64)
     for column, spec in enumerate(specs):
         exact = path.prices[:, column]
@@ -222,7 +222,7 @@ def _on_grid(
 
 
 def _fold(ticks: _Ticks, step: timedelta, interval: Interval, since: datetime) -> _Candles:
-    """Fold ticks into candles, those from `since` on. Each opens where the one before closed."""
+    """Candles of the ticks, from `since` on. Each opens at the close of the one before."""
     per_candle = candles.LENGTH[interval] // step
     starts = np.arange(0, len(ticks.times), per_candle)
     closes = ticks.prices[np.minimum(starts + per_candle, len(ticks.times)) - 1]
@@ -230,7 +230,7 @@ def _fold(ticks: _Ticks, step: timedelta, interval: Interval, since: datetime) -
     highs = np.maximum(np.maximum.reduceat(ticks.prices, starts), opens)
     lows = np.minimum(np.minimum.reduceat(ticks.prices, starts), opens)
     units = np.add.reduceat(ticks.units, starts)
-    # A price stands at the end of its step and belongs to the candle in which the step lies.
+    # A price is that at the end of its step, and belongs to the candle in which the step lies.
     times = [candles.start_of(ticks.times[index] - step, interval) for index in starts]
     first = next((index for index, time in enumerate(times) if time >= since), len(times))
     prices = tuple(each[first:] for each in (opens, highs, lows, closes))
@@ -242,7 +242,7 @@ def _dollars(prices: IntArray) -> Iterator[Decimal]:
 
 
 def open_quotes(history: History, instruments: Mapping[str, Instrument]) -> None:
-    """A first quote for every instrument that has none, as of the history's first moment."""
+    """A first quote, at the start of the history, for every instrument that has none."""
     have = set(Quote.objects.values_list("instrument__symbol", flat=True))
     first = history.round_at(history.coarse.times[0])
     Quote.objects.bulk_create(
@@ -272,7 +272,7 @@ def _first_quote(instrument: Instrument, tick: Tick, at: datetime) -> Quote:
 
 
 def settle_session(history: History, instruments: Mapping[str, Instrument]) -> None:
-    """Let the quotes show the session that the candles show, and the close before it."""
+    """Set the quotes' session figures and previous close from the daily candles."""
     today = candles.start_of(history.end, Interval.ONE_DAY)
     yesterday = today - timedelta(days=1)
     for quote in Quote.objects.filter(instrument__in=instruments.values()):

@@ -1,4 +1,4 @@
-"""Putting the catalogue into the database."""
+"""Listing the catalogue's instruments: rows in the database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from exchange.simulator.model.specs import InstrumentSpec
 
 
 def list_instruments(specs: Sequence[InstrumentSpec], *, now: datetime) -> int:
-    """List what is not listed yet; returns how many were. What an admin has changed stays."""
+    """List the instruments that are not listed yet; returns how many. Listed ones do not change."""
     known = set(Instrument.objects.values_list("symbol", flat=True))
     new = [spec for spec in specs if spec.symbol not in known]
     for spec in new:

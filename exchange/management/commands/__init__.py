@@ -1,1 +1,1 @@
-"""One command a module: what to run and what to say."""
+"""One command in each module: its options and its output."""

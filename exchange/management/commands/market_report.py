@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from exchange.simulator.report import html_page, measurement
 
-# A night between two sessions, and a year, are the least that can be measured.
+# At least two sessions, for the night between them, and one year.
 SESSIONS, YEARS = range(2, 2001), range(1, 101)
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             raise CommandError("Some statistics are outside their bands.")
 
     def _progress(self, done: float, what: str) -> None:
-        """A line that replaces itself in a terminal; nothing elsewhere."""
+        """A line that is rewritten in a terminal; nothing elsewhere."""
         if self.stderr.isatty():
             end = "\n" if done >= 1 else ""
             self.stderr.write(f"\r\x1b[K{done:4.0%}  {what}{end}", ending="")
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
 
 def as_text(rows: list[measurement.Row]) -> str:
-    """The table as Markdown, which is readable as it stands."""
+    """The table as Markdown."""
     width = max(len(row.name) for row in rows)
     lines = [
         f"| {'statistic':{width}} | measured |   band        |         |",

@@ -19,8 +19,8 @@ class Command(DatabaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         holder = lease.new_holder()
-        # A simulator has to know of a split, to quote in new shares from then on: either it carries
-        # it out, or it does not begin before this is done.
+        # A simulator has to quote in new shares from the split on. So a running one carries out the
+        # split itself, and none may start while this command does it.
         try:
             lease.acquire(holder, now=now)
             busy = False

@@ -10,12 +10,10 @@ Conventions
     A bill follows 31 CFR 356 Appendix B section VI.D, the Treasury's investment rate: simple
     interest up to half a year, one compounding at the half-year beyond it (and, by the same
     rule, one more for each further half-year).
-    A settlement before the issue date counts as settlement at issue: that is how a bond trades
-    when issued.
+    A settlement before the issue date counts as settlement at issue, as in when-issued trading.
 
-Coupons are the rate divided by the frequency whatever the day count says of the period.
-Interest that has accrued is a Decimal; what depends on a yield is a float, being a
-statistic rather than money.
+A coupon is the rate divided by the frequency, whatever the day count of its period. Accrued
+interest is money and a Decimal. What depends on a yield is a statistic and a float.
 """
 
 import calendar
@@ -41,7 +39,7 @@ _YIELD_TOLERANCE = 1e-14
 
 @dataclass(frozen=True, kw_only=True)
 class BondTerms:
-    """What an issuer promised, as far as price and interest depend on it.
+    """The terms of a bond, as far as price and interest depend on them.
 
     `coupon_rate` is a fraction a year; `frequency` counts coupons a year (1, 2, 4, or 0 for a
     bill, which pays only its face value); `issue_date` is the dated date, from which interest
@@ -76,10 +74,10 @@ class BondTerms:
 class Outlook:
     """The payments that remain on a settlement date, in the form that pricing needs.
 
-    `periods` payments of `coupon` (per 100) remain, the last with 100 of principal; the first is
-    `stub` of a period away, the others one period apart, `frequency` of them a year. `simple`
-    tells that the stub is discounted by simple interest. `accrued` is the interest earned so far
-    (per 100).
+    `periods` payments of `coupon` (per 100) remain, the last with 100 of principal. The first is
+    a fraction `stub` of a period away, the others one period apart, `frequency` of them a year.
+    `simple` says that the stub is discounted by simple interest. `accrued` is the interest earned
+    so far (per 100).
     """
 
     coupon: float
@@ -147,14 +145,14 @@ def coupon_period(terms: BondTerms, settlement: date) -> tuple[date, date]:
 
 
 def coupon_amount(terms: BondTerms) -> Decimal:
-    """What one coupon pays, per 100 of face value; 0 for a bill."""
+    """One coupon payment, per 100 of face value; 0 for a bill."""
     return terms.coupon_rate * PAR / terms.frequency if terms.frequency else Decimal(0)
 
 
 def accrued_interest(terms: BondTerms, *, settlement: date) -> Decimal:
     """Interest earned since the last coupon date, per 100 of face value.
 
-    The coupon times the part of its period that has passed: in actual days over actual days for
+    The coupon times the fraction of its period that has passed: actual days over actual days for
     ActAct (ICMA Rule 251; 31 CFR 356 Appendix B section I.A.2), in 30/360 days over
     360/frequency for corporates. Zero for a bill, before issue, and from maturity on, when
     interest is paid rather than accrued.
@@ -185,7 +183,7 @@ def _coupons_after(terms: BondTerms, day: date) -> int:
 
 
 def _coupon_date(terms: BondTerms, back: int) -> date:
-    """The date `back` coupon periods before maturity, at or beyond issue as it may be."""
+    """The date `back` coupon periods before maturity, which may be before the issue date."""
     maturity = terms.maturity_date
     months = maturity.year * _MONTHS + maturity.month - 1 - back * (_MONTHS // terms.frequency)
     year, month = months // _MONTHS, months % _MONTHS + 1
@@ -255,8 +253,8 @@ def dirty_price_from_yield(
 def yield_from_price(terms: BondTerms, *, settlement: date, clean_price: Decimal | float) -> float:
     """The yield at which the bond costs `clean_price` per 100.
 
-    In the last period a division; before it Newton's method within a bracket that every step
-    narrows, where a step that would leave the bracket is replaced by bisection, so that it
+    In the last period the yield is explicit. Before it, Newton's method runs within a bracket that
+    every step narrows. A step that would leave the bracket is replaced by bisection, so that it
     converges from any price. Raises ValueError for a price that is not positive or that no
     yield between -90 % a period and a million gives, and on or after maturity.
     """

@@ -5,7 +5,7 @@ published, as they have been since 1990. Bonds keep what the industry's associat
 for dollar bonds in the US. Cash moves on days on which the Federal Reserve's Fedwire is open, whose
 holidays are in the Fed's release K.8. docs/calendars.md has the sources, and where others differ.
 
-Everything here is of New York, and Monday to Friday; what no rule foresees (mourning, storms) is
+All days are in New York, Monday to Friday. Closures that no rule foresees (mourning, storms) are
 not here.
 """
 
@@ -19,7 +19,7 @@ _NOON, _ONE, _TWO = time(12), time(13), time(14)
 
 _FIRST_JUNETEENTH = 2022  # the first that fell on a working day
 _KING_SINCE = 1998  # on the exchange; the Fed and bonds began in 1986
-# Early closes that came and went: of the exchange until 1992 at 14:00, since then at 13:00.
+# Early closes of the exchange that have changed: until 1992 at 14:00, since then at 13:00.
 _ONE_SINCE, _AFTER_THANKSGIVING_SINCE, _JULY_SINCE = 1993, 1992, 1992
 _FRIDAY_AFTER_JULY_4_UNTIL, _FRIDAY_AFTER_CHRISTMAS = 2012, frozenset({1997, 2003})
 # Since then the bond market trades on the morning of a Good Friday with an employment report.
@@ -41,16 +41,16 @@ def of_bonds(year: int) -> frozenset[date]:
 
 @lru_cache(maxsize=512)
 def of_settlement(year: int) -> frozenset[date]:
-    """The weekdays on which no bond trade settles: the bond market's, and every Good Friday.
+    """The weekdays on which no bond trade settles: bond holidays and every Good Friday.
 
-    Also where it trades on that morning: SIFMA calls it "not a good settlement day" then.
+    Also a Good Friday on whose morning bonds trade: SIFMA calls it "not a good settlement day".
     """
     return of_bonds(year) | {good_friday(year)}
 
 
 @lru_cache(maxsize=512)
 def of_federal_reserve(year: int) -> frozenset[date]:
-    """The weekdays on which Fedwire is closed. What falls on a Saturday is not made up for."""
+    """The weekdays on which Fedwire is closed. A holiday on a Saturday is not observed."""
     fixed = [date(year, 1, 1), date(year, 7, 4), date(year, 12, 25)]
     if year >= _FIRST_JUNETEENTH:
         fixed.append(date(year, 6, 19))
@@ -76,16 +76,16 @@ def early_closes_of_exchange(year: int) -> Mapping[date, time]:
 @lru_cache(maxsize=512)
 def early_closes_of_bonds(year: int) -> Mapping[date, time]:
     """Days on which bonds close early, and when: at 14:00 on the working day before a holiday."""
-    longed_for = [
+    holidays = [
         good_friday(year),
         _last_monday_of_may(year),
         _observed(date(year, 7, 4)),
         _observed(date(year, 12, 25)),
     ]
     closed = of_bonds(year)
-    closes = {_weekday_before(day): _TWO for day in longed_for if day in closed}
+    closes = {_weekday_before(day): _TWO for day in holidays if day in closed}
     closes[thanksgiving(year) + _DAY] = _TWO
-    # Of the new year, which moves from a Sunday to Monday but not from a Saturday to Friday.
+    # The day before New Year's Day. A Sunday's is observed on Monday, a Saturday's not on Friday.
     closes[_weekday_before(date(year + 1, 1, 1))] = _TWO
     if _reports_on_good_friday(year):
         closes[good_friday(year)] = _NOON
@@ -101,11 +101,11 @@ def thanksgiving(year: int) -> date:
 
 
 def _of_every_market(year: int, *, since: int) -> frozenset[date]:
-    """What stocks and bonds have in common; `since` when they keep Martin Luther King Jr. Day."""
+    """The holidays of stocks and bonds; `since` is the first year of Martin Luther King Day."""
     fixed = [date(year, 7, 4), date(year, 12, 25)]
     if year >= _FIRST_JUNETEENTH:
         fixed.append(date(year, 6, 19))
-    # A New Year's Day on a Saturday is not made up for: the day before ends the year's books.
+    # A New Year's Day on a Saturday is not observed: the Friday before ends the accounting year.
     moved = {_observed(day) for day in fixed} | _moved_from_sunday([date(year, 1, 1)])
     return _floating(year, since=since) | moved
 
@@ -133,12 +133,12 @@ def _reports_on_good_friday(year: int) -> bool:
 
 
 def _observed(day: date) -> date:
-    """Saturday's holidays are kept on the Friday before, Sunday's on the Monday after."""
+    """Saturday's holidays are observed on the Friday before, Sunday's on the Monday after."""
     return day + {_SATURDAY: -_DAY, _SUNDAY: _DAY}.get(day.weekday(), timedelta(0))
 
 
 def _moved_from_sunday(days: list[date]) -> frozenset[date]:
-    """Sunday's holidays are kept on the Monday after, Saturday's not at all."""
+    """Sunday's holidays are observed on the Monday after, Saturday's not at all."""
     return frozenset(_observed(day) for day in days if day.weekday() != _SATURDAY)
 
 

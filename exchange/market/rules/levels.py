@@ -1,4 +1,4 @@
-"""Levels of the street's side of the book."""
+"""Price levels of the order book."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Units that the street displays at a price."""
+    """The units displayed at a price."""
 
     price: Decimal
     units: int
 
 
 def without(levels: Iterable[Level], taken: int) -> Iterator[Level]:
-    """The levels that are left when `taken` units have been taken from the best on."""
+    """The levels that are left after `taken` units were taken, from the best level on."""
     for level in levels:
         used = min(taken, level.units)
         taken -= used

@@ -1,7 +1,7 @@
-"""What a source of prices hands to the market: ticks, in rounds, on the price grid.
+"""What a source of prices delivers to the market: ticks, in rounds, on the price grid.
 
-Every price here is a `Decimal` that is already a whole number of increments, so that nothing
-downstream has to round again.
+Every price here is a `Decimal` and a whole number of increments already. So no code that receives
+it has to round.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,12 @@ class Tick:
     the best bid and ask, in units of the instrument (bonds: dollars of face value). `volume` is
     what traded since the symbol's previous tick, in the same units.
 
-    A tick inside a bar says how the price came there: from `came_from`, through every price between
-    (None: it jumped), and down to which price the same bar will still go, `low_ahead` (None: the
-    bar is over, or nobody knows).
+    A tick of a replayed bar also describes the path of the price. `came_from` is the price of the
+    tick before: the price has passed through all prices between, so orders that rest there are
+    filled at their limits. None means that it jumped. `low_ahead` is the lowest price still to come
+    in the same bar: a take-profit waits while the bar will still reach the stop-loss of its pair.
+    None means that the bar is over, or that the future is unknown. docs/life-of-an-order.md says
+    why ("Inside a replayed bar").
     """
 
     symbol: str
@@ -41,10 +44,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The ticks of one moment; `at` is aware and in UTC, each symbol appears at most once.
+    """The ticks of one moment; `at` is aware and in UTC, and each symbol appears at most once.
 
-    A source that may send a round twice, or two in the wrong order, numbers them: what is not above
-    the last one recorded changes nothing. A round without a number is the next one.
+    `sequence` makes recording idempotent: a round whose number is not higher than the last recorded
+    one changes nothing. A round without a number is the next one.
     """
 
     at: datetime
@@ -65,7 +68,7 @@ def increment_at(price: float | Decimal, increment: Decimal, asset_class: str) -
 def on_grid(price: float | Decimal, increment: Decimal, rounding: str) -> Decimal:
     """`price` as a whole number of increments; `rounding` is one of `decimal`'s constants.
 
-    The result carries the increment's decimals ("191.20", not "191.2"). A float is read at its
-    binary value, so that 0.1 is a little more than a tenth.
+    The result has the increment's decimal places ("191.20", not "191.2"). A float is taken at its
+    binary value, so 0.1 is a little more than a tenth.
     """
     return int((Decimal(price) / increment).to_integral_value(rounding)) * increment

@@ -1,1 +1,1 @@
-"""How real the prices are: statistics and the page that shows them; pure Python, no Django."""
+"""Whether prices behave like real ones: statistics and a page of them; pure Python, no Django."""

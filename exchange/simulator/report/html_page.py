@@ -1,4 +1,4 @@
-"""The market report as one HTML file that needs nothing else."""
+"""The market report as one self-contained HTML file."""
 
 import math
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def _standardised(returns: FloatArray) -> FloatArray:
 
 
 def _distribution(sample: Sample) -> str:
-    """Of the stocks' returns, each in standard deviations of its own."""
+    """The density of the stocks' returns, in standard deviations of each stock."""
     edges = np.linspace(-_WIDEST, _WIDEST, _BINS)
     middles = (edges[1:] + edges[:-1]) / 2
     normal = np.exp(-(middles**2) / 2) / math.sqrt(2 * math.pi)

@@ -1,4 +1,4 @@
-"""Running the market for a measurement, and the table of realism that comes of it."""
+"""Running the model for a measurement, and the table of statistics beside their bands."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ FUNDS = ("SPY", "QQQ", "VTI", "IWM")
 FIRST_DAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
 
 Say = Callable[[float, str], None]
-"""Told how far a measurement is, between 0 and 1, and with what."""
+"""Called with the progress of a measurement, from 0 to 1, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is measured, by symbol.
+    """What is measured, by symbol. All returns are logarithmic.
 
-    `minutes` are returns of minutes in sessions and `volumes` what traded in them, (sessions, 390);
-    `overnight` and `intraday` returns from close to opening and from opening to close, (sessions,);
-    `days` returns from close to close over the long run, (days,).
+    `minutes` are 1-minute returns in sessions and `volumes` what traded in them, (sessions, 390).
+    `overnight` and `intraday` are returns from close to opening and from opening to close,
+    (sessions,) or one less. `days` are returns from close to close over the long run, (days,).
     """
 
     minutes: Mapping[str, FloatArray]
@@ -43,7 +43,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One statistic with the band that real markets keep to."""
+    """One statistic with the band of real markets."""
 
     name: str
     measured: float
@@ -56,7 +56,7 @@ class Row:
 
 
 def simulate(*, seed: int, sessions: int, years: int, say: Say) -> Sample:
-    """Run the catalogue: `sessions` whole sessions by the minute, and `years` by the day."""
+    """Run the catalogue for `sessions` whole sessions by the minute, and `years` by the day."""
     days = _daily(seed, years, lambda done: say(0.5 * done, f"{years} years of days"))
     shape = (sessions, MINUTES + 1, len(CATALOGUE))
     prices, volumes = np.empty(shape), np.empty(shape)
@@ -105,7 +105,7 @@ def _by_symbol(values: FloatArray) -> Mapping[str, FloatArray]:
 
 
 def table(sample: Sample) -> list[Row]:
-    """Every statistic beside its band. Of stocks it is the median over the catalogue's."""
+    """Every statistic beside its band. For stocks it is the median over the catalogue's."""
     return [*_distribution(sample), *_memory(sample), *_sessions(sample), *_together(sample)]
 
 

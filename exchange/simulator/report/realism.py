@@ -1,8 +1,8 @@
-"""Statistics of prices that tell a market from a random walk: the "stylised facts".
+"""Statistics that distinguish market prices from a random walk: the "stylised facts".
 
 After R. Cont, "Empirical properties of asset returns: stylized facts and statistical issues"
 (Quantitative Finance 1, 2001). Returns are logarithmic. Returns inside trading sessions have shape
-(sessions, returns in a session): products of two returns are only taken within one session, so that
+(sessions, returns in a session). Products of two returns are taken within one session only, so that
 no night lies between them.
 """
 
@@ -16,7 +16,7 @@ _NORMAL_KURTOSIS = 3.0
 
 
 def autocorrelation(returns: FloatArray, lag: int) -> float:
-    """Correlation of returns with those `lag` later in their session; (n,) is one session."""
+    """Correlation of returns with those `lag` steps later in the session; (n,) is one session."""
     rows = np.atleast_2d(returns)
     centred = rows - rows.mean()
     products = centred[:, lag:] * centred[:, : centred.shape[1] - lag]
@@ -30,7 +30,7 @@ def excess_kurtosis(returns: FloatArray) -> float:
 
 
 def hill_exponent(returns: FloatArray, tail: float = 0.01) -> float:
-    """The exponent of the tail of |r|, from its largest `tail` part.
+    """The exponent of the tail of |r|, from the largest fraction `tail` of its values.
 
     B. Hill, "A simple general approach to inference about the tail of a distribution", Annals of
     Statistics 3 (1975).
@@ -46,7 +46,7 @@ def variance_ratio(returns: FloatArray, part: slice, of: slice) -> float:
 
 
 def overnight_share(overnight: FloatArray, intraday: FloatArray) -> float:
-    """The part of the variance from close to close that falls between close and opening.
+    """The fraction of the variance from close to close that falls between close and opening.
 
     `overnight` are returns from close to opening, `intraday` from opening to close, both (days,).
     """

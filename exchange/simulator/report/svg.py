@@ -1,4 +1,4 @@
-"""Charts as inline SVG: lines, bars and a matrix of colours, nothing to load and nothing to run."""
+"""Charts as inline SVG: lines, bars and a coloured matrix, without scripts or external files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def bar_chart(title: str, values: FloatArray, *, x_label: str = "") -> str:
 
 
 def matrix_chart(title: str, names: Sequence[str], values: FloatArray) -> str:
-    """A square of cells, blue for 1, white for 0, red for -1, each with its number."""
+    """A square of cells, blue for 1, white for 0 and red for -1, with their numbers."""
     side = 30
     size = side * len(names) + 80
     cells = []
