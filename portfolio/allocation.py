@@ -18,7 +18,7 @@ _WHOLE = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a symbol is worth, in dollars, and what percent of equity that is (two decimals)."""
+    """The value of a symbol in dollars, and its percentage of equity (two decimals)."""
 
     symbol: str
     name: str
@@ -38,9 +38,9 @@ class ClassPart:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Both are largest first, and their percentages sum to exactly 100.00, if there is anything.
+    """Both lists are largest first. Unless empty, their percentages sum to exactly 100.00.
 
-    To that end a percentage may be rounded the other way, by less than 0.01.
+    For that, a percentage may differ from the exact one by less than 0.01.
     """
 
     equity: Decimal
@@ -49,7 +49,7 @@ class Allocation:
 
 
 def allocation(*, owner_id: UUID, now: datetime) -> Allocation:
-    """Where the owner's equity is: cash (symbol "USD") and all that is worth a cent or more."""
+    """The parts of the owner's equity: cash (symbol "USD") and all worth a cent or more."""
     # Values do not depend on the lot method.
     found = holdings.holdings(owner_id=owner_id, lot_method=LotMethod.FIFO, now=now)
     values = [

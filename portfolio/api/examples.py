@@ -1,4 +1,4 @@
-"""Worked answers for the schema: one account throughout.
+"""Examples for the schema, all of one account.
 
 Alice deposited 10,000 and bought 10 AAPL at 190.00, then sold 4 of them at 195.00. It is at 200.00
 now, and closed at 198.00 yesterday.

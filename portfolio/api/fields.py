@@ -1,4 +1,4 @@
-"""How figures are written here: each kind with its own number of decimals."""
+"""Fields for the portfolio's figures: each kind has its own number of decimals."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ class _FixedDecimalField(serializers.ReadOnlyField):
 
     def to_representation(self, value: Decimal | float) -> str:
         text = f"{value:.{self.places}f}"
-        # What rounds to nothing has no sign.
+        # What rounds to zero has no sign.
         return text if text.strip("-0.") else text.removeprefix("-")
 
 
@@ -56,7 +56,7 @@ class FractionField(InUnit, _FixedDecimalField):
 
 @extend_schema_field({**GIVEN, "example": "1.082113"})
 class RatioField(InUnit, _FixedDecimalField):
-    """One figure over another, which is read as it is."""
+    """A ratio that is neither a percentage nor a fraction of a whole."""
 
     unit = units.NUMBER
     places = 6

@@ -1,4 +1,4 @@
-"""The shapes of queries and answers. Answers are rendered from the domain's results as they are."""
+"""The shapes of queries and answers; answers are rendered from the results of the domain."""
 
 from typing import Any
 

@@ -103,7 +103,7 @@ class HoldingView(Strict):
 
 
 class Computed(Strict, GenericViewSet[Execution]):
-    """Rows that each stem from one execution (or redemption), and have its id: newest first."""
+    """Lists computed from executions and redemptions, whose ids they have; newest first."""
 
     queryset = Execution.objects.none()
     pagination_class = ComputedNewestFirst
@@ -216,5 +216,5 @@ def _query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _owner(request: Request) -> UUID:
-    """The user's id; IsAuthenticated has sent everybody else away."""
+    """The user's id; IsAuthenticated has refused requests without a user."""
     return cast(UUID, request.user.pk)

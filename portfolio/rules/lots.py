@@ -1,4 +1,4 @@
-"""Tax lots: which purchase each sold share came from, what it had cost, and what it gained.
+"""Tax lots: from which purchase each sold share came, its cost, and its gain.
 
 A *lot* is what is left of one purchase. A sale takes from the open lots, in the order of the lot
 method, and realizes a gain on each part it takes. All money is in whole cents: what is split over
@@ -7,7 +7,7 @@ several parts is rounded cumulatively, so that the parts always sum to the whole
 The rules are those of IRS Publication 550, "Investment Income and Expenses", chapter 4: "Basis of
 Investment Property" for the identification of shares and for average basis, and "Holding Period".
 After a stock split the basis of the old shares is spread over the new ones, which were acquired
-when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales are not looked for.
+when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales are not identified.
 """
 
 import heapq
@@ -36,8 +36,8 @@ class LotMethod(StrEnum):
     """Which of the open lots a sale takes from first.
 
     `FIFO` the oldest, `LIFO` the newest, `HIFO` the one with the highest cost a share (among equals
-    the oldest). `AVERAGE` gives every share held the same cost, and takes the oldest first where
-    the holding period is concerned, as Publication 550 has it.
+    the oldest). `AVERAGE` gives every share held the same cost; for the holding period it takes the
+    oldest first, as Publication 550 requires.
     """
 
     FIFO = "fifo"
@@ -47,9 +47,9 @@ class LotMethod(StrEnum):
 
 
 class OversoldPosition(ValueError):
-    """The history sells more than it has bought, so that a trade is missing or out of order.
+    """The history sells more than it has bought: a trade is missing or out of order.
 
-    Not a refusal: nobody asked for anything wrong. The books are incomplete.
+    Not a refusal, since no request is wrong: the records are incomplete.
     """
 
     def __init__(self, *, sale_id: str, quantity: Decimal, held: Decimal) -> None:
@@ -87,7 +87,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """All `before` shares of one instrument became `after`, both as they were held in total.
+    """All `before` shares of one instrument became `after` shares; both are totals held.
 
     If nothing is left, it counts as a sale for nothing, with this `id`. Raises `ValueError` for
     what is not finite, nothing before, or less than nothing after.
@@ -123,7 +123,8 @@ class RealizedGain:
     """The part of a sale that came out of one lot.
 
     `proceeds` and `cost_basis` in dollars, net of the fees of the sale and with those of the
-    purchase. With average basis the cost is the pool's, and the lot tells the holding period only.
+    purchase. With average basis the cost is that of the pool, and the lot only gives the holding
+    period.
     """
 
     sale_id: str
@@ -136,7 +137,7 @@ class RealizedGain:
 
     @property
     def gain(self) -> Decimal:
-        """What was made (negative: lost), in dollars."""
+        """Dollars gained; below zero, lost."""
         return self.proceeds - self.cost_basis
 
     @property
@@ -169,7 +170,7 @@ class LotBook:
 
 
 def match_lots(history: Iterable[Event], *, method: LotMethod) -> LotBook:
-    """Tell which lots are open and what was gained, after this history of one instrument.
+    """The open lots and the realized gains after this history of one instrument.
 
     Events are taken in order of time; those of the same instant in the order given. For every
     method, `cost_basis` plus the cost of everything sold is all that was ever paid, exactly.
@@ -188,7 +189,7 @@ def match_lots(history: Iterable[Event], *, method: LotMethod) -> LotBook:
 
 
 def holding_term(*, acquired_at: datetime, sold_at: datetime) -> Term:
-    """Tell whether what was acquired and sold at these times was held for a short or a long term.
+    """Whether what was acquired and sold at these times was held for a short or a long term.
 
     "If you hold investment property more than 1 year, any capital gain or loss is a long-term
     capital gain or loss. [...] To determine how long you held the investment property, begin
@@ -212,7 +213,7 @@ def split_amount(amount: Decimal, *, by: Sequence[Decimal]) -> list[Decimal]:
 
 
 class _OpenLot:
-    """A purchase, as it was bought or as the last split left it, and how much was sold since."""
+    """A purchase, as bought or as restated by the last split, and what is left of it."""
 
     __slots__ = ("cost", "cost_left", "quantity", "quantity_left", "trade")
 
@@ -222,7 +223,7 @@ class _OpenLot:
         self.cost = self.cost_left = trade.amount
 
     def take(self, quantity: Decimal) -> Decimal:
-        """Take shares out of the lot, and answer with their cost."""
+        """Take shares out of the lot, and return their cost."""
         self.quantity_left -= quantity
         # Rounded from the whole lot each time, so that many small sales do not drift.
         cost_left = _share(self.cost, part=self.quantity_left, of=self.quantity)
@@ -231,13 +232,13 @@ class _OpenLot:
         return cost
 
     def restate(self, quantity: Decimal) -> None:
-        """Count what is left in other shares; it has cost what it had."""
+        """Restate what is left in new shares; its cost stays."""
         self.quantity = self.quantity_left = quantity
         self.cost = self.cost_left
 
 
 class _Position:
-    """The open lots of one instrument, while its trades are gone through."""
+    """The open lots of one instrument, while its history is processed."""
 
     def __init__(self, method: LotMethod) -> None:
         self._method = method
@@ -307,7 +308,7 @@ class _Position:
         self._quantity = split.after
 
     def book(self) -> LotBook:
-        """Close the books as they stand."""
+        """The lots and gains as they are now."""
         lots = [lot for _, _, lot in sorted(self._queue, key=lambda entry: abs(entry[1]))]
         costs = [lot.cost_left for lot in lots]
         if self._method is LotMethod.AVERAGE:
@@ -321,13 +322,13 @@ class _Position:
         )
 
     def _rank(self, lot: _OpenLot) -> Fraction:
-        """What decides before age does: under HIFO the cost a share, else nothing."""
+        """The first sort key, before age: the cost per share for HIFO, otherwise none."""
         if self._method is LotMethod.HIFO:
             return -Fraction(lot.cost) / Fraction(lot.quantity)
         return Fraction(0)
 
     def _take(self, quantity: Decimal) -> list[tuple[Trade, Decimal, Decimal]]:
-        """Take a quantity out of the lots: (purchase, quantity, own cost) for each that gave."""
+        """Take a quantity out of the lots: (purchase, quantity, own cost) for each lot used."""
         parts = []
         wanted = quantity
         while wanted > 0:
@@ -361,7 +362,7 @@ def _share(amount: Decimal, *, part: Decimal, of: Decimal) -> Decimal:
 
 
 def _part_of(split: Split, quantity: Decimal) -> Decimal:
-    """What `quantity` of the shares before became, down to the decimals of the whole."""
+    """What `quantity` of the old shares became, rounded down to the decimals of the new total."""
     unit = Decimal(1).scaleb(int(split.after.as_tuple().exponent))
     exact = Fraction(quantity) * Fraction(split.after) / Fraction(split.before)
     return math.floor(exact / Fraction(unit)) * unit

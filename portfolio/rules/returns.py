@@ -1,11 +1,10 @@
-"""Returns of an account that money flows into and out of.
+"""Returns of an account with deposits and withdrawals.
 
-Two questions, two answers. The *time-weighted* return takes the owner's deposits and withdrawals
-out: how well was the money managed? The *money-weighted* return leaves them in: how well did the
-owner's money do, given when it came and went?
+The *time-weighted* return excludes the effect of deposits and withdrawals: how well was the money
+managed? The *money-weighted* return includes it: how well did the owner's money do, given when it
+was deposited and withdrawn?
 
-Money is Decimal, returns are floats: 0.05 is 5 %. A return that cannot be had is None, never a
-number without meaning.
+Money is Decimal, returns are floats: 0.05 is 5 %. A return that is not defined is None.
 
 Sources: CFA Institute, Global Investment Performance Standards (GIPS) for Firms, 2020, section 2;
 Carl Bacon, Practical Portfolio Performance Measurement and Attribution, 2nd ed. 2008, chapter 2.
@@ -19,10 +18,10 @@ from decimal import Decimal
 from itertools import pairwise
 
 YEAR = timedelta(days=365)
-"""A year as returns are annualized by: actual days over 365, as Excel's XIRR counts."""
+"""The year of annualized returns: actual days over 365, as in Excel's XIRR."""
 
 LOWEST_RATE, HIGHEST_RATE = -0.999999, 1e6
-"""Money-weighted rates outside of this are not answered: they tell nothing but a short period."""
+"""Money-weighted rates outside of these bounds are None: they only reflect a short period."""
 
 # Present value, as a list of (when, as a share of the period; dollars into the account).
 _Cash = list[tuple[float, float]]
@@ -34,10 +33,10 @@ _PRECISION = 1e-14
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What an account was worth at one time.
+    """The value of an account at one time.
 
     `equity` in dollars, after `flow`: the net external deposit (deposits less withdrawals, in
-    dollars) that came since the point before. The flow of a first point is not looked at.
+    dollars) since the point before. The flow of the first point is ignored.
     """
 
     at: datetime

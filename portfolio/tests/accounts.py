@@ -1,7 +1,7 @@
 """Customers' accounts for tests: money that comes and goes, trades at given prices, past prices."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -13,12 +13,24 @@ from authentication.tests.api_client import signed_in_client
 from banking import holds, ledger
 from banking.models import Bucket, EntryKind, HouseAccount
 from banking.rules.assets import USD
+from be.kernel.identifiers import uuid7
+from exchange.corporate import processing
 from exchange.market import candles
-from exchange.models import Candle, Instrument, Interval, Order, Quote
+from exchange.models import (
+    ActionKind,
+    Candle,
+    CorporateAction,
+    Instrument,
+    Interval,
+    Order,
+    Quote,
+)
 from exchange.tests.market import NOW, advance, make_customer, place, set_quote, tick
 
 CENT = Decimal("0.01")
 START = NOW - timedelta(days=3)
+MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TUESDAY, WEDNESDAY, THURSDAY = (MONDAY + timedelta(days=days) for days in (1, 2, 3))
 
 
 def open_account(email: str, *, deposits: str, at: datetime) -> User:
@@ -108,6 +120,20 @@ def closes(
     )
 
 
+def carry_out(instrument: Instrument, kind: ActionKind, *, at: datetime, **terms: Any) -> None:
+    """A corporate action that is announced, due and carried out at that time."""
+    CorporateAction.objects.create(
+        id=uuid7(at),
+        instrument=instrument,
+        kind=kind,
+        ex_date=at.date(),
+        payable_date=at.date(),
+        announced_at=at,
+        **terms,
+    )
+    assert len(processing.run(now=at)) == 1
+
+
 def get(user: User, path: str, *, now: datetime = NOW, **params: object) -> Any:
     """What `user` gets from the portfolio API at that time."""
     with time_machine.travel(now, tick=False):
@@ -121,3 +147,18 @@ def shown(user: User, path: str, *, now: datetime = NOW, **params: object) -> An
     response = get(user, path, now=now, **params)
     assert response.status_code == 200, response.content
     return response.json()
+
+
+def column(document: Any, name: str) -> list[Any]:
+    """One figure of all points of a series."""
+    return [point[name] for point in document["series"]]
+
+
+def midnight(at: datetime) -> datetime:
+    """The start of the day of a time that is at a full hour."""
+    return at.replace(hour=0)
+
+
+def text(at: datetime) -> str:
+    """A time as the API writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

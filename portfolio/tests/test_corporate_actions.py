@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authentication.tests.api_client import signed_in_client
-from be.kernel.identifiers import uuid7
 from exchange.corporate import processing
-from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument
+from exchange.models import ActionKind, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio import splits
 from portfolio.rules import lots
@@ -20,6 +19,7 @@ from portfolio.rules.lots import LotMethod, Split, Trade
 from portfolio.tests.accounts import (
     START,
     buy,
+    carry_out,
     closes,
     deposit,
     open_account,
@@ -39,17 +39,7 @@ def get(user: Any, path: str) -> Any:
 
 
 def split(instrument: Instrument, new: int, old: int, at: Any) -> None:
-    CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=instrument,
-        kind=ActionKind.SPLIT,
-        ex_date=at.date(),
-        payable_date=at.date(),
-        new_shares=new,
-        old_shares=old,
-        announced_at=at,
-    )
-    assert len(processing.run(now=at)) == 1
+    carry_out(instrument, ActionKind.SPLIT, at=at, new_shares=new, old_shares=old)
 
 
 @pytest.mark.django_db

@@ -5,11 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from be.kernel.identifiers import uuid7
-from exchange.corporate import processing, reversals
+from exchange.corporate import reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import advance, make_bond, make_instrument, place, set_quote, tick
-from portfolio.tests.accounts import buy, deposit, open_account, reprice, sell, shown, withdraw
+from portfolio.tests.accounts import (
+    buy,
+    carry_out,
+    deposit,
+    open_account,
+    reprice,
+    sell,
+    shown,
+    withdraw,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -19,28 +27,10 @@ YESTERDAY, TODAY = FRIDAY - DAY, FRIDAY
 NOW = TODAY + HOUR
 
 
-@pytest.fixture
-def aapl():
-    return make_instrument("AAPL")
-
-
 def holdings(user, *, now=NOW):
     """The totals, and the rows by symbol."""
     document = shown(user, "holdings", now=now)
     return document["totals"], {row["symbol"]: row for row in document["results"]}
-
-
-def act(instrument, kind, *, at, **terms):
-    CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=instrument,
-        kind=kind,
-        ex_date=at.date(),
-        payable_date=at.date(),
-        announced_at=at - DAY,
-        **terms,
-    )
-    assert len(processing.run(now=at)) == 1
 
 
 def test_what_was_bought_at_the_price_that_it_has_gained_nothing_today(aapl):
@@ -127,7 +117,7 @@ def test_a_dividend_is_a_gain_of_its_day(aapl):
     alice = open_account("alice@example.com", deposits="5000", at=YESTERDAY)
     buy(alice, aapl, "10", "100.01", at=YESTERDAY)
     reprice(aapl, "99.00", at=TODAY)
-    act(aapl, ActionKind.DIVIDEND, at=TODAY, amount=Decimal("1.50"))
+    carry_out(aapl, ActionKind.DIVIDEND, at=TODAY, amount=Decimal("1.50"))
 
     totals, rows = holdings(alice)
 
@@ -145,7 +135,7 @@ def test_a_split_is_no_gain_and_no_loss(aapl):
     buy(alice, aapl, "10", "100.04", at=YESTERDAY)
     reprice(aapl, "102.00", at=TODAY - HOUR)
     before = holdings(alice)[0]
-    act(aapl, ActionKind.SPLIT, at=TODAY, new_shares=4, old_shares=1)
+    carry_out(aapl, ActionKind.SPLIT, at=TODAY, new_shares=4, old_shares=1)
 
     totals, rows = holdings(alice)
 

@@ -23,21 +23,6 @@ LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture
-def alice():
-    return make_customer("alice@example.com", dollars="50000")
-
-
-@pytest.fixture
-def bob():
-    return make_customer("bob@example.com", dollars="50000")
-
-
-@pytest.fixture
-def aapl():
-    return make_instrument("AAPL", name="Apple Inc.")
-
-
-@pytest.fixture
 def btc():
     return make_instrument("BTC-USD", "crypto", name="Bitcoin")
 

@@ -1,7 +1,7 @@
-"""What is told of the past stays: whenever it is asked for, for any period, with old candles gone.
+"""Returns of the past are the same at every later time and in every period, with old candles gone.
 
-The account is valued when money comes or goes. What it was worth then is kept with the flow, so no
-return depends on which candles are still there, or on whether the market was awake.
+The account is valued at each deposit and withdrawal, and the value is stored. So no return depends
+on which candles are still there, or on whether the market was awake.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,16 +23,11 @@ PERIODS = ("1d", "1w", "1m", "3m", "ytd", "1y", "all")
 
 
 @pytest.fixture
-def aapl():
-    return make_instrument("AAPL")
-
-
-@pytest.fixture
 def spy():
     return make_instrument("SPY", "etf")
 
 
-def told(user, figure, *, since=MONDAY):
+def figures_asked(user, figure, *, since=MONDAY):
     """The figure at all times and for all periods that reach back so far, as a set."""
     found = set()
     for now in ASKED:
@@ -57,7 +52,7 @@ def test_a_deposit_at_the_price_of_its_minute_is_weighed_at_it_for_ever(aapl):
     deposit(alice, "10000", at=MONDAY + 15 * HOUR)
 
     # 60 of 1,000; where the deposit counts as if it had been there all along, 0.0055.
-    assert told(alice, "time_weighted_return") == {"0.060000"}
+    assert figures_asked(alice, "time_weighted_return") == {"0.060000"}
 
 
 def test_a_deposit_long_after_the_last_price_is_weighed_at_that(aapl):
@@ -65,7 +60,7 @@ def test_a_deposit_long_after_the_last_price_is_weighed_at_that(aapl):
     reprice(aapl, "60.00", at=MONDAY + 12 * HOUR)
     deposit(alice, "100000", at=MONDAY + 15 * HOUR)  # the simulator has been off for three hours
 
-    assert told(alice, "time_weighted_return") == {"-0.400000"}
+    assert figures_asked(alice, "time_weighted_return") == {"-0.400000"}
 
 
 def test_a_deposit_in_the_evening_is_the_same_for_a_week_and_for_a_month(aapl, settings):
@@ -89,7 +84,7 @@ def test_a_withdrawal_and_a_returned_deposit_are_weighed_as_a_deposit_is(aapl):
     reprice(aapl, "215.00", at=MONDAY + 14 * HOUR)  # 2,000 → 2,400
     deposit(alice, "-200", at=MONDAY + 15 * HOUR)
 
-    assert told(alice, "time_weighted_return") == {"0.800000"}  # 1.5 × 1.2
+    assert figures_asked(alice, "time_weighted_return") == {"0.800000"}  # 1.5 × 1.2
 
 
 def test_flows_of_the_same_instant_are_weighed_one_after_the_other(aapl):
@@ -98,7 +93,7 @@ def test_flows_of_the_same_instant_are_weighed_one_after_the_other(aapl):
     deposit(alice, "500", at=MONDAY + 15 * HOUR)
     withdraw(alice, "300", at=MONDAY + 15 * HOUR)
 
-    assert told(alice, "time_weighted_return") == {"0.500000"}
+    assert figures_asked(alice, "time_weighted_return") == {"0.500000"}
 
 
 def test_the_benchmark_counts_from_the_moment_in_which_the_account_was_opened(aapl, spy):
@@ -108,7 +103,7 @@ def test_the_benchmark_counts_from_the_moment_in_which_the_account_was_opened(aa
     alice = invested(aapl)
     reprice(spy, "103.00", at=MONDAY + 11 * HOUR)
 
-    assert told(alice, "benchmark_return") == {"0.030000"}  # not 13 of 90
+    assert figures_asked(alice, "benchmark_return") == {"0.030000"}  # not 13 of 90
 
 
 def test_flows_of_before_values_were_kept_are_weighed_the_same_whenever_it_is_asked(
@@ -122,7 +117,7 @@ def test_flows_of_before_values_were_kept_are_weighed_the_same_whenever_it_is_as
     deposit(alice, "10000", at=MONDAY + 15 * HOUR)
     reprice(spy, "103.50", at=MONDAY + 15 * HOUR)
 
-    (earned,) = told(alice, "time_weighted_return")
-    (market,) = told(alice, "benchmark_return")
+    (earned,) = figures_asked(alice, "time_weighted_return")
+    (market,) = figures_asked(alice, "benchmark_return")
     # The closes of days are all that stays: 60 of 11,000, and SPY from Sunday's close.
     assert (earned, market) == ("0.005455", "0.150000")

@@ -1,5 +1,6 @@
-"""Any history, asked about at any later time and for any period, with old candles pruned: what is
-told of one day is always the same.
+"""The figures of a day are the same in every period and at every later time.
+
+Tested on any history, with old candles pruned in between.
 """
 
 from collections import defaultdict
@@ -57,11 +58,11 @@ def live(events):
             reprice(spy, f"{200 - float(price) / 2:.2f}", at=now)
             now += timedelta(seconds=1)
         with suppress(Refusal):
-            carry_out(alice, kind, now)
+            book_event(alice, kind, now)
     return alice, now
 
 
-def carry_out(alice, kind, now):
+def book_event(alice, kind, now):
     match kind:
         case "deposit" | "sleep":
             deposit(alice, "1234.56", at=now)
@@ -72,8 +73,8 @@ def carry_out(alice, kind, now):
 
 
 def step_by_step(document):
-    """What is told of each hour and of each UTC day: equity at its end, and the returns over it."""
-    told = {}
+    """The figures of each hour and each UTC day: equity at its end, and the returns over it."""
+    answers = {}
     points = [point for point in document.series if point.time != document.end]
     for name, multiple in (("hour", timedelta(hours=1)), ("day", DAY)):
         whole = [
@@ -83,8 +84,8 @@ def step_by_step(document):
         ]
         for before, after in pairwise(whole):
             if after.time - before.time == multiple:
-                told[name, after.time] = (after.equity, *growth(before, after))
-    return told
+                answers[name, after.time] = (after.equity, *growth(before, after))
+    return answers
 
 
 def altogether(document):
@@ -112,7 +113,7 @@ def test_a_day_is_told_the_same_whenever_and_for_whichever_period(has_hours, set
     settings.EXCHANGE_MARKET_HOURS = has_hours
     with example():
         alice, end = live([(timedelta(0), "deposit", "100.00"), *events])
-        told = defaultdict(set)
+        answers = defaultdict(set)
         for later, periods in ASKED:
             retention.prune(now=end + later, at_most=1_000_000)
             for period in sorted(periods):
@@ -120,7 +121,7 @@ def test_a_day_is_told_the_same_whenever_and_for_whichever_period(has_hours, set
                     owner_id=alice.pk, period=period, benchmark=None, now=end + later
                 )
                 for step, figures in step_by_step(document).items():
-                    told[step].add(figures)
+                    answers[step].add(figures)
                 if document.start_equity == 0:  # all of the history, and prices rest since its end
-                    told["altogether"].add(altogether(document))
-        assert {step: figures for step, figures in told.items() if len(figures) > 1} == {}
+                    answers["altogether"].add(altogether(document))
+        assert {step: figures for step, figures in answers.items() if len(figures) > 1} == {}

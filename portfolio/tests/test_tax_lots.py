@@ -19,16 +19,6 @@ NEXT_YEAR = datetime(2027, 3, 3, 15, 0, tzinfo=UTC)  # a year and a day after NO
 A_DAY_BEFORE = NEXT_YEAR - timedelta(days=1)
 
 
-@pytest.fixture
-def alice():
-    return make_customer("alice@example.com", dollars="50000")
-
-
-@pytest.fixture
-def aapl():
-    return make_instrument("AAPL", name="Apple Inc.")
-
-
 def minutes(count):
     return NOW + timedelta(minutes=count)
 
