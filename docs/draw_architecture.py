@@ -16,18 +16,23 @@ BEGIN = "<!-- picture: written by `make picture` -->\n"
 END = "<!-- end of the picture -->\n"
 
 
+# The contracts that the picture shows, by their ids; smaller folders have contracts as well.
+COLUMNS = ("project", "exchange", "trading", "simulator", "streaming")
+SPACING = '%%{init: {"flowchart": {"rankSpacing": 26, "nodeSpacing": 20, "padding": 6}}}%%'
+
+
 def picture(contracts: list[dict[str, Any]]) -> str:
-    """The layers of each contract of type `layers` as a column, in Mermaid."""
-    layered = [contract for contract in contracts if contract["type"] == "layers"]
-    columns = [line for contract in layered for line in _column(contract)]
-    order = " ~~~ ".join(contract["id"] for contract in layered)
-    return "\n".join(["```mermaid", "flowchart LR", *columns, f"  {order}", "```", ""])
+    """The layers of these contracts, each as a column of boxes, in Mermaid."""
+    by_id = {contract["id"]: contract for contract in contracts if "id" in contract}
+    lines = [line for name in COLUMNS for line in _column(by_id[name])]
+    order = " ~~~ ".join(COLUMNS)
+    return "\n".join(["```mermaid", SPACING, "flowchart LR", *lines, f"  {order}", "```", ""])
 
 
 def _column(contract: dict[str, Any]) -> Iterator[str]:
     name = contract["id"]
-    (title,) = contract.get("containers", ["the project"])
-    yield f'  subgraph {name}["<b>{title.replace(".", "/")}</b>"]'
+    (container,) = contract.get("containers", ["the project"])
+    yield f'  subgraph {name}["<b>{container.replace(".", "/")}</b>"]'
     yield "    direction TB"
     boxes = [f"{name}{place}" for place, _ in enumerate(contract["layers"])]
     for box, layer in zip(boxes, contract["layers"], strict=True):
