@@ -57,12 +57,12 @@ test: install ## all tests on embedded defaults, with coverage
 test-fast: install ## the tests without coverage, stopping at the first failure
 	@$(CLEAN) $(RUN) pytest -m "not servers and not oracle and not clients" -n 2 --dist loadgroup -x -q
 
-test-servers: install ## the same and the many-process tests, on TEST_DATABASE_URL and TEST_REDIS_URL
+test-servers: install ## what uses a database, and the many-process tests, on TEST_DATABASE_URL and TEST_REDIS_URL
 	@test -n "$(TEST_DATABASE_URL)" -a -n "$(TEST_REDIS_URL)" || { \
 		echo "Name the servers: make test-servers TEST_DATABASE_URL=postgresql://... TEST_REDIS_URL=redis://..."; exit 2; }
 	@$(CLEAN) DATABASE_URL="$(TEST_DATABASE_URL)" REDIS_URL="$(TEST_REDIS_URL)" \
 		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
-		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not oracle and not clients" -n 2 --dist loadgroup
+		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not serverless and not oracle and not clients" -n 2 --dist loadgroup
 
 test-oracle: install ## bonds compared with QuantLib, which is installed for it (86 MB)
 	@$(CLEAN) $(RUN) --group oracle pytest -m oracle

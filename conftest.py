@@ -18,6 +18,18 @@ from be.database import immutability
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("steady")
 
+USES_DATABASE = frozenset({"db", "transactional_db", "django_db_setup", "django_db_blocker"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what would be the same on any server; `make test-servers` leaves it to `make test`."""
+    for item in items:
+        uses_database = USES_DATABASE.intersection(getattr(item, "fixturenames", ()))
+        needs_server = any(item.iter_markers("django_db")) or any(item.iter_markers("servers"))
+        if not uses_database and not needs_server:
+            item.add_marker("serverless")
+
+
 APPEND_ONLY = (
     "banking_journalentry",
     "banking_posting",

@@ -234,7 +234,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    # As be.api.formats.time_text writes them; TIME_ZONE is UTC. A column of times whose widths
+    # As be.kernel.formats.time_text writes them; TIME_ZONE is UTC. A column of times whose widths
     # differ is read as text by pandas, and by others.
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     # ASCII only: an error may have to echo half of a surrogate pair, which UTF-8 can't encode.
