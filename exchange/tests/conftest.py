@@ -14,6 +14,9 @@ from exchange.models import Instrument
 from exchange.tests import market
 from exchange.trading.settlement import reconciliation
 
+# Its assertions explain themselves like those of a test.
+pytest.register_assert_rewrite("exchange.tests.order_machine")
+
 
 @pytest.fixture
 def now() -> Iterator[datetime]:
