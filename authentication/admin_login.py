@@ -33,13 +33,13 @@ class ThrottledLoginForm(AdminAuthenticationForm):
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
-            events.record("sign-in refused", client=ip_address, to="admin")
+            events.log("sign-in refused", client=ip_address, to="admin")
             attempts.record_failure(email=email, ip_address=ip_address, now=now)
             raise
         attempts.check(email=email, ip_address=ip_address, now=now)
         attempts.clear(email=email, ip_address=ip_address)
         user = self.get_user()
-        events.record("signed in", user_id=user and user.pk, client=ip_address, to="admin")
+        events.log("signed in", user_id=user and user.pk, client=ip_address, to="admin")
         return cleaned
 
 

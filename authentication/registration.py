@@ -95,5 +95,5 @@ def _insert(user: User) -> User:
             user.save(force_insert=True)
     except IntegrityError as error:
         raise RegistrationRefused from error
-    events.happened("registered", user_id=user.pk)
+    events.log_on_commit("registered", user_id=user.pk)
     return user

@@ -105,7 +105,7 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         last_used_at=now,
         expires_at=pair.refresh_expires_at,
     )
-    events.happened("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
+    events.log_on_commit("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
     return _tokens_for(user, pair)
 
 
@@ -122,7 +122,7 @@ def log_in(
     user = User.objects.filter(email=email, is_active=True).first()
     correct, outdated = passwords.verify(password, user.password if user else None)
     if user is None or not correct:
-        events.record("sign-in refused", client=ip_address)
+        events.log("sign-in refused", client=ip_address)
         attempts.record_failure(email=email, ip_address=ip_address, now=now)
         raise InvalidCredentials
     attempts.check(email=email, ip_address=ip_address, now=now)
@@ -297,7 +297,7 @@ def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
     """Replace the hash that was verified. Raises WrongPassword if it has changed meanwhile."""
     if not User.objects.filter(pk=user.pk, password=user.password).update(password=new_hash):
         raise WrongPassword
-    events.happened("password changed", user_id=user.pk)
+    events.log_on_commit("password changed", user_id=user.pk)
     end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED)
 
 
@@ -332,7 +332,7 @@ def _live(now: datetime) -> QuerySet[Session]:
 def _end(family: QuerySet[Session], user_id: uuid.UUID, reason: EndReason, now: datetime) -> int:
     ended = family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
     if ended:
-        events.happened("sessions ended", user_id=user_id, reason=reason, count=ended)
+        events.log_on_commit("sessions ended", user_id=user_id, reason=reason, count=ended)
     return ended
 
 

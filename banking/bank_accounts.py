@@ -108,7 +108,7 @@ def verify(
         )
     account.status = BankAccountStatus.VERIFIED
     account.save(update_fields=["status"])
-    events.happened("bank account verified", user_id=owner.pk, account_id=account.pk)
+    events.log_on_commit("bank account verified", user_id=owner.pk, account_id=account.pk)
     return account
 
 
@@ -124,7 +124,7 @@ def unlink(*, owner: User, account_id: UUID, now: datetime) -> None:
     account.status = BankAccountStatus.UNLINKED
     account.unlinked_at = now
     account.save(update_fields=["status", "unlinked_at"])
-    events.happened("bank account unlinked", user_id=owner.pk, account_id=account.pk)
+    events.log_on_commit("bank account unlinked", user_id=owner.pk, account_id=account.pk)
 
 
 def linked(owner: User) -> QuerySet[BankAccount]:
@@ -201,7 +201,7 @@ def _insert_once(account: BankAccount, fingerprints: list[str]) -> None:
             account.save(force_insert=True)
     except IntegrityError as error:
         raise BankAccountExists from error
-    events.happened("bank account linked", user_id=account.owner_id, account_id=account.pk)
+    events.log_on_commit("bank account linked", user_id=account.owner_id, account_id=account.pk)
 
 
 def _locked(owner: User, account_id: UUID) -> BankAccount:

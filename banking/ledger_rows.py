@@ -64,9 +64,9 @@ def lock_accounts(
     The house's accounts of these roles come after them. No column of theirs ever changes, so they
     are not locked.
     """
-    owned, values = statements.among("account.owner_id", [*owners])
-    held, codes = statements.among("account.asset", [*assets])
-    house, names = statements.among("account.house", [str(role) for role in roles])
+    owned, values = statements.is_in("account.owner_id", [*owners])
+    held, codes = statements.is_in("account.asset", [*assets])
+    house, names = statements.is_in("account.house", [str(role) for role in roles])
     values += codes
     if roles:
         values += names + codes
@@ -79,7 +79,7 @@ def _select_accounts(owned: str, held: str, house: str) -> str:
     columns = _accounts.columns("account")
     sql = (
         f"WITH owned AS (SELECT {columns} FROM banking_ledgeraccount account "
-        f"WHERE {owned} AND {held} ORDER BY account.id {statements.locking()}) "
+        f"WHERE {owned} AND {held} ORDER BY account.id {statements.for_update()}) "
         "SELECT * FROM owned"
     )
     if house:

@@ -204,7 +204,7 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
 
 def _log(row: BankTransaction) -> None:
     """Log the state that a transfer has reached."""
-    events.happened(
+    events.log_on_commit(
         f"{row.type} {row.status}",
         user_id=row.owner_id,
         transaction_id=row.pk,

@@ -15,13 +15,13 @@ from corsheaders.defaults import default_headers
 
 from banking.rules import encryption
 from be.configuration import databases, environment, local_hosts
-from be.configuration.environment import Misconfigured, usable
+from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 if ENV_FILE.exists():
-    usable("ENV_FILE", lambda: environ.Env.read_env(ENV_FILE), "See .env.example.")
+    parse_setting("ENV_FILE", lambda: environ.Env.read_env(ENV_FILE), "See .env.example.")
 elif "ENV_FILE" in os.environ:
     raise Misconfigured("ENV_FILE", f"{ENV_FILE} does not exist.", "Correct the path, or unset it.")
 env = environment.Environment(os.environ)
@@ -40,7 +40,7 @@ if DEBUG:  # a private address beside them, for a phone; the developer's own pag
 environment.require_hosts(ALLOWED_HOSTS)
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
-usable(
+parse_setting(
     "VAR_DIR", lambda: VAR_DIR.mkdir(parents=True, exist_ok=True), "Name a folder to write into."
 )
 
@@ -228,10 +228,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["be.api.json_parser.ExactJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "be.api.negotiation.Negotiation",
-    "URL_FORMAT_OVERRIDE": None,  # an unknown format would be a 404; be/api/negotiation.py reads it
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "be.api.content_negotiation.Negotiation",
+    # An unknown format would be a 404; be/api/content_negotiation.py reads it.
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_PAGINATION_CLASS": "be.api.pagination.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "be.api.schema.ProblemAutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "be.api.auto_schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     # As be.kernel.formats.time_text writes them; TIME_ZONE is UTC. A column of times whose widths
@@ -286,7 +287,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "be.api.openapi.finish",
+        "be.api.openapi_document.finish",
     ],
 }
 
@@ -296,7 +297,7 @@ EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOST
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
 # Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/serving/proxies.py. It
 # tells what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
-TRUSTED_PROXIES = usable(
+TRUSTED_PROXIES = parse_setting(
     "TRUSTED_PROXIES",
     lambda: TrustedProxies.of(env.list("TRUSTED_PROXIES", default=[])),
     "Write addresses and networks: 127.0.0.1,10.0.0.0/8.",
@@ -326,7 +327,7 @@ NEW_KEY = (
     '"import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
 )
 if BANKING_ENCRYPTION_KEY:
-    usable(
+    parse_setting(
         "BANKING_ENCRYPTION_KEY",
         lambda: encryption.parse_key_ring(BANKING_ENCRYPTION_KEY),
         NEW_KEY,

@@ -24,14 +24,14 @@ from authentication.api.serializers import (
     UserSerializer,
 )
 from authentication.models import Session
-from be.api.schema import problems
-from be.api.strict import Strict
+from be.api.auto_schema import problems
+from be.api.strict import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Authentication"]
 
 
-class PublicView(Strict):
+class PublicView(StrictView):
     """Open to all: an Authorization header, valid or not, is ignored."""
 
     authentication_classes = []
@@ -118,7 +118,7 @@ class LogoutView(PublicView):
         return Response(status=204)
 
 
-class MeView(Strict):
+class MeView(StrictView):
     @extend_schema(
         operation_id="auth_me",
         summary="The signed-in user",
@@ -143,7 +143,7 @@ class MeView(Strict):
         return Response(UserSerializer(user).data)
 
 
-class PasswordView(Strict):
+class PasswordView(StrictView):
     @extend_schema(
         operation_id="auth_password_change",
         summary="Change the password",
@@ -176,7 +176,7 @@ class PasswordView(Strict):
         examples=[examples.SESSION_LISTED, examples.INVALID_TOKEN],
     )
 )
-class SessionsView(Strict, ListAPIView[Session]):
+class SessionsView(StrictView, ListAPIView[Session]):
     serializer_class = SessionSerializer
     queryset = Session.objects.none()
 
@@ -186,7 +186,7 @@ class SessionsView(Strict, ListAPIView[Session]):
         return sessions.live_of(user=_user(self.request), now=timezone.now())
 
 
-class SessionView(Strict):
+class SessionView(StrictView):
     @extend_schema(
         operation_id="auth_session_end",
         summary="End one session",

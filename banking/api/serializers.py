@@ -51,7 +51,7 @@ class IdFilterField(serializers.CharField):
     default_error_messages = {"invalid": "Send the id of a bank account, as accounts/ shows it."}
 
     def to_internal_value(self, data: Any) -> Any:
-        found = identifiers.read(super().to_internal_value(data))
+        found = identifiers.parse_or_none(super().to_internal_value(data))
         if found is None:
             self.fail("invalid")
         return found

@@ -31,10 +31,10 @@ from banking.api.serializers import (
 from banking.api.statement_pages import StatementPages
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
 from banking.rules import rails
+from be.api.auto_schema import IDEMPOTENCY_KEY, problems
+from be.api.content_negotiation import format_parameter
 from be.api.idempotency import idempotent
-from be.api.negotiation import format_parameter
-from be.api.schema import IDEMPOTENCY_KEY, problems
-from be.api.strict import Strict
+from be.api.strict import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Banking"]
@@ -111,7 +111,7 @@ def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     return cast(dict[str, Any], serializer.validated_data)
 
 
-class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
+class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     queryset = BankAccount.objects.none()
     serializer_class = BankAccountSerializer
 
@@ -199,7 +199,7 @@ class BankAccountViewSet(Strict, GenericViewSet[BankAccount]):
         return Response(BankAccountSerializer(account).data)
 
 
-class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
+class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
     queryset = BankTransaction.objects.none()
     serializer_class = BankTransactionSerializer
 
@@ -283,7 +283,7 @@ class BankTransactionViewSet(Strict, GenericViewSet[BankTransaction]):
 BALANCES: Any = forced_singular_serializer(BalancesSerializer)  # type: ignore[no-untyped-call]
 
 
-class BalanceViewSet(Strict, GenericViewSet[LedgerAccount]):
+class BalanceViewSet(StrictView, GenericViewSet[LedgerAccount]):
     queryset = LedgerAccount.objects.none()
     serializer_class = BalancesSerializer
     pagination_class = None
@@ -301,7 +301,7 @@ class BalanceViewSet(Strict, GenericViewSet[LedgerAccount]):
         return Response(BalancesSerializer({"results": owned}).data)
 
 
-class StatementViewSet(Strict, GenericViewSet[Posting]):
+class StatementViewSet(StrictView, GenericViewSet[Posting]):
     queryset = Posting.objects.none()
     serializer_class = StatementLineSerializer
     renderer_classes = [JSONRenderer, statement_csv.CSVRenderer]

@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
     dependencies = [("banking", "0007_bank_transactions_by_owner")]
 
     operations = [
-        immutability.replaced_by_no_key("banking_journalentry"),
-        immutability.replaced_by_no_key("banking_posting"),
+        immutability.never_replaced_by_any_key("banking_journalentry"),
+        immutability.never_replaced_by_any_key("banking_posting"),
     ]

@@ -103,7 +103,7 @@ class NewestFirst(CursorPagination):
         if isinstance(self._key, IntegerField):
             known = whole_number(position) is not None
         elif isinstance(self._key, UUIDField):
-            known = identifiers.read(position) is not None
+            known = identifiers.parse_or_none(position) is not None
         else:
             known = "\x00" not in position and bool(self._key.to_python(position))
         if not known:

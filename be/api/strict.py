@@ -34,7 +34,7 @@ class _Call:
             self.reads_body = schema.reads_body()
 
 
-class Strict(APIView):
+class StrictView(APIView):
     """A view that carries out no request of which it does not read all."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -125,7 +125,7 @@ class Environment:
         return value
 
 
-def usable(setting: str, make: Callable[[], T], remedy: str) -> T:
+def parse_setting(setting: str, make: Callable[[], T], remedy: str) -> T:
     """What `make` makes of a setting; its ValueError or OSError says what is wrong with that."""
     try:
         return make()

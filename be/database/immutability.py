@@ -89,7 +89,7 @@ def never_replaced(table: str) -> RunPython:
     return RunPython(forwards, backwards)
 
 
-def replaced_by_no_key(table: str) -> RunPython:
+def never_replaced_by_any_key(table: str) -> RunPython:
     """A reversible step for a table whose guard against REPLACE looked at its id alone."""
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
@@ -131,7 +131,7 @@ def unique_keys(connection: BaseDatabaseWrapper, table: str) -> list[tuple[str, 
     return keys
 
 
-def lifted(table: str) -> RunPython:
+def allow_changes(table: str) -> RunPython:
     """A reversible step that lets a later one of its migration change rows that are append-only.
 
     They are never replaced either, by then.
@@ -139,8 +139,8 @@ def lifted(table: str) -> RunPython:
     return RunPython(partial(_let, table), partial(_refuse, table))
 
 
-def restored(table: str) -> RunPython:
-    """The step that ends what `lifted` began; in the same migration."""
+def forbid_changes(table: str) -> RunPython:
+    """The step that ends what `allow_changes` began; in the same migration."""
     return RunPython(partial(_refuse, table), partial(_let, table))
 
 

@@ -73,7 +73,7 @@ class Reader(Generic[M]):
         return [(name, convert) for name, convert in found if convert is not None]
 
 
-def relate(instance: models.Model, name: str, related: models.Model) -> None:
+def set_related(instance: models.Model, name: str, related: models.Model) -> None:
     """Let a relation, whose key the instance has from its row, lead to this instance of ours."""
     instance._state.fields_cache[name] = related
 

@@ -271,17 +271,17 @@ def _numbered(sql: str) -> str:
     return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
 
 
-def locking(*tables: str) -> str:
+def for_update(*tables: str) -> str:
     """FOR UPDATE where the database has it; SQLite has locked everything at BEGIN IMMEDIATE."""
     if not is_postgresql():
         return ""
     return f"FOR UPDATE OF {', '.join(tables)}" if tables else "FOR UPDATE"
 
 
-def among(column: str, values: Sequence[Any]) -> tuple[str, Row]:
+def is_in(column: str, values: Sequence[Any]) -> tuple[str, Row]:
     """`column` is one of `values`: text and parameters; on PostgreSQL the text is always the same.
 
-    >>> among("id", [1, 2])  # on SQLite
+    >>> is_in("id", [1, 2])  # on SQLite
     ('id IN (%s, %s)', (1, 2))
     """
     if is_postgresql():

@@ -6,7 +6,7 @@ import threading
 import uuid
 from datetime import datetime
 
-NOBODY = uuid.UUID(int=0)
+NIL = uuid.UUID(int=0)
 # UUID itself takes signs, underscores and the digits of any script, as `int` does.
 _SPELLED = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.ASCII | re.IGNORECASE
@@ -60,9 +60,9 @@ def parse(text: str) -> uuid.UUID:
 
     So it is answered exactly like the id of something missing, or of somebody else's.
     """
-    return read(text) or NOBODY
+    return parse_or_none(text) or NIL
 
 
-def read(text: str) -> uuid.UUID | None:
+def parse_or_none(text: str) -> uuid.UUID | None:
     """The id that `text` spells, in hexadecimal digits with hyphens or without; else None."""
     return uuid.UUID(text) if _SPELLED.fullmatch(text) else None

@@ -14,19 +14,19 @@ logger = logging.getLogger("brokerpro.events")
 access = logging.getLogger("brokerpro.access")
 
 
-def happened(what: str, **fields: object) -> None:
+def log_on_commit(what: str, **fields: object) -> None:
     """Log at INFO what has happened, once it is committed; what is rolled back has not."""
     if logger.isEnabledFor(logging.INFO):
-        transaction.on_commit(partial(record, what, **fields))
+        transaction.on_commit(partial(log, what, **fields))
 
 
-def record(what: str, **fields: object) -> None:
+def log(what: str, **fields: object) -> None:
     """Log at INFO what has happened, now."""
     logger.info(what, extra={"fields": {name: str(value) for name, value in fields.items()}})
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """In this process nothing has happened meanwhile: a past is made up, which is no news."""
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -36,7 +36,7 @@ def muted() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def answered(*, method: str, path: str, status: int, client: str, milliseconds: float) -> None:
+def log_request(*, method: str, path: str, status: int, client: str, milliseconds: float) -> None:
     """Log at INFO that a request was answered; the line has its id, as all others of it have."""
     access.info(
         "%s %s %d",

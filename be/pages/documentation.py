@@ -15,9 +15,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from be.api import openapi
-from be.api.negotiation import format_parameter
-from be.api.strict import Strict
+from be.api import openapi_document
+from be.api.content_negotiation import format_parameter
+from be.api.strict import StrictView
 from exchange.streaming import asyncapi as streaming
 
 # ReDoc's bundle asks its maker's host for a logo; the browser is told to ask nobody but us.
@@ -41,7 +41,7 @@ swagger = _from_here_only(SpectacularSwaggerView.as_view(url_name="schema"))
 redoc = _from_here_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
 
 
-class Schema(Strict, SpectacularAPIView):
+class Schema(StrictView, SpectacularAPIView):
     """The OpenAPI document, as YAML or JSON, with the address that it was asked at."""
 
     @extend_schema(exclude=True, parameters=[format_parameter("yaml", "json")])
@@ -51,7 +51,7 @@ class Schema(Strict, SpectacularAPIView):
 
     def _get_schema_response(self, request: Request) -> Response:
         return Response(
-            data=openapi.with_server(_rest_document(), request.build_absolute_uri("/")),
+            data=openapi_document.with_server(_rest_document(), request.build_absolute_uri("/")),
             headers={"Content-Disposition": 'inline; filename="brokerpro-openapi"'},
         )
 
@@ -85,7 +85,7 @@ def _streaming_document(request: HttpRequest) -> dict[str, Any]:
         version=settings.VERSION,
         host=request.get_host(),
         is_secure=request.is_secure(),
-        rest=openapi.with_all_that_they_name(_rest_document(), streaming.OF_REST),
+        rest=openapi_document.with_all_that_they_name(_rest_document(), streaming.OF_REST),
     )
 
 

@@ -170,7 +170,7 @@ class HTTPHandler(ASGIHandler):
 
 def _log(scope: Scope, status: int, began: float) -> None:
     """A line for the request, where its id is known: in the thread that has answered it."""
-    events.answered(
+    events.log_request(
         method=scope["method"],
         path=scope["path"][:200],
         status=status,

@@ -13,7 +13,7 @@ from django.urls import URLResolver, get_resolver
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from rest_framework.views import APIView
 
-from be.api.sparse import SparseBody
+from be.api.sparse_body import SparseBody
 
 pytestmark = pytest.mark.django_db
 

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from be.api import conditional
+from be.api import conditional_get
+from be.api.auto_schema import problems
 from be.api.pagination import NewestFirst
-from be.api.schema import problems
-from be.api.strict import Strict
+from be.api.strict import StrictView
 from be.kernel.formats import plain, price_text, time_text
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
@@ -56,7 +56,7 @@ def with_quote(instrument: Instrument) -> dict[str, Any]:
 
 
 @extend_schema(tags=["Market data"])
-class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
+class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     queryset = Instrument.objects.none()
     serializer_class = serializers.InstrumentWithQuoteSerializer
     pagination_class = BySymbol
@@ -64,10 +64,10 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
     @extend_schema(
         operation_id="market_data_list",
         summary="Instruments, each with its quote",
-        parameters=[serializers.InstrumentQuery, *conditional.PARAMETERS],
+        parameters=[serializers.InstrumentQuery, *conditional_get.PARAMETERS],
         responses={
             200: serializers.InstrumentWithQuoteSerializer(many=True),
-            **conditional.UNCHANGED,
+            **conditional_get.UNCHANGED,
             **problems(400),
         },
     )
@@ -80,15 +80,15 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
             found = found.filter(Q(symbol__icontains=search) | Q(name__icontains=search))
         page = self.paginate_queryset(found)
         answer = self.get_paginated_response([with_quote(each) for each in page or []])
-        return conditional.respond(request, answer.data)
+        return conditional_get.respond(request, answer.data)
 
     @extend_schema(
         operation_id="market_data_supported_symbols",
         summary="What trades here, and by which rules",
-        parameters=[serializers.AssetClassQuery, *conditional.PARAMETERS],
+        parameters=[serializers.AssetClassQuery, *conditional_get.PARAMETERS],
         responses={
             200: serializers.SupportedSymbolsSerializer,
-            **conditional.UNCHANGED,
+            **conditional_get.UNCHANGED,
             **problems(400),
         },
     )
@@ -96,7 +96,7 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
         query = queries.read(serializers.AssetClassQuery, request)
         found = instruments().filter(**query)
         document = {"results": serializers.InstrumentSerializer(found, many=True).data}
-        return conditional.respond(request, document)
+        return conditional_get.respond(request, document)
 
     @extend_schema(
         operation_id="market_data_current_prices",
@@ -121,10 +121,10 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
             "candles that follow, when `start` is given and there are more. The newest candle is "
             "still growing."
         ),
-        parameters=[ID, serializers.CandleQuery, *conditional.PARAMETERS],
+        parameters=[ID, serializers.CandleQuery, *conditional_get.PARAMETERS],
         responses={
             200: serializers.CandlesSerializer,
-            **conditional.UNCHANGED,
+            **conditional_get.UNCHANGED,
             **problems(400, 404),
         },
     )
@@ -148,7 +148,7 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
             "next": following,
         }
         has_ended = following is not None
-        return conditional.respond(request, document, max_age=SECONDS_ENDED if has_ended else 0)
+        return conditional_get.respond(request, document, max_age=SECONDS_ENDED if has_ended else 0)
 
     @extend_schema(
         operation_id="market_data_statistics",
@@ -160,10 +160,10 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
             "`max_drawdown` is in percent, from a high to a later low; `vwap` weighs (high + low + "
             "close) / 3 by volume; `average_volume` is of a trading day. What can't be had is null."
         ),
-        parameters=[serializers.StatisticsQuery, *conditional.PARAMETERS],
+        parameters=[serializers.StatisticsQuery, *conditional_get.PARAMETERS],
         responses={
             200: serializers.StatisticsSerializer,
-            **conditional.UNCHANGED,
+            **conditional_get.UNCHANGED,
             **problems(400),
         },
     )
@@ -172,7 +172,7 @@ class MarketDataViewSet(Strict, GenericViewSet[Instrument]):
         instrument = requests.find_instrument(query["symbol"])
         period = statistics.Period(query["period"])
         document = statistics.measure(instrument, period, now=timezone.now())
-        return conditional.respond(request, document, ignoring=("start", "end"))
+        return conditional_get.respond(request, document, ignoring=("start", "end"))
 
     @extend_schema(
         operation_id="market_data_book",

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
+from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
-from be.api.schema import IDEMPOTENCY_KEY, problems
-from be.api.strict import Strict
+from be.api.strict import StrictView
 from be.kernel import identifiers
 from be.kernel.refusals import NotFound
 from exchange.api import examples, queries, serializers
@@ -52,7 +52,7 @@ def with_fills() -> QuerySet[Order]:
 
 
 @extend_schema(tags=["Orders"])
-class OrderViewSet(Strict, GenericViewSet[Order]):
+class OrderViewSet(StrictView, GenericViewSet[Order]):
     queryset = Order.objects.none()
     serializer_class = serializers.OrderSerializer
 
@@ -196,7 +196,7 @@ def _filters(query: dict[str, Any]) -> Q:
 
 
 @extend_schema(tags=["Orders"])
-class ExecutionViewSet(Strict, GenericViewSet[Execution]):
+class ExecutionViewSet(StrictView, GenericViewSet[Execution]):
     queryset = Execution.objects.none()
     serializer_class = serializers.OrderExecutionSerializer
 

@@ -17,7 +17,7 @@ from be.api.fields import (
     TimeField,
     WholeNumberField,
 )
-from be.api.sparse import SparseBody
+from be.api.sparse_body import SparseBody
 from be.api.strict import Body
 from exchange.market.statistics import Period
 from exchange.models import (

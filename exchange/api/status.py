@@ -6,12 +6,12 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from be.api.strict import Strict
+from be.api.strict import StrictView
 from exchange.api import health, serializers
 
 
 @extend_schema(tags=["Status"])
-class StatusView(Strict):
+class StatusView(StrictView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 

@@ -83,7 +83,7 @@ def lock_quotes(symbols: Sequence[str]) -> list[Quote]:
     """The quotes of these symbols, locked in the order of their keys: first in the lock order."""
     if not symbols:
         return []
-    chosen, values = statements.among("instrument.symbol", symbols)
+    chosen, values = statements.is_in("instrument.symbol", symbols)
     return [_quotes.make(row) for row in statements.query(_select_quotes(chosen), values)]
 
 
@@ -115,7 +115,7 @@ def _count(sequence: int | None) -> int | None:
 def _select_quotes(chosen: str) -> str:
     return (
         f"SELECT {_quotes.columns} FROM {quote_rows.TABLES} "
-        f"WHERE {chosen} ORDER BY quote.instrument_id {statements.locking('quote')}"
+        f"WHERE {chosen} ORDER BY quote.instrument_id {statements.for_update('quote')}"
     )
 
 

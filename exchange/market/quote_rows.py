@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from be.database.rows import Reader, relate
+from be.database.rows import Reader, set_related
 from be.database.statements import Row
 from exchange.models import Bond, Instrument, Quote
 
@@ -44,7 +44,7 @@ class QuoteReader:
         """The quote in the first `width` values of a row."""
         quote = self._quotes.make(row[: self._quotes.width])
         instrument = self._instruments.make(row[self._quotes.width : self._bond_at])
-        relate(quote, "instrument", instrument)
+        set_related(quote, "instrument", instrument)
         if row[self._bond_at] is not None:
             self._bonds.make(row[self._bond_at : self.width]).instrument = instrument
         return quote

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        immutability.lifted("exchange_execution"),
+        immutability.allow_changes("exchange_execution"),
         migrations.AddField(
             model_name="execution",
             name="owner",
@@ -26,5 +26,5 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
-        immutability.restored("exchange_execution"),
+        immutability.forbid_changes("exchange_execution"),
     ]

@@ -9,11 +9,11 @@ class Migration(migrations.Migration):
     dependencies = [("exchange", "0011_executions_may_have_an_owner")]
 
     operations = [
-        immutability.lifted("exchange_execution"),
+        immutability.allow_changes("exchange_execution"),
         migrations.RunSQL(
             "UPDATE exchange_execution SET owner_id = (SELECT owner_id FROM exchange_order "
             "WHERE exchange_order.id = exchange_execution.order_id)",
             migrations.RunSQL.noop,
         ),
-        immutability.restored("exchange_execution"),
+        immutability.forbid_changes("exchange_execution"),
     ]

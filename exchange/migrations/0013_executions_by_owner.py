@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        immutability.lifted("exchange_execution"),
+        immutability.allow_changes("exchange_execution"),
         migrations.AlterField(
             model_name="execution",
             name="owner",
@@ -29,5 +29,5 @@ class Migration(migrations.Migration):
             model_name="execution",
             index=models.Index(fields=["owner", "-id"], name="execution_by_owner"),
         ),
-        immutability.restored("exchange_execution"),
+        immutability.forbid_changes("exchange_execution"),
     ]

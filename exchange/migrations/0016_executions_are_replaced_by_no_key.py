@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
     dependencies = [("exchange", "0015_candles_are_read_from_their_index")]
 
     operations = [
-        immutability.replaced_by_no_key("exchange_execution"),
-        immutability.replaced_by_no_key("exchange_entitlement"),
+        immutability.never_replaced_by_any_key("exchange_execution"),
+        immutability.never_replaced_by_any_key("exchange_entitlement"),
     ]

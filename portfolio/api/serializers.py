@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from be.api.auto_schema import ProblemSerializer
 from be.api.fields import ChoiceField, PositiveDecimalField, PositivePercentField
-from be.api.schema import ProblemSerializer
 from exchange.api.serializers import OrderSerializer
 from exchange.models import AssetClass
 from portfolio.api.fields import (

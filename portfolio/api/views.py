@@ -10,11 +10,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
 from be.api.pagination import ComputedNewestFirst
 from be.api.problems import from_refusal
-from be.api.schema import IDEMPOTENCY_KEY, problems
-from be.api.strict import Strict
+from be.api.strict import StrictView
 from exchange.api.serializers import OrderSerializer
 from exchange.models import Execution
 from exchange.trading import closing
@@ -29,7 +29,7 @@ TAGS = ["Portfolio"]
 SYMBOL = OpenApiParameter("symbol", str, OpenApiParameter.PATH, description="Symbol or id.")
 
 
-class HoldingsView(Strict):
+class HoldingsView(StrictView):
     @extend_schema(
         operation_id="portfolio_holdings_list",
         summary="What you hold, what it is worth and what it gained",
@@ -75,7 +75,7 @@ class HoldingsView(Strict):
         return Response({"results": [_closing(each) for each in closings]})
 
 
-class HoldingView(Strict):
+class HoldingView(StrictView):
     @extend_schema(
         operation_id="portfolio_holding_close",
         summary="Sell a position, or a part of it",
@@ -102,7 +102,7 @@ class HoldingView(Strict):
         return Response(documents.written(order), status=201)
 
 
-class Computed(Strict, GenericViewSet[Execution]):
+class Computed(StrictView, GenericViewSet[Execution]):
     """Lists computed from executions and redemptions, whose ids they have; newest first."""
 
     queryset = Execution.objects.none()
@@ -158,7 +158,7 @@ class SaleViewSet(Computed):
         )
 
 
-class AllocationView(Strict):
+class AllocationView(StrictView):
     @extend_schema(
         operation_id="portfolio_allocation_retrieve",
         summary="How your equity is spread, cash included",
@@ -172,7 +172,7 @@ class AllocationView(Strict):
         return Response(serializers.AllocationSerializer(found).data)
 
 
-class PerformanceView(Strict):
+class PerformanceView(StrictView):
     @extend_schema(
         operation_id="portfolio_performance_retrieve",
         summary="How your account did over a period",

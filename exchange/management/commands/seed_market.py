@@ -56,7 +56,7 @@ class Command(DatabaseCommand):
         began = time.monotonic()
         progress = ProgressBar(self.stdout)
         try:
-            with events.muted():
+            with events.silenced():
                 seeding.seed(
                     now=timezone.now(),
                     seed=options["seed"],

@@ -101,7 +101,7 @@ def find_instrument(symbol: str) -> Instrument:
     """The instrument with this symbol (upper or lower case) or id; raises UnknownSymbol if none."""
     instruments = Instrument.objects.select_related("bond")
     instrument = None if "\x00" in symbol else instruments.filter(symbol=canonical(symbol)).first()
-    if instrument is None and (key := identifiers.read(symbol)):
+    if instrument is None and (key := identifiers.parse_or_none(symbol)):
         instrument = instruments.filter(pk=key).first()
     if instrument is None:
         raise quotes.UnknownSymbol(f"There is no {symbol[:20]}.", field="symbol")

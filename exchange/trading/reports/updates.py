@@ -81,7 +81,7 @@ def _send(owner_id: UUID, updates: Sequence[publish.Document]) -> None:
         return
     for update in updates:
         order = update["order"]
-        events.record(
+        events.log(
             f"order {update['event']}",
             user_id=owner_id,
             order_id=order["id"],

@@ -56,7 +56,7 @@ def _select_market(key: str) -> str:
     return (
         f"SELECT {_quotes.columns}, fee.maker_bps, fee.taker_bps FROM {quote_rows.TABLES} "
         "LEFT JOIN exchange_feeschedule fee ON fee.asset_class = instrument.asset_class "
-        f"WHERE instrument.{key} = %s {statements.locking('quote')}"
+        f"WHERE instrument.{key} = %s {statements.for_update('quote')}"
     )
 
 
@@ -80,7 +80,7 @@ def read_status(market: Market) -> None:
 
 def mark_unworked(instruments: Collection[UUID]) -> list[UUID]:
     """Mark as `unworked` those of these quotes that orders wait for; returns their ids."""
-    chosen, values = statements.among("quote.instrument_id", [*instruments])
+    chosen, values = statements.is_in("quote.instrument_id", [*instruments])
     of_quote = "SELECT 1 FROM exchange_order o WHERE o.instrument_id = quote.instrument_id AND"
     resting, armed = f"o.{WORKING} AND NOT o.armed", f"o.{WORKING} AND o.armed"
     rows = statements.query(

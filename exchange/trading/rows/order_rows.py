@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from banking.models import Hold
 from be.database import statements
-from be.database.rows import Reader, as_uuid, relate
+from be.database.rows import Reader, as_uuid, set_related
 from be.database.statements import Row
 from exchange.models import (
     OPEN_STATUSES,
@@ -121,7 +121,7 @@ def _select_makers(side: str) -> str:
         f"ORDER BY limit_price {direction}, id LIMIT %s), "
         f"met AS (SELECT {_orders.columns('resting')} FROM exchange_order resting "
         "WHERE resting.id IN (SELECT id FROM best) "
-        f"AND {WORKING} ORDER BY resting.id {statements.locking()}) "
+        f"AND {WORKING} ORDER BY resting.id {statements.for_update()}) "
         "SELECT instrument.status, instrument.tradable, (SELECT count(*) FROM best), met.* "
         "FROM exchange_instrument instrument LEFT JOIN met ON true WHERE instrument.id = %s"
     )
@@ -129,7 +129,7 @@ def _select_makers(side: str) -> str:
 
 def _order(row: Row, instrument: Instrument) -> Order:
     order = _orders.make(row)
-    relate(order, "instrument", instrument)
+    set_related(order, "instrument", instrument)
     return order
 
 
@@ -217,14 +217,14 @@ def _lock(
     now: datetime,
 ) -> list[Order]:
     """Lock orders of the market by a condition; those whose time is up are left out."""
-    left_out, skipped = statements.among("id", [*without])
+    left_out, skipped = statements.is_in("id", [*without])
     rows = statements.query(
         f"SELECT {_orders.columns('found')} FROM exchange_order found WHERE found.id IN "
         "(SELECT id FROM exchange_order "
         f"WHERE instrument_id = %s AND {condition} AND NOT ({left_out}) "
         f"AND (expires_at IS NULL OR expires_at > %s) ORDER BY {order_by} LIMIT %s) "
         "AND found.status IN ('accepted', 'new', 'partially_filled') "
-        f"ORDER BY found.id {statements.locking()}",
+        f"ORDER BY found.id {statements.for_update()}",
         (market.instrument.pk, *values, *skipped, now, at_most),
     )
     return [_order(row, market.instrument) for row in rows]
@@ -274,7 +274,7 @@ def lock_related(
 
 def live_holds(references: Collection[UUID]) -> list[Hold]:
     """The holds for these references that have not ended."""
-    chosen, values = statements.among("hold.reference", [*references])
+    chosen, values = statements.is_in("hold.reference", [*references])
     rows = statements.query(
         f"SELECT {_holds.columns('hold')} FROM banking_hold hold "
         f"WHERE {chosen} AND hold.ended_at IS NULL",
