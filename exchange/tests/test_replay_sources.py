@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from exchange.models import Instrument, Quote
 from exchange.simulator.sources import replay
-from exchange.tests import market
+from exchange.tests import market, scenes
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +116,7 @@ def test_what_can_not_be_is_refused_by_what_it_is(
 
 
 def test_the_commands_of_the_tables_run(tmp_path: Path):
-    call_command("seed_market", days=2, minutes=1, stdout=StringIO())
+    scenes.seed_market()
     options = {"stop_after_replay": True, "interval": 0.001, "plain": True}
     for parameter in samples("Bars") + samples("Trades"):
         (sample,) = parameter.values

@@ -31,7 +31,7 @@ from exchange.simulator.run.runner import Runner
 from exchange.simulator.sources.replay import Recording, Replay
 from exchange.simulator.sources.replay.rows import Row
 from exchange.simulator.sources.round_source import RoundSource
-from exchange.tests import market
+from exchange.tests import market, scenes
 from exchange.tests.market import NOW
 
 pytestmark = pytest.mark.django_db
@@ -107,7 +107,7 @@ class Holding:
 
 @pytest.fixture
 def holding(alice: User, tmp_path: Path) -> Holding:
-    call_command("seed_market", days=2, minutes=1, stdout=StringIO())
+    scenes.seed_market()
     return Holding(alice, tmp_path / "AAPL.csv")
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from exchange.models import Instrument, Quote
 from exchange.simulator.sources import replay
 from exchange.simulator.sources.replay.rules import symbols
-from exchange.tests import market
+from exchange.tests import market, scenes
 
 pytestmark = pytest.mark.django_db
 
@@ -129,7 +129,7 @@ def play(file: Path, price: str, **options: Any) -> str:
 
 
 def test_a_replay_that_begins_far_from_the_market_is_noted_and_played(tmp_path: Path):
-    call_command("seed_market", days=2, minutes=1, stdout=StringIO())
+    scenes.seed_market()
     bond = Quote.objects.filter(instrument__symbol="UST-10Y")
     start = bond.get().price
 

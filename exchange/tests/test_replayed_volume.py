@@ -17,7 +17,7 @@ from exchange.market.rules.ticks import Round, Tick
 from exchange.models import Candle, Instrument, Quote
 from exchange.simulator.sources import replay
 from exchange.simulator.sources.replay import Recording, Replay
-from exchange.tests import market
+from exchange.tests import market, scenes
 from exchange.tests.market import NOW, place
 
 pytestmark = pytest.mark.django_db
@@ -189,7 +189,7 @@ def test_a_row_that_is_data_in_spite_of_its_looks_can_be_said_to_be_one(
 
 
 def test_the_command_takes_the_options(tmp_path: Path):
-    call_command("seed_market", days=2, minutes=1, stdout=StringIO())
+    scenes.seed_market()
     file = tmp_path / "mine.csv"
     file.write_text("13.1.26;x;270\n14.1.26;x;271\n")
     out = StringIO()

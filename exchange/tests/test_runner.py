@@ -31,7 +31,7 @@ from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import lease, live_view
 from exchange.simulator.run.runner import Progress, Runner, continue_model
 from exchange.simulator.sources.round_source import RoundSource
-from exchange.tests import market
+from exchange.tests import market, scenes
 from exchange.tests.market import NOW, set_quote
 
 pytestmark = pytest.mark.django_db
@@ -286,7 +286,7 @@ def test_without_a_usable_state_it_continues_from_the_last_prices(listed, state)
 
 
 def test_the_command_runs_for_a_while_and_tells_what_it_did(db, settings):
-    call_command("seed_market", days=8, minutes=1, stdout=StringIO())
+    scenes.seed_market()
     out = StringIO()
     call_command("run_exchange_simulator", duration=0.3, interval=0.1, seed=3, stdout=out)
     assert "26 instruments" in out.getvalue()
@@ -326,7 +326,7 @@ def test_options_that_make_no_sense_are_refused_with_a_reason(listed, options, m
 
 @pytest.fixture
 def seeded(db: None) -> None:
-    call_command("seed_market", days=8, minutes=1, stdout=StringIO())
+    scenes.seed_market()
 
 
 def run(**options: Any) -> str:

@@ -29,7 +29,9 @@ def uniforms(*, seed: int, stream: int, tick: int, ticks: int, width: int) -> Fl
     )
     rows = words.reshape(ticks, counts * _WORDS_PER_COUNT)[:, :width]
     unit: FloatArray = (rows >> _MANTISSA_SHIFT).astype(np.float64)
-    return unit * _ULP + _ULP / 2
+    unit *= _ULP
+    unit += _ULP / 2
+    return unit
 
 
 def normals(uniform: FloatArray) -> FloatArray:
