@@ -7,7 +7,6 @@ from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from banking import ledger
-from banking.models import LedgerAccount
 from banking.rules.assets import EXACT
 from be.database import transactions
 from be.kernel.formats import plain
@@ -19,8 +18,8 @@ from exchange.trading.intake import requests
 from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.rows import markets
 
-WHOLE = Decimal(100)
-ORDERS_NAMED = 3
+HUNDRED_PERCENT = Decimal(100)
+MAX_NAMED_ORDERS = 3
 
 
 class PositionReserved(Refusal):
@@ -64,17 +63,20 @@ def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) 
         raise NotFound("There is no such instrument.") from error
     # No trade, hold or split can change the position until this transaction ends.
     markets.lock_market(instrument_id=instrument.pk)
-    mine = Order.objects.filter(
+    own_orders = Order.objects.filter(
         owner_id=owner_id, instrument=instrument, status__in=OPEN_STATUSES
     ).order_by("pk")
     if request.cancel_orders:
-        orders.cancel_these(mine, now=now)
+        orders.cancel_these(own_orders, now=now)
     account = ledger.find(owner_id, instrument.asset)
     if account is None or not account.available + account.held:
         raise NotFound(f"You hold no {instrument.symbol}.")
-    quantity = _wanted(request, account, instrument)
-    if instrument.asset.amount(account.available) < quantity <= _whole(account, instrument):
-        raise _reserved(account, instrument, mine.filter(side=Side.SELL))
+    position = instrument.asset.amount(account.available + account.held)
+    quantity = _quantity_to_sell(request, position, instrument)
+    if instrument.asset.amount(account.available) < quantity <= position:
+        held = instrument.asset.amount(account.held)
+        selling = own_orders.filter(side=Side.SELL)
+        raise _position_reserved(instrument, position, held, selling)
     return orders.place(
         owner_id=owner_id,
         request=OrderRequest(
@@ -82,7 +84,7 @@ def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) 
             side=Side.SELL,
             order_type=OrderType.MARKET,
             quantity=quantity,
-            sells_all=quantity == _whole(account, instrument),
+            sells_all=quantity == position,
         ),
         now=now,
     )
@@ -105,22 +107,19 @@ def close_all(*, owner_id: UUID, cancel_orders: bool, now: datetime) -> list[Clo
     return sorted(closings, key=lambda closing: closing.symbol)
 
 
-def _whole(account: LedgerAccount, instrument: Instrument) -> Decimal:
-    return instrument.asset.amount(account.available + account.held)
-
-
-def _wanted(request: CloseRequest, account: LedgerAccount, instrument: Instrument) -> Decimal:
-    whole = _whole(account, instrument)
+def _quantity_to_sell(request: CloseRequest, position: Decimal, instrument: Instrument) -> Decimal:
     if request.quantity is not None and request.percent is not None:
         raise Invalid("Send quantity or percent, or neither for all of it.", field="percent")
     if request.quantity is not None:
         return request.quantity
-    if request.percent is None or request.percent == WHOLE:
-        return whole
-    if request.percent > WHOLE:
+    if request.percent is None or request.percent == HUNDRED_PERCENT:
+        return position
+    if request.percent > HUNDRED_PERCENT:
         raise Invalid("At most 100.", field="percent")
     step = instrument.quantity_increment
-    exact = EXACT.divide(EXACT.multiply(whole, request.percent), EXACT.multiply(WHOLE, step))
+    exact = EXACT.divide(
+        EXACT.multiply(position, request.percent), EXACT.multiply(HUNDRED_PERCENT, step)
+    )
     part = EXACT.multiply(exact.to_integral_value(ROUND_FLOOR, EXACT), step)
     if part < instrument.min_quantity:
         raise Invalid(
@@ -131,14 +130,13 @@ def _wanted(request: CloseRequest, account: LedgerAccount, instrument: Instrumen
     return part
 
 
-def _reserved(
-    account: LedgerAccount, instrument: Instrument, selling: Iterable[Order]
+def _position_reserved(
+    instrument: Instrument, position: Decimal, held: Decimal, selling: Iterable[Order]
 ) -> PositionReserved:
-    held = instrument.asset.amount(account.held)
     found = [str(order.pk) for order in selling if order.status != OrderStatus.HELD]
-    names = ", ".join(found[:ORDERS_NAMED])
-    more = f" and {len(found) - ORDERS_NAMED} more" if len(found) > ORDERS_NAMED else ""
+    names = ", ".join(found[:MAX_NAMED_ORDERS])
+    more = f" and {len(found) - MAX_NAMED_ORDERS} more" if len(found) > MAX_NAMED_ORDERS else ""
     return PositionReserved(
-        f"Open orders have reserved {plain(held)} of {plain(_whole(account, instrument))} "
+        f"Open orders have reserved {plain(held)} of {plain(position)} "
         f"{instrument.symbol}: {names}{more}. Cancel them, or send cancel_orders=true."
     )

@@ -42,8 +42,7 @@ def draft(
     order = _order(owner_id, request, market, now)
     if request.order_class == OrderClass.SIMPLE:
         return order, []
-    pair = request.order_class != OrderClass.OTO
-    pair_id = uuid7(now) if pair else None
+    pair_id = None if request.order_class == OrderClass.OTO else uuid7(now)
     if request.order_class == OrderClass.OCO:
         order.pair_id = pair_id
     legs = [_leg(order, exit_, pair_id, market, now) for exit_ in _exits(request)]

@@ -22,7 +22,6 @@ ENDINGS = {
 }
 WAITING = (OrderStatus.ACCEPTED, OrderStatus.HELD)
 
-
 Update = publish.Document
 
 
@@ -75,7 +74,7 @@ def send_on_commit(
         transaction.on_commit(partial(_send, owner_id, own))
 
 
-def _send(owner_id: UUID, updates: Sequence[publish.Document]) -> None:
+def _send(owner_id: UUID, updates: Sequence[Update]) -> None:
     publish.order_updates(owner_id=owner_id, updates=updates)
     if not events.logger.isEnabledFor(logging.INFO):
         return

@@ -35,11 +35,7 @@ def trade(
     Adds an execution for each order and one journal entry.
     """
     sides = ((taker, Liquidity.TAKER), (maker, Liquidity.MAKER))
-    parties = [
-        (working_order, liquidity)
-        for working_order, liquidity in sides
-        if working_order is not None
-    ]
+    parties = [(party, liquidity) for party, liquidity in sides if party is not None]
     trade_id = uuid7(blotter.now)
     lines: list[ledger.Line] = []
     fee_cents = 0
@@ -51,7 +47,7 @@ def trade(
     blotter.journal.post(kind=EntryKind.TRADE, reference=trade_id, lines=lines)
     for working_order, _ in parties:
         if working_order.order.status == OrderStatus.FILLED:
-            lifecycle.follow_end(blotter, working_order)
+            lifecycle.after_end(blotter, working_order)
 
 
 def _record_fill(
@@ -87,7 +83,7 @@ def _record_fill(
     complete = order.remaining_quantity == 0
     lifecycle.move(order, OrderStatus.FILLED if complete else OrderStatus.PARTIALLY_FILLED, at)
     blotter.mark_changed(working_order)
-    lifecycle.follow_fill(blotter, working_order, units)
+    lifecycle.after_fill(blotter, working_order, units)
     return fill
 
 
@@ -107,7 +103,7 @@ def _lines_of(blotter: Blotter, working_order: WorkingOrder, fill: Execution) ->
 def _payment(
     blotter: Blotter, working_order: WorkingOrder, account: LedgerAccount, units: int
 ) -> list[ledger.Line]:
-    """Take `units` from the hold and release what it no longer needs; without a hold, take them.
+    """Take `units` from the hold and release what it no longer needs, or take what is available.
 
     A stop that is filled after a gap can cost more than its hold. The rest is taken from what is
     available, which `reservations.require_covered` has checked.

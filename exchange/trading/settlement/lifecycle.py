@@ -36,7 +36,7 @@ def end(
 ) -> None:
     """End an order with this status, release its hold, and see to the orders tied to it."""
     _stop(blotter, working_order, status, reason)
-    follow_end(blotter, working_order)
+    after_end(blotter, working_order)
 
 
 def _stop(blotter: Blotter, working_order: WorkingOrder, status: OrderStatus, reason: str) -> None:
@@ -70,20 +70,17 @@ def hand_over(blotter: Blotter, old: WorkingOrder, new: WorkingOrder) -> None:
         holds.release(old.hold, at=blotter.now, journal=blotter.journal)
 
 
-def follow_fill(blotter: Blotter, working_order: WorkingOrder, units: int) -> None:
+def after_fill(blotter: Blotter, working_order: WorkingOrder, units: int) -> None:
     """After a fill of an exit: its partner has so many units less to sell."""
     partner = working_order.partner
-    if (
-        partner is None
-        or partner.order.quantity is None
-        or not working_order.order.remaining_quantity
-    ):
+    ends = not working_order.order.remaining_quantity  # then `after_end` cancels the partner
+    if partner is None or partner.order.quantity is None or ends:
         return
     partner.order.quantity -= units
     blotter.mark_changed(partner)
 
 
-def follow_end(blotter: Blotter, working_order: WorkingOrder) -> None:
+def after_end(blotter: Blotter, working_order: WorkingOrder) -> None:
     """After the end of an order: its partner is canceled, its legs go to work or are canceled."""
     partner = working_order.partner
     if partner is not None and partner.order.is_open:
