@@ -22,8 +22,8 @@ from banking.rules.assets import USD
 from exchange.market import candles
 from exchange.models import Clawback, Entitlement, Interval, Quote
 
-# What only moves between `available` and `held`.
-_INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
+# Entries that only move units between `available` and `held`.
+INTERNAL_KINDS = (EntryKind.HOLD, EntryKind.RELEASE)
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def read(*, owner_id: UUID, since: datetime) -> DayActivity:
     """What moved after `since`, and the balances after it, in one statement."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__gt=since)
-        .exclude(entry__kind__in=_INTERNAL)
+        .exclude(entry__kind__in=INTERNAL_KINDS)
         .order_by("entry_id")
         .values_list(
             "entry_id",

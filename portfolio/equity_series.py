@@ -105,7 +105,7 @@ def compute(
     if opening and window.start < window.end:
         equity[0] = opening[-1].equity
     points = _in_order(
-        [Point(at, worth, ZERO) for at, worth in zip(grid, equity, strict=True)],
+        [Point(at, value, ZERO) for at, value in zip(grid, equity, strict=True)],
         [point for point in at_flows if point.at > window.start],
     )
     total_returns = returns.twr_series([point for point, _ in points])
@@ -177,11 +177,11 @@ def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, Decimal]) -> I
     """`estimated` is the equity after all flows of a time, where one has no stored valuation."""
     for at, together in groupby(flows, key=attrgetter("at")):
         group = list(together)
-        worth = estimated.get(at, ZERO) - sum(flow.dollars for flow in group)
+        equity = estimated.get(at, ZERO) - sum(flow.dollars for flow in group)
         for flow in group:
-            before = worth if flow.equity_before is None else flow.equity_before
-            worth = before + flow.dollars
-            yield Point(at, worth, flow.dollars)
+            before = equity if flow.equity_before is None else flow.equity_before
+            equity = before + flow.dollars
+            yield Point(at, equity, flow.dollars)
 
 
 def _in_order(grid: Sequence[Point], at_flows: Sequence[Point]) -> list[tuple[Point, bool]]:

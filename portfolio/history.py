@@ -13,18 +13,16 @@ from decimal import Decimal
 from uuid import UUID
 
 from banking import flows
-from banking.models import EntryKind, Posting
+from banking.models import Posting
 from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.market.rules import calendar
 from exchange.models import Instrument
 from portfolio import flow_valuations, valuation
+from portfolio.day_activity import INTERNAL_KINDS
 from portfolio.prices import Observation
 
 Change = tuple[datetime, int]
-
-# What only moves between `available` and `held`.
-_INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def movements(*, owner_id: UUID, until: datetime) -> Movements:
     """All movements of the ledger up to and at a time. Money counts from when it is booked."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
-        .exclude(entry__kind__in=_INTERNAL)
+        .exclude(entry__kind__in=INTERNAL_KINDS)
         .order_by("entry__created_at", "entry_id")
         .values_list("account__asset", "entry__kind", "entry__created_at", "entry_id", "units")
     )

@@ -1,4 +1,4 @@
-"""Open tax lots and realized gains, as the API tells them."""
+"""Open tax lots and realized gains, as the API shows them."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
