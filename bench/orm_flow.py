@@ -28,7 +28,7 @@ from banking.models import (
 from banking.rules.assets import USD
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid
-from exchange.market import book, quotes
+from exchange.market import book, instruments, quotes
 from exchange.models import (
     WORKING_STATUSES,
     Execution,
@@ -63,7 +63,7 @@ Line = tuple[LedgerAccount, int]
 @transaction.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     """Buy at the market. Raises InsufficientFunds, or Invalid for what this doesn't do."""
-    instrument = requests.find_instrument(request.symbol)
+    instrument = instruments.find(request.symbol)
     requests.check_shape(request, instrument)
     if request.side != Side.BUY or request.quantity is None:
         raise Invalid("The baseline buys a quantity at the market.", field="side")

@@ -16,9 +16,8 @@ from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
-from exchange.market import candles, quotes
+from exchange.market import candles, instruments
 from exchange.models import Instrument, Interval
-from exchange.trading.intake import requests
 from portfolio import equity_series, history, periods
 from portfolio.equity_series import SeriesPoint
 from portfolio.history import Flow, Movements
@@ -76,7 +75,7 @@ def performance(
     """How the owner's account did over the period that ends now, compared with a benchmark.
 
     `benchmark` is a symbol; None stands for SPY, or for none where that is not listed. Raises
-    quotes.UnknownSymbol (field `benchmark`). Without any deposit, all figures are None.
+    instruments.UnknownSymbol (field `benchmark`). Without any deposit, all figures are None.
     """
     reference = _benchmark(benchmark)
     symbol = None if reference is None else reference.symbol
@@ -119,11 +118,11 @@ def performance(
 
 def _benchmark(name: str | None) -> Instrument | None:
     try:
-        return requests.find_instrument(name or DEFAULT_BENCHMARK)
-    except quotes.UnknownSymbol as error:
+        return instruments.find(name or DEFAULT_BENCHMARK)
+    except instruments.UnknownSymbol as error:
         if name is None:
             return None
-        raise quotes.UnknownSymbol(error.detail, field="benchmark") from error
+        raise instruments.UnknownSymbol(error.detail, field="benchmark") from error
 
 
 def _flows(movements: Movements, window: Window) -> list[Flow]:

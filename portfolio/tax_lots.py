@@ -7,9 +7,8 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
-from exchange.market import quotes
+from exchange.market import instruments, quotes
 from exchange.models import Instrument
-from exchange.trading.intake import requests
 from portfolio import positions, valuation
 from portfolio.positions import Position
 from portfolio.rules import lots
@@ -62,7 +61,7 @@ def open_lots(
 ) -> list[OpenLot]:
     """The owner's open lots, of one instrument or of all, newest first.
 
-    Raises quotes.UnknownSymbol (field `symbol`).
+    Raises instruments.UnknownSymbol (field `symbol`).
     """
     found = [
         lot
@@ -75,7 +74,7 @@ def open_lots(
 def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[Sale]:
     """The owner's sales, of one instrument or of all, newest first.
 
-    Raises quotes.UnknownSymbol (field `symbol`).
+    Raises instruments.UnknownSymbol (field `symbol`).
     """
     found = [
         sale for position in _positions(owner_id, lot_method, symbol) for sale in _sales(position)
@@ -84,7 +83,7 @@ def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[
 
 
 def _positions(owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> Iterator[Position]:
-    wanted = None if symbol is None else requests.find_instrument(symbol)
+    wanted = None if symbol is None else instruments.find(symbol)
     for position in positions.read(owner_id=owner_id, lot_method=lot_method).positions:
         if wanted in (None, position.instrument):
             yield position

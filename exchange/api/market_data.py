@@ -18,9 +18,8 @@ from be.api.strict import StrictView
 from be.kernel.formats import plain, price_text, time_text
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
-from exchange.market import book, candles, quotes, statistics
+from exchange.market import book, candles, instruments, quotes, statistics
 from exchange.models import Instrument, Interval
-from exchange.trading.intake import requests
 
 # How long a client may cache a page of candles that have all ended.
 SECONDS_ENDED = 60
@@ -34,15 +33,15 @@ class BySymbol(NewestFirst):
     ordering = "symbol"
 
 
-def instruments() -> QuerySet[Instrument]:
+def all_instruments() -> QuerySet[Instrument]:
     return Instrument.objects.select_related("bond", "quote")
 
 
 def named(name: str) -> Instrument:
     """The instrument of a URL, by id or symbol. Raises NotFound."""
     try:
-        return requests.find_instrument(name)
-    except quotes.UnknownSymbol as error:
+        return instruments.find(name)
+    except instruments.UnknownSymbol as error:
         raise NotFound("There is no such instrument.") from error
 
 
@@ -73,7 +72,7 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def list(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.InstrumentQuery, request)
-        found = instruments()
+        found = all_instruments()
         if "asset_class" in query:
             found = found.filter(asset_class=query["asset_class"])
         if search := query.get("search"):
@@ -94,7 +93,7 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def supported_symbols(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.AssetClassQuery, request)
-        found = instruments().filter(**query)
+        found = all_instruments().filter(**query)
         document = {"results": serializers.InstrumentSerializer(found, many=True).data}
         return conditional_get.respond(request, document)
 
@@ -169,7 +168,7 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def statistics(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.StatisticsQuery, request)
-        instrument = requests.find_instrument(query["symbol"])
+        instrument = instruments.find(query["symbol"])
         period = statistics.Period(query["period"])
         document = statistics.measure(instrument, period, now=timezone.now())
         return conditional_get.respond(request, document, ignoring=("start", "end"))

@@ -17,6 +17,7 @@ from be.api.strict import StrictView
 from be.kernel import identifiers
 from be.kernel.refusals import NotFound
 from exchange.api import examples, queries, serializers
+from exchange.market import instruments
 from exchange.models import (
     OPEN_STATUSES,
     Execution,
@@ -27,7 +28,6 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading import orders
-from exchange.trading.intake import requests
 from exchange.trading.intake.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
 from exchange.trading.reports import documents
 
@@ -185,7 +185,7 @@ def _filters(query: dict[str, Any]) -> Q:
     elif status is not None:
         filters &= Q(status=status)
     if "symbol" in query:
-        filters &= Q(instrument=requests.find_instrument(query["symbol"]))
+        filters &= Q(instrument=instruments.find(query["symbol"]))
     if "side" in query:
         filters &= Q(side=query["side"])
     if "client_order_id" in query:

@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 
 from banking.rules.assets import canonical
 from be.kernel.formats import plain, price_text, time_text
-from be.kernel.refusals import Invalid
-from exchange.market import hours
+from exchange.market import hours, instruments
 from exchange.market.book import street_levels
 from exchange.market.rules import bonds, calendar
 from exchange.models import DayCount, Instrument, Quote, Side
@@ -20,11 +19,6 @@ Document = dict[str, Any]
 
 # As many places as an execution stores, so that traded values can be reproduced exactly.
 ACCRUED_PLACES = Decimal("1e-8")
-
-
-class UnknownSymbol(Invalid):
-    code = "unknown_symbol"
-    title = "Unknown symbol"
 
 
 def is_fresh(quote: Quote, now: datetime) -> bool:
@@ -41,7 +35,7 @@ def is_fresh(quote: Quote, now: datetime) -> bool:
 def current(symbols: Sequence[str] | None = None) -> list[Quote]:
     """The newest quotes, ordered by symbol: of all instruments or of `symbols`.
 
-    Raises UnknownSymbol that names every symbol without a quote.
+    Raises instruments.UnknownSymbol that names every symbol without a quote.
     """
     quotes: QuerySet[Quote] = Quote.objects.select_related(
         "instrument", "instrument__bond"
@@ -52,7 +46,7 @@ def current(symbols: Sequence[str] | None = None) -> list[Quote]:
     found = list(quotes.filter(instrument__symbol__in=wanted))
     missing = wanted - {quote.instrument.symbol for quote in found}
     if missing:
-        raise UnknownSymbol(
+        raise instruments.UnknownSymbol(
             f"There is no {', '.join(sorted(missing))}. See supported_symbols/.", field="symbols"
         )
     return found

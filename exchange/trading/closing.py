@@ -11,10 +11,9 @@ from banking.rules.assets import EXACT
 from be.database import transactions
 from be.kernel.formats import plain
 from be.kernel.refusals import Invalid, NotFound, Refusal
-from exchange.market.quotes import UnknownSymbol
+from exchange.market import instruments
 from exchange.models import OPEN_STATUSES, Instrument, Order, OrderStatus, OrderType, Side
 from exchange.trading import orders
-from exchange.trading.intake import requests
 from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.rows import markets
 
@@ -58,8 +57,8 @@ def close(*, owner_id: UUID, symbol: str, request: CloseRequest, now: datetime) 
     nothing has moved, and no order has been canceled.
     """
     try:
-        instrument = requests.find_instrument(symbol)
-    except UnknownSymbol as error:
+        instrument = instruments.find(symbol)
+    except instruments.UnknownSymbol as error:
         raise NotFound("There is no such instrument.") from error
     # No trade, hold or split can change the position until this transaction ends.
     markets.lock_market(instrument_id=instrument.pk)
@@ -95,10 +94,10 @@ def close_all(*, owner_id: UUID, cancel_orders: bool, now: datetime) -> list[Clo
     """Sell every position at market, each on its own: one refusal does not stop the others."""
     held = [row.asset for row in ledger.balances_of(owner_id) if row.available + row.held]
     # In the order in which quotes are locked.
-    instruments = Instrument.objects.filter(symbol__in=held).order_by("pk")
+    found = Instrument.objects.filter(symbol__in=held).order_by("pk")
     request = CloseRequest(cancel_orders=cancel_orders)
     closings = []
-    for symbol in instruments.values_list("symbol", flat=True):
+    for symbol in found.values_list("symbol", flat=True):
         try:
             order = close(owner_id=owner_id, symbol=symbol, request=request, now=now)
             closings.append(Closing(symbol, order=order))

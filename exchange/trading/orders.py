@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from be.database import transactions
 from be.kernel.refusals import Invalid, NotFound, Refusal
-from exchange.market import quotes
+from exchange.market import instruments, quotes
 from exchange.models import (
     OPEN_STATUSES,
     Order,
@@ -74,7 +74,7 @@ def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
 def _lock_market(symbol: str) -> Market:
     market = None if "\x00" in symbol else markets.lock_market(symbol=symbol)
     if market is None:
-        instrument = requests.find_instrument(symbol)
+        instrument = instruments.find(symbol)
         market = markets.lock_market(instrument_id=instrument.pk)
     if market is None:
         raise requests.InstrumentNotTradable(

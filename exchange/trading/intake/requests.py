@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from banking.rules.assets import EXACT, canonical
-from be.kernel import identifiers
+from banking.rules.assets import EXACT
 from be.kernel.refusals import Invalid, Refusal
-from exchange.market import quotes
 from exchange.market.rules import ticks
 from exchange.models import (
     LIMIT_TYPES,
@@ -95,17 +93,6 @@ class ReplaceRequest:
     trail_amount: Decimal | None = None
     trail_percent: Decimal | None = None
     client_order_id: str | None = None
-
-
-def find_instrument(symbol: str) -> Instrument:
-    """The instrument with this symbol (upper or lower case) or id; raises UnknownSymbol if none."""
-    instruments = Instrument.objects.select_related("bond")
-    instrument = None if "\x00" in symbol else instruments.filter(symbol=canonical(symbol)).first()
-    if instrument is None and (key := identifiers.parse_or_none(symbol)):
-        instrument = instruments.filter(pk=key).first()
-    if instrument is None:
-        raise quotes.UnknownSymbol(f"There is no {symbol[:20]}.", field="symbol")
-    return instrument
 
 
 def check_shape(request: OrderRequest, instrument: Instrument) -> None:
