@@ -8,7 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class PlainCommand(BaseCommand):
-    """A command that says in a line that the database is away or locked."""
+    """A command that answers with one line when the database is down or locked."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
@@ -21,12 +21,12 @@ class PlainCommand(BaseCommand):
 
 
 class DatabaseCommand(PlainCommand):
-    """A command that reads or writes the database, and says so when that is not prepared yet."""
+    """A command for a migrated database; on another one it stops and says what to run."""
 
     requires_migrations_checks = True
 
     def check_migrations(self) -> None:
-        """Raises CommandError unless the database has all tables as this version knows them."""
+        """Raises CommandError unless all migrations have been applied."""
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError("The database is not prepared. Run: manage.py migrate")

@@ -1,4 +1,4 @@
-"""A database connection as a server needs it: kept between requests, and not taking notes."""
+"""A database connection for servers: kept between requests, and without a log of queries."""
 
 import logging
 import time
@@ -6,53 +6,53 @@ import time
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# A request that comes later than that has another: from the pool, or the file is opened anew.
-KEPT_SECONDS = 60
+# An older connection is given back or closed, and the next request gets another one.
+MAX_AGE_SECONDS = 60
 
 _sql_log = logging.getLogger("django.db.backends")
 
 
 class ServerConnection(BaseDatabaseWrapper):
-    """Django's wrapper of a connection, which ends or gives it back at the end of each request.
+    """Django's wrapper of a connection, which can stay open from one request to the next.
 
-    A thread that answers one request after the other sets `keeps`, and has the same one for all of
-    them: to open a file anew costs more than most requests, and a pool tries each connection by a
-    trip to the server before it gives it out.
+    Django closes it, or gives it back to the pool, at the end of each request. A thread that only
+    answers requests sets `stays_open`. That saves opening SQLite's file, which costs more than most
+    requests, and the round trip by which the pool checks each connection that it hands out.
     """
 
-    keeps = False
+    stays_open = False
 
     @property
     def queries_logged(self) -> bool:
-        """Whether statements are remembered and logged: where somebody wants to see them.
+        """Whether statements are logged and kept in `queries`: only where the log shows them.
 
-        Django does it whenever DEBUG is on, which nearly doubles the cost of an order, and
-        remembers the last 9,000 of a simulator that never answers a request.
+        Django does it whenever DEBUG is on. That nearly doubles the cost of an order, and in the
+        simulator, which answers no requests, it keeps the last 9,000 statements in memory.
         """
-        wanted = _sql_log.isEnabledFor(logging.DEBUG) and settings.DEBUG
-        return bool(self.force_debug_cursor or wanted)
+        is_logged = _sql_log.isEnabledFor(logging.DEBUG) and settings.DEBUG
+        return bool(self.force_debug_cursor or is_logged)
 
     @property
     def has_listeners(self) -> bool:
-        """Whether somebody wants to see each statement: those that Django's cursors send."""
+        """Whether each statement must go through Django's cursors, which count and log it."""
         return bool(self.execute_wrappers) or self.queries_logged
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """At both ends of a request, as Django calls it: give the connection back, or keep it."""
-        if not (self.keeps and self._is_good()):
+        """Django calls it at both ends of a request: close the connection, or keep it."""
+        if not (self.stays_open and self._is_reusable()):
             super().close_if_unusable_or_obsolete()
 
-    def _is_good(self) -> bool:
+    def _is_reusable(self) -> bool:
         return (
             self.connection is not None
             and self.autocommit
             and not self.errors_occurred
-            # With an age of 0, that is when it was taken or opened.
+            # CONN_MAX_AGE is 0, so this is the time when it was opened or taken from the pool.
             and self.close_at is not None
-            and time.monotonic() < self.close_at + KEPT_SECONDS
-            and self.is_still_there()
+            and time.monotonic() < self.close_at + MAX_AGE_SECONDS
+            and self.is_alive()
         )
 
-    def is_still_there(self) -> bool:
-        """Whether the other end has not gone; to be told without asking it."""
+    def is_alive(self) -> bool:
+        """Whether the server has not closed the connection; answered without a round trip."""
         return True

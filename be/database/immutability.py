@@ -1,4 +1,4 @@
-"""Tables whose rows the database itself refuses to change or delete, for use in migrations."""
+"""Append-only tables: triggers that refuse to change or delete rows, as steps of migrations."""
 
 from functools import partial
 
@@ -38,7 +38,7 @@ DROP = {"sqlite": sqlite_drop, "postgresql": postgresql_drop}
 
 
 def append_only(table: str) -> RunPython:
-    """A reversible migration step that makes `table` append-only on either database."""
+    """A reversible migration step that makes `table` append-only, on either database."""
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         for statement in CREATE[editor.connection.vendor](table):
@@ -52,9 +52,9 @@ def append_only(table: str) -> RunPython:
 
 
 def never_truncated(table: str) -> RunPython:
-    """A reversible step for a table that is append-only: PostgreSQL's TRUNCATE is refused too.
+    """A reversible step for an append-only table: refuse PostgreSQL's TRUNCATE too.
 
-    Row triggers don't see it. SQLite has no such statement.
+    Row triggers don't fire for it. SQLite has no such statement.
     """
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
@@ -72,10 +72,11 @@ def never_truncated(table: str) -> RunPython:
 
 
 def never_replaced(table: str) -> RunPython:
-    """A reversible step for a table that is append-only: SQLite's REPLACE is refused too.
+    """A reversible step for an append-only table: refuse SQLite's REPLACE too.
 
-    It deletes the row that is in its way, by whichever unique key, and fires triggers for that only
-    on a connection with `recursive_triggers`: ours have it, the command line has not.
+    REPLACE deletes the row that has the same primary or unique key. It fires triggers for that only
+    on a connection with `recursive_triggers`: Django's connections have it, the `sqlite3` command
+    has not.
     """
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
@@ -90,7 +91,7 @@ def never_replaced(table: str) -> RunPython:
 
 
 def never_replaced_by_any_key(table: str) -> RunPython:
-    """A reversible step for a table whose guard against REPLACE looked at its id alone."""
+    """A reversible step for a table whose trigger against REPLACE looked at the id alone."""
 
     def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "sqlite":
@@ -101,22 +102,22 @@ def never_replaced_by_any_key(table: str) -> RunPython:
 
 
 def _refuse_replace(connection: BaseDatabaseWrapper, table: str) -> str:
-    meets = " OR ".join(
+    has_key = " OR ".join(
         "(" + " AND ".join(f"{column} = NEW.{column}" for column in key) + ")"
         for key in unique_keys(connection, table)
     )
-    is_there = f"SELECT 1 FROM {table} WHERE {meets}"  # noqa: S608 - a table of ours
+    same_key = f"SELECT 1 FROM {table} WHERE {has_key}"  # noqa: S608 - a table of ours
     return (
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS ({is_there}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        f"WHEN EXISTS ({same_key}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     )
 
 
 def unique_keys(connection: BaseDatabaseWrapper, table: str) -> list[tuple[str, ...]]:
-    """The columns of each key by which SQLite's REPLACE finds the row that it takes away.
+    """The columns of each key by which SQLite's REPLACE finds the row to delete.
 
-    The row's number is one, also where the primary key is another column. Raises ValueError for a
-    unique index with a condition or an expression, which is not known here.
+    The rowid is one, also where the primary key is another column. Raises ValueError for a unique
+    index with a condition or an expression, which can't be guarded here.
     """
     keys: list[tuple[str, ...]] = [("rowid",)]
     with connection.cursor() as cursor:
@@ -132,19 +133,19 @@ def unique_keys(connection: BaseDatabaseWrapper, table: str) -> list[tuple[str, 
 
 
 def allow_changes(table: str) -> RunPython:
-    """A reversible step that lets a later one of its migration change rows that are append-only.
+    """A reversible step: later steps of the same migration may change rows of an append-only table.
 
-    They are never replaced either, by then.
+    For a table that has the steps `append_only` and `never_replaced`. End with `forbid_changes`.
     """
-    return RunPython(partial(_let, table), partial(_refuse, table))
+    return RunPython(partial(_drop_guards, table), partial(_create_guards, table))
 
 
 def forbid_changes(table: str) -> RunPython:
-    """The step that ends what `allow_changes` began; in the same migration."""
-    return RunPython(partial(_refuse, table), partial(_let, table))
+    """The step that undoes `allow_changes`, in the same migration."""
+    return RunPython(partial(_create_guards, table), partial(_drop_guards, table))
 
 
-def _let(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+def _drop_guards(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     if editor.connection.vendor == "postgresql":
         editor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
         return
@@ -152,9 +153,9 @@ def _let(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         editor.execute(statement)
 
 
-def _refuse(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+def _create_guards(table: str, apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     if editor.connection.vendor == "postgresql":
-        # A table whose changed rows wait for their foreign keys to be checked can't be altered.
+        # PostgreSQL alters no table with pending checks of foreign keys, so they are made now.
         editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         editor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")
         return

@@ -1,8 +1,8 @@
-"""Prepared statements of PostgreSQL, sent by libpq itself.
+"""Prepared statements of PostgreSQL, sent by libpq directly.
 
-psycopg's cursors are made for everything that SQL can be; for a statement that is known and
-prepared they take longer than libpq takes to send it and to read the answer. What stands here uses
-psycopg's wrapper of libpq and its conversion of values, and leaves out the cursor in between.
+psycopg's cursors handle every kind of SQL. For a known, prepared statement they take longer than
+libpq takes to send it and to read the answer. This module uses psycopg's wrapper of libpq and its
+conversion of values, without a cursor (docs/decisions/statements-by-libpq.md).
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from psycopg.types.json import set_json_loads
 
 Row = tuple[Any, ...]
 
-# So many on one connection: the statement of an owner of many accounts has a text of its own.
-MOST = 100
-# What a plan can become when somebody migrates the database below it: these go by a new plan.
-OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+# Of one connection. Some texts vary, by an owner's number of accounts for example.
+MAX_STATEMENTS = 100
+# After a migration the plan of a statement may not fit; PostgreSQL then answers with one of these.
+STALE_PLAN = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
 
 
 class PlainCursor(psycopg.RawCursor[Any]):
-    """psycopg's cursor for `$1`, `$2`, which reads values as `Prepared` does.
+    """psycopg's cursor for `$1`, `$2`, with the conversions that `PreparedStatements` uses.
 
-    Django's loader of times is in Python; psycopg's own gives the same, since the connection's time
-    zone is UTC.
+    Times are loaded by psycopg's own loader: Django's is in Python, and gives the same because the
+    connection's time zone is UTC.
     """
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
@@ -37,16 +37,16 @@ class PlainCursor(psycopg.RawCursor[Any]):
         set_json_loads(msgspec.json.decode, self)
 
 
-class Prepared:
-    """The statements that one connection has prepared; used by the thread that uses it.
+class PreparedStatements:
+    """The statements that one connection has prepared; used by one thread at a time.
 
-    Each is prepared when it is met for the first time. When there are too many, all are forgotten.
+    A statement is prepared at its first execution. When there are too many, all are deallocated.
     """
 
     @classmethod
-    def of(cls, connection: Any) -> "Prepared":
-        """Those of this connection; it has them as long as it lives, whoever uses it."""
-        prepared: Prepared | None = getattr(connection, "prepared_statements", None)
+    def of_connection(cls, connection: Any) -> "PreparedStatements":
+        """Those of this psycopg connection; they last as long as it does."""
+        prepared: PreparedStatements | None = getattr(connection, "prepared_statements", None)
         if prepared is None:
             prepared = connection.prepared_statements = cls(connection)
         return prepared
@@ -56,24 +56,24 @@ class Prepared:
         self._libpq = connection.pgconn
         self._values = Transformer(PlainCursor(connection))
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
-        self._made = 0
+        self._count = 0
 
     def execute(self, sql: str, params: Sequence[Any]) -> list[Row]:
-        """The rows that the statement answers with. Raises psycopg's errors."""
+        """The rows that the statement returns. Raises psycopg's errors."""
         if not self._connection.autocommit and self._is_idle():
             self._begin()
         values = self._values
-        given: Any = values.dump_sequence(params, [PyFormat.AUTO] * len(params))
+        dumped: Any = values.dump_sequence(params, [PyFormat.AUTO] * len(params))
         key = (sql, tuple(values.types or ()))
         name = self._names.get(key) or self._prepare(key)
         try:
-            result = self._checked(self._libpq.exec_prepared(name, given, values.formats))
-        except OUTDATED:
+            result = self._checked(self._libpq.exec_prepared(name, dumped, values.formats))
+        except STALE_PLAN:
             self._names.clear()
             raise
         values.set_pgresult(result)
         rows: list[Row] = values.load_rows(0, result.ntuples, tuple)
-        values.set_pgresult(None)  # or it would be kept until the next one
+        values.set_pgresult(None)  # lets go of the result's memory
         return rows
 
     def _is_idle(self) -> bool:
@@ -86,11 +86,11 @@ class Prepared:
 
     def _prepare(self, key: tuple[str, tuple[int, ...]]) -> bytes:
         sql, types = key
-        if len(self._names) >= MOST:
+        if len(self._names) >= MAX_STATEMENTS:
             self._checked(self._libpq.exec_(b"DEALLOCATE ALL"))
             self._names.clear()
-        self._made += 1
-        name = f"brokerpro_{self._made}".encode()
+        self._count += 1
+        name = f"brokerpro_{self._count}".encode()
         self._checked(self._libpq.prepare(name, sql.encode(), types))
         self._names[key] = name
         return name

@@ -1,4 +1,4 @@
-"""Rows that fixed SQL has read or is to write, as model instances, without the ORM's own work."""
+"""Model instances from and for the rows of fixed SQL, without the cost of the ORM."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -17,14 +17,14 @@ M = TypeVar("M", bound=models.Model)
 
 
 class Columns:
-    """Some columns of a model, for queries that need no instances of it."""
+    """Converts the values of some columns of a model, where no instances are needed."""
 
     def __init__(self, model: type[models.Model], names: Sequence[str]) -> None:
         fields = {field.column: field for field in model._meta.concrete_fields}
         self._fields = [fields[name] for name in names]
 
     def load(self, row: Row) -> Row:
-        """The values of a row that a query of ours has read, as the ORM would have loaded them."""
+        """The values of a row, as the ORM would have loaded them."""
         if is_postgresql():
             return row
         return tuple(
@@ -38,10 +38,10 @@ class Columns:
 
 
 class Reader(Generic[M]):
-    """Makes model instances of rows that a query of ours has read."""
+    """Makes model instances of the rows of fixed SQL."""
 
     def __init__(self, model: type[M], *, without: Collection[str] = ()) -> None:
-        """`without` names fields to leave out; the ORM fetches them when they are asked for."""
+        """`without` names fields to defer: the ORM reads them at their first use."""
         if not {field.name for field in model._meta.concrete_fields}.issuperset(without):
             raise TypeError(f"{model.__name__} has not all of {without}")
         self._model = model
@@ -68,18 +68,18 @@ class Reader(Generic[M]):
 
     @cached_property
     def _conversions(self) -> list[tuple[str, Callable[[Any], Any]]]:
-        """The attributes that SQLite keeps as something else."""
+        """The attributes that SQLite stores in another type, and how to convert them."""
         found = [(field.attname, _converter(field)) for field in self._fields]
         return [(name, convert) for name, convert in found if convert is not None]
 
 
 def set_related(instance: models.Model, name: str, related: models.Model) -> None:
-    """Let a relation, whose key the instance has from its row, lead to this instance of ours."""
+    """Cache the related instance, whose key the instance already has from its row."""
     instance._state.fields_cache[name] = related
 
 
 class Factory(Generic[M]):
-    """Makes model instances that are not saved yet, without the work of `Model.__init__`."""
+    """Makes unsaved model instances, without the work of `Model.__init__`."""
 
     def __init__(self, model: type[M]) -> None:
         fields = model._meta.concrete_fields
@@ -89,7 +89,7 @@ class Factory(Generic[M]):
         self._known = {*self._defaults, *self._relations}
 
     def new(self, **values: Any) -> M:
-        """An instance with these values, and the fields' defaults for what is left out."""
+        """An instance with these values, and with the fields' defaults for the others."""
         if not self._known.issuperset(values):
             raise TypeError(f"{self._model.__name__} has no {values.keys() - self._known}")
         made = self._model.__new__(self._model)
@@ -104,7 +104,7 @@ class Factory(Generic[M]):
         return made
 
 
-# SQLite keeps decimals as binary floats, of which fifteen digits can be relied upon.
+# SQLite stores decimals as binary floats, of which fifteen digits are exact.
 _FIFTEEN_DIGITS = Context(prec=15)
 
 
@@ -120,7 +120,7 @@ def _converter(field: Any) -> Callable[[Any], Any] | None:
 
 @cache
 def _decimals(places: int) -> Callable[[float], Decimal]:
-    """Floats as decimals with so many places; most prices of a market are read again and again."""
+    """Converts floats to decimals with `places` decimals; cached, since prices repeat."""
     exponent = Decimal(1).scaleb(-places)
 
     @lru_cache(maxsize=4096)
@@ -131,11 +131,11 @@ def _decimals(places: int) -> Callable[[float], Decimal]:
 
 
 def as_uuid(value: UUID | str) -> UUID:
-    """An id that a query of ours has read by itself: SQLite gives its text."""
+    """An id that fixed SQL has read: SQLite gives its text."""
     return value if isinstance(value, UUID) else UUID(value)
 
 
-# Whose rows they are and of what instrument recurs from row to row.
+# Cached: owners and instruments repeat from row to row.
 _uuid = lru_cache(maxsize=4096)(UUID)
 
 

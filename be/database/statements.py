@@ -1,13 +1,13 @@
-"""Fixed SQL for any number of rows, where the ORM's own work would cost more than the database's.
+"""Fixed SQL for any number of rows, where the ORM would cost more time than the database.
 
-Only the modules behind the ledger, executions, quotes and candles use it; everywhere else the ORM
-is right.
+Only the modules behind the ledger, orders, executions, quotes and candles use it; everywhere else
+the ORM is right.
 
-A `Statement` inserts or updates as many rows as it is given. On PostgreSQL the statements of one
-call travel together: each is a common table expression over rows that come as one JSON document,
-which takes a fraction of the work that an array for each column takes on our side; the text is
-always the same and is prepared once. SQLite is a library in this process: there is no trip to save,
-and a statement is executed for each row.
+A `Statement` inserts or updates as many rows as it gets. On PostgreSQL the statements of one call
+of `run` are sent as one: each is a common table expression over rows that come as one JSON
+document. So the text is always the same and is prepared once, and a JSON document is far cheaper to
+make than an array for each column. SQLite is a library in this process: there is no round trip to
+save, and a statement is executed for each row.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,18 +21,19 @@ from uuid import UUID
 import msgspec
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
-from be.database.prepared import PlainCursor, Prepared
+from be.database.prepared import PlainCursor, PreparedStatements
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """An INSERT or UPDATE of rows with these columns; each is made once, and is equal to itself.
+    """An INSERT or UPDATE of rows, for both databases; made once, when its module is imported.
 
-    `postgresql` speaks of the rows as `{given}`, `sqlite` takes the values of one. `returning`
-    names columns that a call is to answer with, instead of the number of rows; with `exports` they
-    are only for another statement of the same call, which speaks of them as `{exported}`.
+    `types` are PostgreSQL's types of a row's values. `postgresql` reads the rows from `{given}`;
+    `sqlite` takes the values of one row as parameters. `run` answers with the number of changed
+    rows, or with the columns that `returning` names. With `exports` those columns are read by
+    another statement of the same call instead, from `{exported}`.
     """
 
     types: tuple[str, ...]
@@ -53,7 +54,7 @@ def insert(
     suffix: str = "",
     returning: tuple[str, ...] = (),
 ) -> Statement:
-    """Insert rows of these columns; `suffix` is what follows (ON CONFLICT ...)."""
+    """Insert rows of these columns; `suffix` is the end of the statement (ON CONFLICT ...)."""
     head = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)})"
     return Statement(
         _types(model, columns),
@@ -72,10 +73,11 @@ def update(
     where: str = "true",
     returning: tuple[str, ...] = (),
 ) -> Statement:
-    """Update rows, given as values of `columns`, of which the first is the key.
+    """Update rows by key: rows have the values of `columns`, and the first one is the key.
 
-    `sets` and `where` may speak of the row as it is (`old`) and of the values (`given`); left out,
-    every column but the key is set to its value. A row that does not fulfil `where` is left alone.
+    `sets` and `where` are SQL that may use the row as it is (`old`) and the values (`given`).
+    Without `sets` every column but the key is set to its value. A row that does not fulfil `where`
+    stays as it is.
     """
     sets = sets or ", ".join(f"{column} = given.{column}" for column in columns[1:])
     head = f"UPDATE {model._meta.db_table} AS old SET {sets} FROM"
@@ -90,7 +92,7 @@ def update(
 
 
 def _types(model: type[models.Model], columns: Sequence[str]) -> tuple[str, ...]:
-    """The types of PostgreSQL for these columns."""
+    """PostgreSQL's types for these columns."""
     fields = {field.column: field for field in model._meta.concrete_fields}
     return tuple(_type(fields[column]) for column in columns)
 
@@ -119,23 +121,23 @@ def _placeholders(columns: Sequence[str]) -> str:
 
 
 def run(*parts: tuple[Statement, Sequence[Row]]) -> list[Any]:
-    """Execute statements with their rows; for each, how many rows it changed (or `returning`).
+    """Execute statements with their rows; returns the answer of each, as `Statement` says.
 
-    Parts without rows are left out of the SQL. Parts may not depend on each other's rows, except
-    by foreign keys that are checked at the commit.
+    Statements without rows are left out of the SQL. No statement may rely on what another one of
+    the call has changed; foreign keys between them are checked at the commit.
     """
     answers: list[Any] = [[] if statement.answers else 0 for statement, _ in parts]
     filled = [number for number, (_, rows) in enumerate(parts) if rows]
     if filled:
-        execute = _run_together if is_postgresql() else _run_each
+        execute = _run_as_one if is_postgresql() else _run_one_by_one
         given = execute([parts[number] for number in filled])
         for number, answer in zip(filled, given, strict=True):
             answers[number] = answer
     return answers
 
 
-def _run_together(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
-    sql = _together(tuple(statement for statement, _ in parts))
+def _run_as_one(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
+    sql = _combined(tuple(statement for statement, _ in parts))
     answers: Sequence[Any] = execute(sql, [encode(rows) for _, rows in parts])[0]
     return [
         [tuple(row) for row in answer or []] if statement.answers else answer
@@ -144,7 +146,7 @@ def _run_together(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]
 
 
 def encode(rows: Sequence[Row]) -> str:
-    """Rows as the JSON document in which they travel to PostgreSQL, decimals as text."""
+    """Rows as the JSON document that is sent to PostgreSQL, decimals as text."""
     return _encoder.encode(rows).decode()
 
 
@@ -152,11 +154,11 @@ _encoder = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical"
 
 
 @cache
-def _together(statements: tuple[Statement, ...]) -> str:
+def _combined(statements: tuple[Statement, ...]) -> str:
     parts, answers, exported = [], [], ""
     for number, statement in enumerate(statements):
         name, returning = f"part{number}", ", ".join(statement.returning) or "1"
-        sql = statement.postgresql.replace("{given}", _given(statement, number + 1))
+        sql = statement.postgresql.replace("{given}", _rows_from_json(statement, number + 1))
         sql = sql.replace("{exported}", exported)
         parts.append(f"{name} AS ({sql} RETURNING {returning})")
         columns = returning.replace("old.", "")
@@ -166,7 +168,7 @@ def _together(statements: tuple[Statement, ...]) -> str:
     return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
 
 
-def _given(statement: Statement, number: int) -> str:
+def _rows_from_json(statement: Statement, number: int) -> str:
     columns = ", ".join(f"(row->>{at})::{kind}" for at, kind in enumerate(statement.types))
     return (
         f"(SELECT {columns} FROM jsonb_array_elements(${number}::jsonb) "
@@ -174,7 +176,7 @@ def _given(statement: Statement, number: int) -> str:
     )
 
 
-def _run_each(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
+def _run_one_by_one(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
     database = _database()
     with database.wrap_database_errors:
         sqlite = _sqlite(database)
@@ -195,19 +197,19 @@ def _sqlite_text(statement: Statement) -> str:
     sql = statement.sqlite
     if statement.answers:
         sql += f" RETURNING {', '.join(statement.returning).replace('old.', '')}"
-    return _marked(sql)
+    return _with_question_marks(sql)
 
 
 def _sqlite(database: Any) -> Any:
-    """SQLite's own connection, or Django's cursors where somebody listens to Django's statements.
+    """SQLite's own connection, or Django's cursors where statements are counted or logged.
 
-    Django's would look for its `%s` in every text anew.
+    Django's cursors convert `%s` in every text at each call.
     """
-    return _Spoken(database) if database.has_listeners else database.connection
+    return _DjangoCursors(database) if database.has_listeners else database.connection
 
 
-class _Spoken:
-    """Django's cursors, for texts that have SQLite's `?` in the place of `%s`."""
+class _DjangoCursors:
+    """Executes texts with SQLite's `?` placeholders through Django's cursors."""
 
     __slots__ = ("_database",)
 
@@ -222,7 +224,7 @@ class _Spoken:
 
 
 def _database() -> Any:
-    """Django's connection of this thread, open, or the error that nothing more can be sent."""
+    """Django's connection of this thread, open. Raises in a transaction that has failed."""
     database: Any = connections[DEFAULT_DB_ALIAS]
     if database.connection is None or database.needs_rollback:
         database.ensure_connection()
@@ -231,14 +233,14 @@ def _database() -> Any:
 
 
 @cache
-def _marked(sql: str) -> str:
+def _with_question_marks(sql: str) -> str:
     return sql.replace("%s", "?")
 
 
 def execute(sql: str, params: Sequence[Any]) -> list[Row]:
-    """Run one statement of PostgreSQL's (`$1`, `$2`), prepared, and fetch what it answers.
+    """Run one prepared statement of PostgreSQL (`$1`, `$2`) and fetch its rows.
 
-    Where somebody listens to Django's statements, it is counted and logged among them.
+    Where Django's statements are counted or logged, it is sent through a cursor of Django's.
     """
     database = _database()
     with database.wrap_database_errors:
@@ -246,40 +248,42 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
             cursor = database._prepare_cursor(PlainCursor(database.connection))
             cursor.execute(sql, params)
             return list(cursor.fetchall())
-        return Prepared.of(database.connection).execute(sql, params)
+        return PreparedStatements.of_connection(database.connection).execute(sql, params)
 
 
 def query(sql: str, params: Row) -> list[Row]:
-    """All rows of a statement that returns some; parameters are `%s` on both databases."""
+    """All rows of a SELECT; parameters are `%s` on both databases."""
     if is_postgresql():
-        return execute(_numbered(sql), params)
+        return execute(_with_numbers(sql), params)
     database = _database()
     with database.wrap_database_errors:
-        return list(_sqlite(database).execute(_marked(sql), adapt(params)))
+        return list(_sqlite(database).execute(_with_question_marks(sql), adapt(params)))
 
 
 @cache
 def is_postgresql() -> bool:
-    """Which of the two dialects is spoken; it never changes while a process lives."""
+    """Whether the database is PostgreSQL, and not SQLite; it never changes in a process."""
     return connection.vendor == "postgresql"
 
 
 @cache
-def _numbered(sql: str) -> str:
-    """`%s` as PostgreSQL writes it: `$1`, `$2` and so on."""
+def _with_numbers(sql: str) -> str:
+    """The text with PostgreSQL's placeholders `$1`, `$2` in the place of `%s`."""
     first, *rest = sql.split("%s")
     return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
 
 
 def for_update(*tables: str) -> str:
-    """FOR UPDATE where the database has it; SQLite has locked everything at BEGIN IMMEDIATE."""
+    """FOR UPDATE, on PostgreSQL; on SQLite BEGIN IMMEDIATE has locked the whole database."""
     if not is_postgresql():
         return ""
     return f"FOR UPDATE OF {', '.join(tables)}" if tables else "FOR UPDATE"
 
 
 def is_in(column: str, values: Sequence[Any]) -> tuple[str, Row]:
-    """`column` is one of `values`: text and parameters; on PostgreSQL the text is always the same.
+    """The condition that `column` is one of `values`, as SQL and parameters.
+
+    On PostgreSQL the text is the same for any number of values.
 
     >>> is_in("id", [1, 2])  # on SQLite
     ('id IN (%s, %s)', (1, 2))
@@ -290,7 +294,7 @@ def is_in(column: str, values: Sequence[Any]) -> tuple[str, Row]:
 
 
 def adapt(row: Sequence[Any]) -> list[Any]:
-    """Values as Django writes them into SQLite."""
+    """Values as Django stores them in SQLite."""
     return [
         _TO_SQLITE[kind](value) if (kind := type(value)) in _TO_SQLITE else value for value in row
     ]

@@ -1,4 +1,4 @@
-"""One place that decides how a database transaction is run and when it is tried again."""
+"""How a transaction is run, and when it is tried again."""
 
 import random
 import time
@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.005
-# PostgreSQL: serialization_failure and deadlock_detected. The server has rolled back; the same
-# work on a fresh view of the data is what the client asked for.
+# PostgreSQL: serialization_failure and deadlock_detected. The server has rolled everything back, so
+# the same work can be done again on the data as they are now.
 CONFLICTS = frozenset({"40001", "40P01"})
 
 
@@ -23,10 +23,11 @@ def is_conflict(error: OperationalError) -> bool:
 
 
 def atomic(function: Callable[P, T]) -> Callable[P, T]:
-    """Run `function` in one transaction, again after a deadlock or serialisation failure.
+    """Decorator: run `function` in one transaction, again after a deadlock or serialization
+    failure.
 
-    Inside a transaction that is already open it is a savepoint and is not tried again: only the
-    outermost caller can start over.
+    Inside an open transaction it runs in a savepoint and is not tried again: only the outermost
+    caller can start over.
     """
 
     @wraps(function)

@@ -181,7 +181,7 @@ def _log(scope: Scope, status: int, began: float) -> None:
 
 def _keep_connection() -> None:
     """A thread of the pool has one connection for all its requests (be/database/connections.py)."""
-    cast(Any, connection).keeps = True
+    cast(Any, connection).stays_open = True
 
 
 async def _read(receive: Receive) -> IO[bytes]:

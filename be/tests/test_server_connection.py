@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from authentication.models import Session
 from be.database import statements
-from be.database.connections import KEPT_SECONDS
+from be.database.connections import MAX_AGE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 servers_may_go = pytest.mark.skipif(
@@ -31,9 +31,9 @@ def keeps() -> Iterator[None]:
     """This thread is like one that answers requests."""
     own: Any = connection
     close_old_connections()
-    own.keeps = True
+    own.stays_open = True
     yield
-    own.keeps = False
+    own.stays_open = False
     close_old_connections()
 
 
@@ -117,7 +117,7 @@ def test_one_whose_transaction_was_never_ended_goes_back():
 def test_after_some_time_it_goes_back(monkeypatch: pytest.MonkeyPatch):
     ask()
     assert connection.close_at is not None
-    monkeypatch.setattr(connection, "close_at", connection.close_at - KEPT_SECONDS)
+    monkeypatch.setattr(connection, "close_at", connection.close_at - MAX_AGE_SECONDS)
     end_request()
     assert connection.connection is None
 

@@ -1,1 +1,1 @@
-"""Django's backend for PostgreSQL with connections that last; nothing else."""
+"""Django's backend for PostgreSQL, with connections that stay open; nothing else."""

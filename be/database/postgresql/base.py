@@ -1,4 +1,4 @@
-"""Django's backend for PostgreSQL, with the connections of `be.database.connections`."""
+"""Django's backend for PostgreSQL, with the connections of be/database/connections.py."""
 
 import select
 
@@ -8,8 +8,8 @@ from be.database.connections import ServerConnection
 
 
 class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
-    def is_still_there(self) -> bool:
-        """A server that says something unasked says, as a rule, that it is gone."""
+    def is_alive(self) -> bool:
+        """An idle connection has something to read when the server has closed it."""
         if self.connection.closed:
             return False
         poll = select.poll()

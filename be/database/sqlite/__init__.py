@@ -1,1 +1,1 @@
-"""Django's backend for SQLite with connections that last; nothing else."""
+"""Django's backend for SQLite, with connections that stay open; nothing else."""
