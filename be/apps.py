@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class BeConfig(AppConfig):
-    """The project itself: settings, urls, the ASGI router and the command that runs everything."""
+    """The project itself: settings, urls, the ASGI application and the project's commands."""
 
     name = "be"

@@ -299,7 +299,7 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
 # tells what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
 TRUSTED_PROXIES = parse_setting(
     "TRUSTED_PROXIES",
-    lambda: TrustedProxies.of(env.list("TRUSTED_PROXIES", default=[])),
+    lambda: TrustedProxies.parse(env.list("TRUSTED_PROXIES", default=[])),
     "Write addresses and networks: 127.0.0.1,10.0.0.0/8.",
 )
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)

@@ -1,4 +1,4 @@
-"""manage.py test: the tests are pytest's, so it runs them as `make test` does."""
+"""manage.py test: runs the tests with pytest, as `make test` does."""
 
 import importlib.util
 from argparse import ArgumentParser
@@ -14,7 +14,7 @@ TWO_WORKERS = ("-n", "2", "--dist", "loadgroup")
 
 
 class PytestRunner:
-    """What Django's test command calls.
+    """Django's TEST_RUNNER.
 
     Labels are paths or dotted names: `exchange`, `banking.tests.test_ledger`, `be/tests`.
     """
@@ -32,7 +32,7 @@ class PytestRunner:
         parser.add_argument("-k", dest="keyword", default="", help="as of pytest")
 
     def run_tests(self, test_labels: Iterable[str]) -> int:
-        """Run them; 0 when all have passed. Raises CommandError where pytest is not installed."""
+        """Run the tests; 0 if all pass. Raises CommandError where pytest is not installed."""
         if importlib.util.find_spec("pytest") is None:
             raise CommandError("The tools of the tests are not installed. Run: make install")
         import pytest

@@ -23,7 +23,7 @@ from be.api import fields
 from be.api.strict import Body
 from be.kernel import formats, identifiers
 
-DECIMAL_SCHEMA = {**fields.GIVEN, "example": "250.00"}
+DECIMAL_SCHEMA = {**fields.ANSWER_DECIMAL, "example": "250.00"}
 
 
 def amount_text(asset: Asset, units: int) -> str:

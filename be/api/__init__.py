@@ -1,3 +1,3 @@
-"""The HTTP kit of all apps: problem documents, pages, idempotency, JSON and the schema; no rule
-of an app.
+"""What the REST APIs of all apps share: problem documents, pagination, idempotency, JSON, schema;
+no rule of an app.
 """

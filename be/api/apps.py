@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """The HTTP kit that the four apps share. Its only table remembers idempotent requests."""
+    """What the REST APIs of all apps share. Its only table is that of idempotent requests."""
 
     name = "be.api"
     label = "api"

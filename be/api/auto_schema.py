@@ -1,4 +1,4 @@
-"""The OpenAPI schema of the shared kit: problem documents, pagination and clean operation ids."""
+"""The OpenAPI schema of views: their problems, parameters and bodies."""
 
 from typing import Any
 
@@ -45,13 +45,13 @@ def problems(*statuses: int) -> dict[tuple[int, str], Any]:
 
 
 class ProblemAutoSchema(AutoSchema):
-    """Adds the problems that any operation can answer with, and tells no docstring of ours.
+    """Adds the problems that any operation can answer with; leaves out docstrings of views.
 
-    Views ask it what a call reads (be/api/strict.py), so what it does not list is refused.
+    Views ask it which parameters a call has, and refuse others (be/api/strict.py).
     """
 
     def query_names(self) -> frozenset[str]:
-        """The names of the parameters that this call takes in its query."""
+        """The names of the query parameters of this call."""
         names = {each["name"] for each in self._get_pagination_parameters()}  # type: ignore[no-untyped-call]
         for each in self.get_override_parameters():
             if not isinstance(each, OpenApiParameter):
@@ -64,13 +64,13 @@ class ProblemAutoSchema(AutoSchema):
         return self.method in ("POST", "PUT", "PATCH") and self.get_request_serializer() is not None
 
     def get_description(self) -> str:  # type: ignore[override]  # as in drf-spectacular
-        """What `extend_schema` says, and no docstring of a view."""
+        """Only the description of `extend_schema`, and no docstring of a view."""
         return ""
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """A body has no other fields than those named.
+        """Forbid other fields in bodies, and leave out inherited docstrings.
 
-        The docstring of a serializer is for clients; what its base says is not.
+        The docstring of a serializer itself is for clients.
         """
         instance = force_instance(serializer)  # type: ignore[no-untyped-call]
         shape: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]

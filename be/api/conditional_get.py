@@ -1,4 +1,4 @@
-"""Answers that a client may keep, and ask whether they are still true (RFC 9110, section 13)."""
+"""Conditional GET: answers with an ETag, and 304 for a client that has them (RFC 9110)."""
 
 import hashlib
 import json
@@ -38,13 +38,12 @@ def respond(
 ) -> HttpResponseBase:
     """The document, or a 304 when the client has it already.
 
-    The tag is made of all that the document says, so it is never wrong; names in `ignoring` say
-    only when it was made. Unless the answer may be `max_age` seconds old, a client that keeps it
-    has to ask each time.
+    The ETag is a hash of the document without the fields in `ignoring`, which say only when it was
+    made. A client may use its copy for `max_age` seconds; after that, or with 0, it asks each time.
     """
-    told = {name: value for name, value in document.items() if name not in ignoring}
-    digest = hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:32]
-    # Weak: two answers with it say the same, but may differ in what is ignored or in compression.
+    hashed = {name: value for name, value in document.items() if name not in ignoring}
+    digest = hashlib.sha256(json.dumps(hashed, default=str).encode()).hexdigest()[:32]
+    # Weak: two answers with the same tag may differ in ignored fields and in compression.
     tag = f'W/"{digest}"'
     response = Response(document)
     response["ETag"] = tag

@@ -1,4 +1,4 @@
-"""Which representation a client gets."""
+"""Content negotiation: the format of the answer, by `Accept` and `?format=`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,10 +22,10 @@ def format_parameter(*formats: str) -> OpenApiParameter:
 
 
 class Negotiation(DefaultContentNegotiation):
-    """DRF's, which is not asked where a client takes whatever it gets: as good as always.
+    """DRF's negotiation, with a short cut for clients that accept anything, as nearly all do.
 
-    Where there are several formats, `?format=` names one. Where there is one, it is a parameter
-    like any other that is not known.
+    Where a call has several formats, `?format=` chooses one. Where it has one, `format` is an
+    unknown parameter like any other.
     """
 
     def select_renderer(

@@ -1,4 +1,4 @@
-"""Serializer fields that read what they are sent to the last character, and say what they take."""
+"""Serializer fields that parse strictly, and whose errors say what is accepted."""
 
 import re
 from datetime import datetime
@@ -13,36 +13,37 @@ from be.kernel.formats import plain
 from be.kernel.numbers import whole_number
 
 MAX_DECIMALS = 18
-# Of a word that is not taken, so much is told.
-LETTERS_TOLD = 40
+# How much of a refused word the error shows.
+MAX_LETTERS_SHOWN = 40
 # RFC 3339, section 5.6: whole date, whole time, and how far it is from UTC.
 MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 PLAIN_NOTATION = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
-# As JSON Schema has it. A client's number is positive besides, which no simple pattern says.
-SENT = {
+# Schemas of decimals in requests and in answers. Those in requests are positive too, which no
+# simple pattern says.
+REQUEST_DECIMAL = {
     "type": "string",
     "format": "decimal",
     "pattern": r"^[0-9]{1,18}(\.[0-9]{1,18})?$",
     "maxLength": 37,
 }
-GIVEN = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+ANSWER_DECIMAL = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 
 
 def _is_written_plainly(number: Decimal) -> bool:
-    """False for 1e2 and its like: spelled out, 1e999999999 would fill the memory."""
+    """False for an exponent, as in 1e2: written out, 1e999999999 would fill the memory."""
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and -MAX_DECIMALS <= exponent <= 0
 
 
-@extend_schema_field({**SENT, "example": "191.25"})
+@extend_schema_field({**REQUEST_DECIMAL, "example": "191.25"})
 class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A positive number in plain notation, as a string ("1.5") or a JSON number (1.5).
 
-    Signs, exponents, separators, NaN and digits that are not ASCII are refused: what may be read
-    in two ways is not money.
+    Signs, exponents, separators, NaN and digits that are not ASCII are refused: an amount must not
+    have two readings.
     """
 
     default_error_messages = {
@@ -83,7 +84,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 class TimeField(serializers.DateTimeField):
-    """A moment, as RFC 3339 has it. DRF's would take weeks, lone dates and any script's digits."""
+    """A time in RFC 3339. DRF's field takes week dates, lone dates and digits of any script too."""
 
     default_error_messages = {
         "invalid": "Send a date, a time and its distance from UTC: 2026-03-02T14:30:00Z or "
@@ -98,18 +99,18 @@ class TimeField(serializers.DateTimeField):
 
 
 class ChoiceField(serializers.ChoiceField):
-    """One of several words; what is none of them is told which there are."""
+    """One of several words; the error for another one lists them."""
 
     default_error_messages = {"invalid_choice": "There is no {input}; send one of {choices}."}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choice_strings_to_values:
             choices = ", ".join(map(str, self.choices))
-            self.fail("invalid_choice", input=repr(data)[:LETTERS_TOLD], choices=choices)
+            self.fail("invalid_choice", input=repr(data)[:MAX_LETTERS_SHOWN], choices=choices)
         return self.choice_strings_to_values[data]
 
 
-@extend_schema_field({**GIVEN, "example": "191.25"})
+@extend_schema_field({**ANSWER_DECIMAL, "example": "191.25"})
 class PlainDecimalField(serializers.ReadOnlyField):
     """A Decimal as a string in plain notation."""
 
@@ -117,8 +118,8 @@ class PlainDecimalField(serializers.ReadOnlyField):
         return None if value is None else plain(value)
 
 
-class InUnit(serializers.Field[Any, Any, Any, Any]):
-    """A ratio, whose description in the schema ends with what it is counted in."""
+class FieldWithUnit(serializers.Field[Any, Any, Any, Any]):
+    """A ratio, whose description in the schema ends with its unit."""
 
     unit: ClassVar[str]
 
@@ -126,29 +127,29 @@ class InUnit(serializers.Field[Any, Any, Any, Any]):
         super().__init__(help_text=units.described(help_text, self.unit), **kwargs)
 
 
-@extend_schema_field({**GIVEN, "example": "2.0412"})
-class PercentField(InUnit, PlainDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "2.0412"})
+class PercentField(FieldWithUnit, PlainDecimalField):
     """A percentage."""
 
     unit = units.PERCENT
 
 
-@extend_schema_field({**GIVEN, "example": "0.045"})
-class FractionField(InUnit, PlainDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "0.045"})
+class FractionField(FieldWithUnit, PlainDecimalField):
     """A fraction."""
 
     unit = units.FRACTION
 
 
-@extend_schema_field({**SENT, "example": "2.5"})
-class PositivePercentField(InUnit, PositiveDecimalField):
-    """A percentage that is sent."""
+@extend_schema_field({**REQUEST_DECIMAL, "example": "2.5"})
+class PositivePercentField(FieldWithUnit, PositiveDecimalField):
+    """A percentage in a request."""
 
     unit = units.PERCENT
 
 
-@extend_schema_field({**GIVEN, "example": "0.0425"})
-class OptionalFractionField(InUnit, PositiveDecimalField):
-    """A fraction that some answers don't have."""
+@extend_schema_field({**ANSWER_DECIMAL, "example": "0.0425"})
+class OptionalFractionField(FieldWithUnit, PositiveDecimalField):
+    """A fraction that some answers leave out."""
 
     unit = units.FRACTION

@@ -1,8 +1,8 @@
 """Idempotency-Key: one effect per key and user, however often a POST is sent.
 
-A key is claimed in a transaction of its own, so that a second sender sees it at once. The work and
-its answer are then committed together. What never ran (a malformed body, a crash, an overload)
-leaves the key free.
+A key is claimed in a transaction of its own, so that a second request with it sees the claim at
+once. The work and its answer are then committed together. A request whose work was not done (a
+malformed body, a crash, an overload) leaves the key free.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ P = ParamSpec("P")
 Handler = Callable[Concatenate[Any, Request, P], Response]
 
 ACCEPTED = re.compile(r"[\x21-\x7e]{1,255}")
-# A claim this old without an answer belongs to a server that died; its work was rolled back.
+# An older claim without an answer is of a server that died; its work was rolled back.
 ABANDONED_AFTER = timedelta(seconds=30)
-# Refusals that the domain decided: the same request deserves the same answer. Anything else that
-# is not a success (400, 401, 429, 5xx) did not reach the domain and may be sent again.
-DECIDED = frozenset({404, 409, 422})
+# Refusals by a rule of the domain: the same request gets the same answer again. Other errors (400,
+# 401, 429, 5xx) come from outside of the domain, and the request may be sent again.
+REPLAYED_REFUSALS = frozenset({404, 409, 422})
 
 
 class KeyReused(Refusal):
@@ -48,11 +48,11 @@ class KeyInFlight(Refusal):
     code = "idempotency_key_in_flight"
     status = 409
     title = "The first request with this key is still being handled"
-    wait = 1.0  # seconds, told as Retry-After
+    wait = 1.0  # seconds, sent as Retry-After
 
 
 def idempotent(handler: Handler[P]) -> Callable[..., HttpResponse]:
-    """Decorate a view method that makes something."""
+    """Decorator for view methods that create something."""
 
     @wraps(handler)
     def handle(view: Any, request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -68,7 +68,7 @@ def idempotent(handler: Handler[P]) -> Callable[..., HttpResponse]:
 
 
 def _claim(request: Request, key: str, now: datetime) -> IdempotentRequest:
-    """Take the key for this request, or find who has it. Refuses when it is not for this one."""
+    """Claim the key for this request, or find its claim. Refuses a key of another request."""
     if not ACCEPTED.fullmatch(key):
         raise Invalid("Send 1 to 255 printable ASCII characters.", field="Idempotency-Key")
     fingerprint = _fingerprint(request)
@@ -124,7 +124,7 @@ def _run_once(claim: IdempotentRequest, work: Callable[[], Response]) -> Respons
     try:
         return work_and_answer()
     except Refusal as refusal:
-        if refusal.status not in DECIDED or isinstance(refusal, KeyInFlight):
+        if refusal.status not in REPLAYED_REFUSALS or isinstance(refusal, KeyInFlight):
             _release(claim)
             raise
         document = problems.from_refusal(refusal)
@@ -136,16 +136,16 @@ def _run_once(claim: IdempotentRequest, work: Callable[[], Response]) -> Respons
 
 
 def _answer(claim: IdempotentRequest, status: int, content_type: str, data: object) -> bool:
-    """Keep the answer, if the key is still ours."""
+    """Store the answer, if the claim is still this request's."""
     answer = JSONRenderer().render(data).decode()
-    return bool(_ours(claim).update(status=status, content_type=content_type, answer=answer))
+    return bool(_own_claim(claim).update(status=status, content_type=content_type, answer=answer))
 
 
 def _release(claim: IdempotentRequest) -> None:
-    _ours(claim).delete()
+    _own_claim(claim).delete()
 
 
-def _ours(claim: IdempotentRequest) -> QuerySet[IdempotentRequest]:
+def _own_claim(claim: IdempotentRequest) -> QuerySet[IdempotentRequest]:
     return IdempotentRequest.objects.filter(pk=claim.pk, claimed_at=claim.claimed_at, answer=None)
 
 

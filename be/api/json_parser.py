@@ -1,4 +1,4 @@
-"""JSON bodies, read exactly and within bounds."""
+"""JSON bodies, parsed exactly and within limits."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import IO, Any, NoReturn
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-# Longer literals are never money; refusing them keeps `int` and `Decimal` cheap.
+# Longer literals are refused: amounts are shorter, and `int` and `Decimal` take long for them.
 MAX_NUMBER_LENGTH = 40
 
 
-def _exact(literal: str) -> Decimal:
+def _decimal(literal: str) -> Decimal:
     if len(literal) > MAX_NUMBER_LENGTH:
         raise ValueError("a number is too long")
     return Decimal(literal)
@@ -24,19 +24,19 @@ def _integer(literal: str) -> int:
     return int(literal)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
         raise ValueError("a name is given twice")
     return document
 
 
-def _not_json(literal: str) -> NoReturn:
+def _refuse_constant(literal: str) -> NoReturn:
     raise ValueError(f"{literal} is not JSON")
 
 
 class ExactJSONParser(JSONParser):
-    """`1.1` is read as Decimal("1.1"); NaN, a name given twice and bottomless nesting are not."""
+    """Reads `1.1` as Decimal("1.1"). Refuses NaN, names given twice and nesting without end."""
 
     def parse(
         self,
@@ -47,10 +47,10 @@ class ExactJSONParser(JSONParser):
         try:
             return json.loads(
                 stream.read().decode("utf-8"),
-                parse_float=_exact,
+                parse_float=_decimal,
                 parse_int=_integer,
-                parse_constant=_not_json,
-                object_pairs_hook=_once,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_unique_names,
             )
         except RecursionError as error:
             raise ParseError("JSON parse error: nested too deep.") from error

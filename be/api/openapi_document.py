@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what serializers tell: the last step of making it.
+"""The last step in making the OpenAPI document: headers, descriptions, and clean schemas.
 
 Pure: documents in, documents out.
 """
@@ -55,12 +55,12 @@ HEADERS: Document = {
     },
 }
 BUSY = (429, 503)
-# What a domain has decided once is answered again to the same key.
+# Answers that are given again to the same Idempotency-Key.
 REPLAYED = (200, 201, 404, 409, 422)
 
 
 def finish(result: Document, **_: Any) -> Document:
-    """drf-spectacular's hook: the document as it is published."""
+    """A postprocessing hook of drf-spectacular: returns the document as it is published."""
     for schema in _schemas(result):
         _tidy(schema)
     for operation in operations(result):
@@ -79,12 +79,12 @@ def operations(document: Document) -> Iterator[Document]:
 
 
 def with_server(document: Document, url: str) -> Document:
-    """The same, saying where it is served."""
+    """The document with the address of its server."""
     return {**document, "servers": [{"url": url.rstrip("/"), "description": "This server."}]}
 
 
-def with_all_that_they_name(document: Document, names: list[str]) -> Document:
-    """These schemas of the document, and those that they refer to."""
+def with_references(document: Document, names: list[str]) -> Document:
+    """The named schemas of the document, and all that they refer to."""
     schemas, found = document["components"]["schemas"], {}
     waiting = list(names)
     while waiting:
@@ -102,7 +102,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def _schemas(document: Document) -> Iterator[Document]:
-    """Every object that is, or may be, a schema; the examples in between are none."""
+    """Every object that is, or may be, a schema; examples are left out."""
     yield from _objects(document["components"]["schemas"])
     for operation in operations(document):
         for parameter in operation.get("parameters", []):
@@ -121,10 +121,10 @@ def _objects(node: Any) -> Iterator[Document]:
 
 
 def _tidy(schema: Document) -> None:
-    """In the words of JSON Schema, and without what misleads generators of clients.
+    """Use JSON Schema's own keywords, and drop what misleads generators of clients.
 
-    Requests and answers are schemas of their own: a field of an answer that is `readOnly` would be
-    left out by those who write it down again.
+    Requests and answers have schemas of their own, so `readOnly` is not needed. Generated clients
+    leave out `readOnly` fields when they write an answer as JSON again.
     """
     if "$ref" in schema or not ({"type", "enum", "oneOf", "allOf"} & schema.keys()):
         return
@@ -135,7 +135,7 @@ def _tidy(schema: Document) -> None:
     if "example" in schema and schema.get("type") != "object":
         schema["examples"] = [schema.pop("example")]
     if isinstance(schema.get("enum"), list) or schema.get("format") in ("uuid", "date-time"):
-        schema.pop("minLength", None)  # said better by the rest
+        schema.pop("minLength", None)  # the format or enum says more
     if isinstance(schema.get("description"), str):
         schema["description"] = _without_trivial_choices(schema["description"])
         if not schema["description"]:
@@ -143,7 +143,7 @@ def _tidy(schema: Document) -> None:
 
 
 def _without_trivial_choices(text: str) -> str:
-    """Without the lines that say of a value no more than itself."""
+    """Without the lines that describe a value by its own name."""
     lines = [line for line in text.split("\n") if not _is_trivial(line)]
     return "\n".join(lines).strip()
 
@@ -158,7 +158,7 @@ def _bare(text: str) -> str:
 
 
 def _describe(response: Document, status: int, operation: Document) -> None:
-    """What the status means here, and which headers come with it."""
+    """Add the meaning of the status and its headers."""
     response["description"] = (
         response.get("description") or MEANINGS.get(status) or f"{HTTPStatus(status).phrase}."
     )

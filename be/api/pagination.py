@@ -20,7 +20,7 @@ from be.kernel.numbers import whole_number
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """So many rows: the newest, the newest below a key, or the oldest above one."""
+    """Which rows to read, `at_most` so many: the newest, those below a key, or those above one."""
 
     at_most: int
     below: Any = None
@@ -48,15 +48,15 @@ class NewestFirst(CursorPagination):
         return super().paginate_queryset(queryset, request, view)
 
     def read_key(self, queryset: QuerySet[Any]) -> None:
-        """Know the field that is paged by, before a cursor is decoded."""
+        """Find the field that pages are ordered by; a cursor is decoded with it."""
         name = self.ordering.removeprefix("-")
         model = queryset.model._meta
         self._key = model.pk if name == "pk" else model.get_field(name)
 
     def bounds(self, queryset: QuerySet[Any], request: Request) -> "Bounds":
-        """What of a list is wanted, for one that is not read by a query of its own."""
+        """The rows of the page, for lists that are not read by DRF's own query."""
         self.read_key(queryset)
-        at_most = self.get_page_size(request) + 1  # one more tells whether a page follows
+        at_most = self.get_page_size(request) + 1  # one more shows whether a page follows
         cursor = self.decode_cursor(request)
         if cursor is None or cursor.position is None:
             return Bounds(at_most)
@@ -75,7 +75,7 @@ class NewestFirst(CursorPagination):
         return size
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """The cursor that was sent, read to its last character; another one is a 400."""
+        """The cursor of the request, parsed strictly; a malformed one is a 400."""
         given = request.query_params.get("cursor")
         if given is None:
             return None
@@ -85,28 +85,29 @@ class NewestFirst(CursorPagination):
             raise InvalidInput({"cursor": ["Not a cursor of this list."]}) from error
 
     def _read_cursor(self, given: str) -> Cursor:
-        words = b64decode(given.encode("ascii"), validate=True).decode("ascii")
-        said = parse_qs(words, keep_blank_values=True, strict_parsing=bool(words))
+        text = b64decode(given.encode("ascii"), validate=True).decode("ascii")
+        parameters = parse_qs(text, keep_blank_values=True, strict_parsing=bool(text))
         [offset], [reverse], [position] = (
-            said.pop(name, [usual]) for name, usual in (("o", "0"), ("r", "0"), ("p", None))
+            parameters.pop(name, [default])
+            for name, default in (("o", "0"), ("r", "0"), ("p", None))
         )
         skipped = whole_number(str(offset), most=self.offset_cutoff or 0)
-        if said or skipped is None or reverse not in ("0", "1"):
+        if parameters or skipped is None or reverse not in ("0", "1"):
             raise ValueError("made up")
         if position is not None:
-            self._read_key(position)
+            self._check_key(position)
         place: Any = position  # text, which the stubs take for a number
         return Cursor(offset=skipped, reverse=reverse == "1", position=place)
 
-    def _read_key(self, position: str) -> None:
-        """Raise ValueError or ValidationError if that can't be a key of this list."""
+    def _check_key(self, position: str) -> None:
+        """Raise ValueError or ValidationError if `position` can't be a key of this list."""
         if isinstance(self._key, IntegerField):
-            known = whole_number(position) is not None
+            is_key = whole_number(position) is not None
         elif isinstance(self._key, UUIDField):
-            known = identifiers.parse_or_none(position) is not None
+            is_key = identifiers.parse_or_none(position) is not None
         else:
-            known = "\x00" not in position and bool(self._key.to_python(position))
-        if not known:
+            is_key = "\x00" not in position and bool(self._key.to_python(position))
+        if not is_key:
             raise ValueError("no key")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
@@ -153,9 +154,9 @@ class NewestFirst(CursorPagination):
 
 
 class ComputedNewestFirst(NewestFirst):
-    """The same pages of rows that were computed rather than stored, each with the `id` of its key.
+    """Pages of computed rows, which have the key as `id` and come newest first.
 
-    They come newest first. What has no place any more (its row is gone) still marks one.
+    A cursor stays valid when its row is gone.
     """
 
     _key = UUIDField()
@@ -173,12 +174,12 @@ class ComputedNewestFirst(NewestFirst):
 
     @staticmethod
     def _bounds(rows: Sequence[Any], size: int, cursor: Cursor | None) -> tuple[int, int]:
-        """Where the page begins and where it ends: backwards, before what was seen already."""
+        """Start and end of the page in the rows; a reverse page ends before the cursor's row."""
         if cursor is None or cursor.position is None:
             return 0, size
         place = UUID(str(cursor.position))
         if cursor.reverse:
-            # Where nothing newer is left, the first page comes rather than none.
+            # If nothing newer is left, this is the first page, and no empty one.
             end = sum(UUID(row.id) > place for row in rows) or size
             return max(end - size, 0), end
         start = sum(UUID(row.id) >= place for row in rows)

@@ -1,4 +1,4 @@
-"""Every error as a problem document (RFC 9457), rendered in this one place."""
+"""Every error of the API as a problem document (RFC 9457)."""
 
 import logging
 import sys
@@ -98,15 +98,15 @@ def from_api_exception(error: exceptions.APIException) -> Problem:
 
 
 def title_of(error: exceptions.APIException) -> str:
-    """The same for every occurrence: what DRF says by default, or where that has a gap to be filled
-    in, the name of the status.
+    """The same for every occurrence: DRF's default detail, or the name of the status where that is
+    a template.
     """
     usual = str(error.default_detail).rstrip(".")
     return HTTPStatus(error.status_code).phrase.capitalize() if "{" in usual else usual
 
 
 def from_exception(error: Exception) -> Problem:
-    """Choose the document for any exception; what nobody foresaw is a 500 that tells nothing."""
+    """The document for any exception; an unexpected one is a 500 that reveals nothing."""
     if isinstance(error, Refusal):
         return from_refusal(error)
     if isinstance(error, Http404):
@@ -144,7 +144,7 @@ def from_exception(error: Exception) -> Problem:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER. A problem is JSON, in whatever format the answer was wanted."""
+    """DRF's EXCEPTION_HANDLER. A problem is JSON, whatever format the client has asked for."""
     set_rollback()
     if (request := context.get("request")) is not None:
         request.accepted_renderer, request.accepted_media_type = ProblemRenderer(), CONTENT_TYPE
@@ -184,7 +184,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What nobody foresaw outside of the API's views, and a lost database there."""
+    """500 for an error outside of DRF's views; 503 if the database is down."""
     error = sys.exception()
     lost = error if isinstance(error, OperationalError | InterfaceError) else None
     document = from_exception(lost or RuntimeError("outside of a view"))
@@ -212,7 +212,7 @@ def overloaded() -> HttpResponse:
 
 
 def unreadable(request: HttpRequest) -> HttpResponse:
-    """400 for a request that can't even be read."""
+    """400 for a request whose query is no valid text."""
     return _plain(
         problem(
             status=400,

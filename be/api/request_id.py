@@ -1,4 +1,4 @@
-"""A name for each request: taken from X-Request-ID or made, echoed, and put in every log line."""
+"""The id of each request: from X-Request-ID or a new one, sent back, and in every log line."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ def current() -> str:
 
 @sync_and_async_middleware
 def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Name the request while it is handled, and the answer after that."""
+    """Set the id while the request is handled, and send it back in the answer."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponse:
@@ -44,7 +44,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
 
 def begin(given: str) -> str:
-    """From here on the request has the name that its client gave it, or a new one; returns it."""
+    """Set the id of the current request: the client's own if it is valid, else a new one."""
     request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
     _current.set(request_id)
     return request_id

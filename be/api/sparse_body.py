@@ -1,4 +1,4 @@
-"""Bodies with many fields, of which most requests have a few."""
+"""A serializer for bodies with many fields, of which most requests have a few."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from be.api.strict import Body, refuse_unknown_fields
 
 
 class SparseBody(Body):
-    """Looks at the fields that a JSON body has or must have, as DRF looks at all of them.
+    """Validates only the fields that the body has or must have, where DRF goes through all of them.
 
-    For bodies of JSON only. Its fields have no defaults, no other source than their name, and no
-    `validate_` methods.
+    For JSON only. Its fields have no defaults, no other source than their name, and no `validate_`
+    methods.
     """
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            return super().to_internal_value(data)  # which refuses it
+            return super().to_internal_value(data)  # refuses it
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         left = len(data)

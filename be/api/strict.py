@@ -1,7 +1,7 @@
-"""What a request says and nobody reads is refused: a word dropped in silence can cost money.
+"""Unknown parameters and fields are refused: one that is ignored in silence can cost money.
 
-A body may have the fields of its serializer, an address the parameters that the schema lists for
-the call, each of them once. Anything else is a 400 that names it and says what there is.
+A body may have the fields of its serializer. A query may have the parameters that the schema lists
+for the call, each of them once. Anything else is a 400 that names it and lists what there is.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,15 +12,15 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-# Of the names that are refused, so many are told, and so much of each.
-NAMES_TOLD = 10
-LETTERS_TOLD = 60
+# How many refused names the error shows, and how much of each.
+MAX_NAMES_SHOWN = 10
+MAX_LETTERS_SHOWN = 60
 
 _calls: dict[tuple[type, str], "_Call"] = {}
 
 
 class _Call:
-    """What one call reads, as the schema tells it."""
+    """What one call reads, according to the schema."""
 
     __slots__ = ("parameters", "reads_body")
 
@@ -35,7 +35,7 @@ class _Call:
 
 
 class StrictView(APIView):
-    """A view that carries out no request of which it does not read all."""
+    """A view that refuses unknown parameters, and a body where it reads none."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -45,7 +45,7 @@ class StrictView(APIView):
         if call is None:
             handler = getattr(self, name, None)
             if handler is None or method == "OPTIONS":
-                return  # there is no such call, and the answer will say so
+                return  # there is no such call: the answer is a 405
             call = _calls[type(self), name] = _Call(self, method, handler)
         if request.query_params:
             _check_parameters(request, call.parameters)
@@ -54,7 +54,7 @@ class StrictView(APIView):
 
 
 def _check_parameters(request: Request, known: Collection[str]) -> None:
-    """Refuse parameters that are not among those known, and one that is given twice."""
+    """Refuse unknown parameters, and a parameter that is given twice."""
     given = request.query_params
     _refuse_unknown(given, known, "parameter")
     if twice := [name for name, values in given.lists() if len(values) > 1]:
@@ -62,7 +62,7 @@ def _check_parameters(request: Request, known: Collection[str]) -> None:
 
 
 def _refuse_body(request: Request, parameters: Collection[str]) -> None:
-    """Refuse a body where none is read, unless there is nothing in it."""
+    """Refuse a body of a call that reads none, unless the body is empty."""
     if request.META.get("CONTENT_LENGTH") in (None, "", "0") or not request.data:
         return
     where = f" Send {', '.join(sorted(parameters))} in the query." if parameters else ""
@@ -71,7 +71,7 @@ def _refuse_body(request: Request, parameters: Collection[str]) -> None:
 
 
 class Body(serializers.Serializer[Any]):
-    """A JSON object in a request, of which every field is known."""
+    """A JSON object in a request; unknown fields are refused."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -92,5 +92,8 @@ def _refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> 
 
 def _refuse(names: Iterable[str], detail: str, code: str) -> NoReturn:
     raise ValidationError(
-        {name[:LETTERS_TOLD]: [ErrorDetail(detail, code=code)] for name in [*names][:NAMES_TOLD]}
+        {
+            name[:MAX_LETTERS_SHOWN]: [ErrorDetail(detail, code=code)]
+            for name in [*names][:MAX_NAMES_SHOWN]
+        }
     )

@@ -1,4 +1,4 @@
-"""The two databases, as Django is told of them."""
+"""Django's settings for the two databases."""
 
 import os
 import tempfile
@@ -9,11 +9,11 @@ import environ
 
 
 def sqlite(path: str, *, lock_seconds: float) -> dict[str, Any]:
-    """SQLite for one machine: readers beside one writer, and writers that queue.
+    """SQLite for one machine: readers beside one writer, while other writers wait.
 
-    IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then
-    writes can neither deadlock nor act on what another has changed in between. Who does not get the
-    lock within `lock_seconds` has an OperationalError, and has changed nothing.
+    IMMEDIATE takes the write lock when a transaction begins. So a transaction that reads and then
+    writes can't deadlock, and no other changes what it has read. A transaction that does not get
+    the lock within `lock_seconds` raises OperationalError, and has changed nothing.
     """
     return {
         "ENGINE": "be.database.sqlite",
@@ -21,8 +21,8 @@ def sqlite(path: str, *, lock_seconds: float) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": lock_seconds,
-            # Values come as they are stored. The driver would look up how to read each column's
-            # type, anew for each statement; the ORM and be/database/rows.py know the types.
+            # Values come as they are stored: the ORM and be/database/rows.py know the types. The
+            # driver would look up a converter for each column of each statement.
             "detect_types": 0,
             "init_command": (
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
@@ -42,14 +42,14 @@ def postgresql(url: str, *, pool_size: int) -> dict[str, Any]:
     database: dict[str, Any] = environ.Env.db_url_config(url)
     database["ENGINE"] = "be.database.postgresql"
     database["OPTIONS"] = {
-        # Nobody waits for ever: not for a server that is away, not for one that has vanished from
-        # the network, not for a row that another transaction has forgotten to give back.
+        # Limits for a server that is down, a server that has vanished from the network, and a row
+        # that another transaction keeps locked.
         "connect_timeout": 3,
         "tcp_user_timeout": 10_000,
         "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
         **database.get("OPTIONS", {}),
-        # Without a pool every request under ASGI opens a connection of its own.
-        # It tries a lost server again every few seconds; its own pauses would grow to minutes.
+        # Without a pool every request under ASGI opens a connection of its own. A lost server is
+        # tried again every few seconds; by default the pauses grow to minutes.
         "pool": {
             "min_size": 1,
             "max_size": pool_size,
@@ -57,7 +57,7 @@ def postgresql(url: str, *, pool_size: int) -> dict[str, Any]:
             "reconnect_timeout": 5,
         },
     }
-    # A connection is tried when the pool gives it out, or each one that lay there while the server
-    # was started anew would cost a request.
+    # The pool checks a connection before it hands it out. Else each connection from before a
+    # restart of the server would cost a request.
     database["CONN_HEALTH_CHECKS"] = True
     return database

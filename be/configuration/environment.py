@@ -1,7 +1,7 @@
-"""The environment, read with care: what can't work ends the process, in three lines.
+"""Environment variables, read with types and checked: a bad one ends the process in three lines.
 
-Every entry point (Daphne, uvicorn, each command) reads the settings first. Who has mistyped a
-number needs to know which, and not a traceback through all that stands between.
+Every entry point (Daphne, uvicorn, each command) reads the settings first. After a typing error the
+user needs the name of the variable, and no traceback.
 """
 
 import builtins
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 TRUE = frozenset({"true", "yes", "on", "1", "y", "ok"})
 FALSE = frozenset({"false", "no", "off", "0", "n"})
-# Beyond it, sums of times and durations overflow; nobody means it.
+# Beyond it, sums of times and durations overflow.
 LARGEST = 1_000_000_000
 PORTS = 65_535
 LOG_LEVELS = tuple(logging.getLevelNamesMapping())
-# Of 50 random digits or 32 random bytes, fewer are different once in a million times.
-LEAST_DIFFERENT = 8
-# What stands in keys that somebody has made up, or left as an example had them.
-TELLING_WORDS = ("changeme", "change-", "insecure", "password", "please")
+# 50 random digits or 32 random bytes have fewer distinct ones once in a million times.
+MIN_DISTINCT = 8
+# Words of keys that a person has made up or copied from an example.
+WORDS_OF_MADE_UP_KEYS = ("changeme", "change-", "insecure", "password", "please")
 
 POSTGRESQL = "Write postgresql://user:password@host:5432/name, with %40 for an @ in the password."
 REDIS = "Write redis://host:6379/0, or rediss:// for TLS."
@@ -35,10 +35,10 @@ ORIGIN = (
 
 
 class Misconfigured(SystemExit):
-    """A setting that can't work. Where nobody catches it, the process ends with this text.
+    """A setting that can't be used. The process ends with this text, unless it is caught.
 
-    `fault` says what is wrong with `setting`, without a value that may be secret; `remedy` what to
-    do.
+    `fault` says what is wrong with `setting`, without a value that may be secret. `remedy` says
+    what to do.
     """
 
     def __init__(self, setting: str, fault: str, remedy: str) -> None:
@@ -46,10 +46,9 @@ class Misconfigured(SystemExit):
 
 
 class Environment:
-    """Typed values of environment variables. An empty one is as good as none.
+    """Typed values of environment variables. An empty variable counts as unset, except for `bool`.
 
-    The methods raise Misconfigured. Their names are those of the types, so that a line of the
-    settings reads as what it gives.
+    The methods raise Misconfigured. They are named after the type that they return.
     """
 
     def __init__(self, values: Mapping[builtins.str, builtins.str]) -> None:
@@ -61,7 +60,7 @@ class Environment:
     def list(
         self, name: builtins.str, *, default: Iterable[builtins.str]
     ) -> "builtins.list[builtins.str]":
-        """Words with commas between them."""
+        """Comma-separated words."""
         words = [word.strip() for word in self._values.get(name, "").split(",")]
         return [word for word in words if word] or [*default]
 
@@ -70,7 +69,7 @@ class Environment:
         if word is None:
             return default
         if word.strip().lower() not in TRUE | FALSE:
-            # Not the default either: `DEBUG=` may well mean no.
+            # An empty one is refused too: `DEBUG=` may be meant as false.
             raise Misconfigured(name, f"It is {word[:40]!r}.", "Write true or false.")
         return word.strip().lower() in TRUE
 
@@ -91,14 +90,14 @@ class Environment:
     def float(
         self, name: builtins.str, *, default: builtins.float, at_most: builtins.float = LARGEST
     ) -> builtins.float:
-        """A number above 0: a duration in seconds, as a rule."""
+        """A number above 0, mostly a duration in seconds."""
         kind = f"a number above 0, at most {at_most:,}, such as {default}"
         return self._number(name, default, builtins.float, lambda value: 0 < value <= at_most, kind)
 
     def choice(
         self, name: builtins.str, *, default: builtins.str, among: Iterable[builtins.str]
     ) -> builtins.str:
-        """One of these words, in small letters or capitals."""
+        """One of the words `among`; capitals don't matter."""
         given = self.str(name, default=default)
         for word in among:
             if word.lower() == given.lower():
@@ -126,7 +125,7 @@ class Environment:
 
 
 def parse_setting(setting: str, make: Callable[[], T], remedy: str) -> T:
-    """What `make` makes of a setting; its ValueError or OSError says what is wrong with that."""
+    """What `make` returns. Its ValueError or OSError becomes a Misconfigured with the same text."""
     try:
         return make()
     except (ValueError, OSError) as error:
@@ -137,14 +136,14 @@ def parse_setting(setting: str, make: Callable[[], T], remedy: str) -> T:
 
 
 def require_database_url(url: str) -> None:
-    """For PostgreSQL: the parts are there. Never shows them, since one is a password."""
+    """Check a URL of PostgreSQL. The error does not show it: it may have a password."""
     parts = _parts("DATABASE_URL", url, POSTGRESQL)
     if not parts.path.strip("/") and "service=" not in parts.query:
         raise Misconfigured("DATABASE_URL", "It names no database.", POSTGRESQL)
 
 
 def require_folder_of(setting: str, path: str) -> None:
-    """For SQLite, which creates a file but no folder."""
+    """Check that the folder of a file exists: SQLite creates files but no folders."""
     if not path or not Path(path).parent.is_dir() or Path(path).is_dir():
         fault = f"There is no folder for {path or 'a file without a name'}."
         raise Misconfigured(setting, fault, "Create it, or correct sqlite:///path/to/a.file.")
@@ -171,7 +170,7 @@ def _parts(setting: str, url: str, remedy: str) -> SplitResult:
 
 
 def require_hosts(hosts: Iterable[str]) -> None:
-    """ALLOWED_HOSTS has names and addresses, which Django compares with those of requests."""
+    """Check ALLOWED_HOSTS: names and addresses only, without scheme and port."""
     for host in hosts:
         if re.search(r"[/\s@]", host) or (":" in host and not re.fullmatch(r"\[[^\]]+\]", host)):
             raise Misconfigured(
@@ -182,7 +181,7 @@ def require_hosts(hosts: Iterable[str]) -> None:
 
 
 def require_origins(setting: str, origins: Iterable[str], *, wildcards: bool) -> None:
-    """`wildcards`: whether "https://*.example.com" means something."""
+    """Check a list of origins; `wildcards` says whether "https://*.example.com" is allowed."""
     for origin in origins:
         if origin != "null" and (not _is_origin(origin) or ("*" in origin and not wildcards)):
             fault = f"{origin[:80]!r} is no origin: small letters, and no path, not even a slash."
@@ -200,8 +199,8 @@ def _is_origin(text: str) -> bool:
 
 
 def is_guessable(key: str | bytes) -> bool:
-    """Whether a key is no work of chance: few characters, one part repeated, or words in it."""
-    few = len(set(key)) < LEAST_DIFFERENT
-    if isinstance(key, str) and any(word in key.lower() for word in TELLING_WORDS):
+    """Whether a key is not random: few distinct characters, a repeated part, or words in it."""
+    few = len(set(key)) < MIN_DISTINCT
+    if isinstance(key, str) and any(word in key.lower() for word in WORDS_OF_MADE_UP_KEYS):
         return True
     return few or any(key[step:] == key[:-step] for step in range(1, len(key) // 2 + 1))

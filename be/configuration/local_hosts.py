@@ -1,4 +1,4 @@
-"""Which hosts only one's own machine and network know, and the origins of pages on them."""
+"""Hosts of one's own machine and network, and the origins of pages on them."""
 
 import ipaddress
 import re
@@ -10,16 +10,16 @@ LOOPBACK = r"(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
 
 
 def is_private(host: str) -> bool:
-    """Whether the internet can't reach this host of ALLOWED_HOSTS by the name that it has there.
+    """Whether this host of ALLOWED_HOSTS can't be reached from the internet by that name.
 
-    A name of one word, as Docker Compose gives its services, counts as private.
+    A name of one word counts as private: Docker Compose gives such names to its services.
     """
     name = host.strip("[]").lower()
     try:
         return not ipaddress.ip_address(name).is_global
     except ValueError:
         pass
-    if name.startswith("."):  # all below a domain
+    if name.startswith("."):  # all subdomains
         return name in PRIVATE_NAMES or name.endswith(PRIVATE_NAMES)
     return name.endswith(PRIVATE_NAMES) or re.fullmatch("[a-z0-9_-]+", name) is not None
 

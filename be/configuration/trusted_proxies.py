@@ -1,4 +1,4 @@
-"""TRUSTED_PROXIES: the networks whose word about the client is believed."""
+"""TRUSTED_PROXIES: the networks whose headers about the client are believed."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ UNIX = "unix"
 
 @dataclass(frozen=True)
 class TrustedProxies:
-    """The networks whose word is taken, and whether that of a Unix socket's peer is."""
+    """The trusted networks, and whether connections by a Unix socket are trusted too."""
 
     networks: tuple[Network, ...] = ()
     unix: bool = False
 
     @classmethod
-    def of(cls, words: Iterable[str]) -> "TrustedProxies":
-        """Of addresses and networks ("10.0.0.0/8"), and "unix". Raises ValueError for others."""
+    def parse(cls, words: Iterable[str]) -> "TrustedProxies":
+        """From addresses, networks ("10.0.0.0/8") and "unix". Raises ValueError for other words."""
         words = [word.strip() for word in words]
         return cls(
             networks=tuple(_network(word) for word in words if word != UNIX),
@@ -37,7 +37,7 @@ class TrustedProxies:
         return _is_in(address, self.networks)
 
     def has(self, peer: Any) -> bool:
-        """Whether the other end of a connection is one of them; `peer` as in an ASGI scope."""
+        """Whether the peer of a connection is trusted; `peer` is `client` of an ASGI scope."""
         if not peer:
             return self.unix
         address = addresses.parse(peer[0])

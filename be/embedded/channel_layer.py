@@ -6,21 +6,22 @@
                    "capacity": 1000},
     }}
 
-A send is one row. Each process that has channels runs one thread that reads the rows it has not
-seen and hands them to its own channels; who is in a group is known only in the member's process.
-Hence a process that dies leaves nothing behind but rows, and rows expire.
+A message that is sent is one row. Each process that has channels runs one thread, the poller, which
+reads new rows and puts them into the mailboxes of its own channels. The members of a group are
+known only in their own process. So a process that dies leaves only rows behind, and rows expire.
 
-What it promises is what `channels_redis.pubsub` promises, so that one can replace the other:
+It has the guarantees of `channels_redis.pubsub`, so that one can replace the other:
 
-* at most once, to those who are members when the message is sent; a newcomer gets no history;
-* the same order everywhere, which for one sender is the order in which it called;
-* a channel that is full loses its OLDEST message and counts it: consumers number their messages
-  and catch up by other means;
+* delivery at most once, to the members at the time of sending; a new member gets no history;
+* the same order for all receivers, which for one sender is the order of its calls;
+* a channel that is full drops its OLDEST message and counts it: consumers notice the gap in their
+  sequence numbers and catch up by other means;
 * a channel lives in the event loop that made it, until its `receive()` is cancelled, its loop is
   closed, or it is full and nobody has received from it for `expiry` seconds;
-* a channel that several processes receive from by name delivers to each of them;
-* messages hold what MessagePack has natively: a Decimal would arrive as text here, and be refused
-  by Redis.
+* a channel that several processes receive from by name delivers to all of them;
+* messages hold the native types of MessagePack: a Decimal would arrive as text here, and Redis
+would
+  refuse it.
 
 It needs POSIX file locks and a local file system.
 """
@@ -50,7 +51,7 @@ SECONDS_BETWEEN_FAILED_READS = 1.0
 
 
 class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no type hints
-    """A broadcast channel layer over a SQLite file; the module describes what it promises.
+    """A broadcast channel layer over a SQLite file; the module's docstring has its guarantees.
 
     `expiry` and `poll_interval` are in seconds, `capacity` in messages per channel. File and
     folder are created when first needed. `dropped` counts the messages that full channels of this
@@ -72,10 +73,10 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         self.poll_interval = poll_interval
         self.dropped = 0
         self._file = MessageFile(Path(path).absolute(), expiry=expiry)
-        # Guards everything below: event loops of several threads and the poller share it.
+        # Guards everything below, which the poller and event loops of several threads share.
         self._lock = threading.Lock()
         self._mailboxes: dict[str, _Mailbox] = {}
-        # Address -> channel -> the last message sent before that channel came to listen there.
+        # Address -> channel -> the last message before that channel began to listen there.
         self._listeners: dict[str, dict[str, int]] = {}
         self._poller: threading.Thread | None = None
         self._wake_poller = threading.Event()
@@ -95,8 +96,8 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
     async def receive(self, channel: str) -> Message:
         """Wait for the next message of the channel and return a copy of its own.
 
-        A name that is new here begins to listen now. Cancelling ends the channel: Channels does
-        that when a consumer is gone, and has no other way to say so.
+        A name that is new in this process begins to listen now. Cancelling ends the channel: this
+        is how Channels ends the channel of a consumer that is gone.
         """
         self.require_valid_channel_name(channel)
         mailbox = self._mailboxes.get(channel)
@@ -114,7 +115,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         return message
 
     async def group_add(self, group: str, channel: str) -> None:
-        """Add a channel of this process to the group; what was sent before does not reach it."""
+        """Add a channel of this process to the group; it gets what is sent from now on."""
         self.require_valid_group_name(group)
         self.require_valid_channel_name(channel)
         newest = await asyncio.to_thread(self._file.newest_id)
@@ -147,9 +148,9 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         await self.close()
 
     async def close(self) -> None:
-        """Forget this process's channels and groups; end the poller, close the file.
+        """Forget this process's channels and groups, end the poller, close the file.
 
-        Use it again at will.
+        The layer can be used again afterwards.
         """
         with self._lock:
             self._mailboxes.clear()
@@ -161,11 +162,11 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         await asyncio.to_thread(self._file.close)
 
     async def _write(self, address: str, message: Message) -> None:
-        # Queued here, in the order of the calls, and written in a thread: another process may
-        # hold the file for a moment, and an event loop must not wait for it.
+        # Queued here, in the order of the calls, and written in a thread: another process may have
+        # the file locked for a moment, and an event loop must not wait for it.
         outgoing = self._queue(address, message)
         await asyncio.to_thread(self._file.write_outbox, outgoing)
-        self._wake_poller.set()  # our own channels need not wait out the interval
+        self._wake_poller.set()  # this process's channels need not wait for the next poll
 
     def _queue(self, address: str, message: Message) -> Outgoing:
         if not isinstance(message, dict):
@@ -188,9 +189,9 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
     def _ensure_poller(self, newest: int) -> None:
         """Start the poller unless it runs (it does not in a forked child). The lock is held.
 
-        One thread of our own, rather than a task that uses `asyncio.to_thread`: an idle poll then
-        wakes no event loop, a busy executor cannot delay it, it serves every loop of the process
-        at once, and there is no task to be destroyed when a loop ends without cancelling it.
+        It is a thread, rather than a task that uses `asyncio.to_thread`. So an idle poll wakes no
+        event loop, a busy executor does not delay it, one poller serves every event loop of the
+        process, and no task is destroyed when a loop ends without cancelling it.
         """
         if self._poller is None or not self._poller.is_alive():
             self._poller = threading.Thread(
@@ -212,7 +213,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
                 self._wake_poller.clear()
 
     def _is_still_needed(self) -> bool:
-        """Whether this thread is the poller and there are channels to feed; if not, it ends."""
+        """Whether this thread is still the poller and there are channels; if not, it ends."""
         with self._lock:
             if self._poller is not threading.current_thread():
                 return False
@@ -224,7 +225,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
     def _deliver(self, message_id: int, address: str, payload: bytes) -> None:
         with self._lock:
             if self._poller is not threading.current_thread():
-                return  # closed meanwhile; a new poller may have begun, and delivers this one too
+                return  # the layer was closed; a new poller, if there is one, delivers this message
             for channel, after in list(self._listeners.get(address, {}).items()):
                 if message_id > after:
                     self._put(channel, payload)
@@ -237,7 +238,7 @@ class EmbeddedChannelLayer(BaseChannelLayer):  # type: ignore[misc]  # channels 
         else:
             self.dropped += mailbox.put(payload)
 
-    # What follows changes who listens; the lock is held.
+    # The caller of what follows holds the lock.
 
     def _listen(self, address: str, channel: str, *, after: int) -> None:
         self._listeners.setdefault(address, {}).setdefault(channel, after)
@@ -271,7 +272,7 @@ def _channel_address(channel: str) -> str:
 
 
 class _Mailbox:
-    """What one channel has not received yet: filled by the poller, emptied in the loop."""
+    """The messages that one channel has not received yet: put by the poller, taken in its loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int) -> None:
         self.loop = loop
@@ -299,7 +300,7 @@ class _Mailbox:
                 self._untouched_since = time.monotonic()
             dropped = int(len(self._payloads) == self._payloads.maxlen)
             self._payloads.append(payload)
-        # Only the first one wakes the loop, or a loop that is stuck would collect wake-ups.
+        # Only the first payload wakes the loop, so that a blocked loop collects no callbacks.
         if was_empty:
             with suppress(RuntimeError):  # the loop was closed
                 self.loop.call_soon_threadsafe(self._filled.set)
@@ -308,7 +309,8 @@ class _Mailbox:
     def is_abandoned(self, expiry: float) -> bool:
         """Whether it is full and nobody has received from it for `expiry` seconds.
 
-        A consumer that ends while a message is being handed to it cannot say that it has ended.
+        This finds the channel of a consumer that ended while it was handling a message: nothing
+        was waiting in `receive` then, so nothing was cancelled.
         """
         is_full = len(self._payloads) == self._payloads.maxlen
         return is_full and time.monotonic() - self._untouched_since > expiry

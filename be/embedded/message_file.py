@@ -1,4 +1,4 @@
-"""The SQLite file behind the embedded channel layer: numbered messages, which expire."""
+"""The SQLite file of the embedded channel layer: numbered messages, which expire."""
 
 import fcntl
 import logging
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False, slots=True)
 class Outgoing:
-    """A message on its way to the file, and why it did not get there."""
+    """A message that is to be written, and the error if it could not be."""
 
     created: float
     address: str
@@ -30,9 +30,9 @@ class Outgoing:
 
 
 class MessageFile:
-    """The file as its writers see it; they share one connection, which is kept.
+    """Writes messages to the file, over one connection that stays open.
 
-    Under load, what other senders queue meanwhile goes into one transaction.
+    Under load the messages that several senders have queued are written in one transaction.
     """
 
     def __init__(self, path: Path, *, expiry: float) -> None:
@@ -41,17 +41,17 @@ class MessageFile:
         self._log = _beside(path, "-wal")
         self._expiry = expiry
         self._lock = threading.Lock()
-        self._kept = _Kept(self)
+        self._connection = _Connection(self)
         self._prune_at = 0.0
         _files.add(self)
 
     def write_outbox(self, outgoing: Outgoing) -> None:
-        """Write all that is queued, in order; raise what kept `outgoing` from being written."""
+        """Write all that is queued, in order; raise the error of `outgoing`, if it has one."""
         with self._lock:
             batch = [self.outbox.popleft() for _ in range(len(self.outbox))]
             try:
                 if batch:
-                    self._run(lambda db: self._insert(db, batch), self._kept)
+                    self._run(lambda db: self._insert(db, batch), self._connection)
             except (sqlite3.Error, OSError) as error:
                 for each in batch:
                     each.error = error
@@ -60,33 +60,33 @@ class MessageFile:
 
     def newest_id(self) -> int:
         """The number of the message that was written last, pruned or not."""
-        with closing(_Kept(self)) as kept:  # its own: who reads waits for no writer
-            return self._run(_newest_id, kept)
+        with closing(_Connection(self)) as own:  # a reader need not wait for writers
+            return self._run(_newest_id, own)
 
     def clear(self) -> None:
-        """Delete all messages; numbers go on rising."""
+        """Delete all messages; the numbers of later ones continue."""
         with self._lock:
-            self._run(lambda db: db.execute("DELETE FROM messages"), self._kept)
+            self._run(lambda db: db.execute("DELETE FROM messages"), self._connection)
 
     def close(self) -> None:
-        """Close the connection; who writes again opens another."""
+        """Close the connection; the next write opens another."""
         with self._lock:
-            self._kept.close()
+            self._connection.close()
 
     def before_fork(self) -> None:
-        """Close the connection: SQLite keeps its locks by process, and a child has none of them."""
+        """Close the connection: a forked child must not use SQLite's connection of its parent."""
         self._lock.acquire()
-        self._kept.close()
+        self._connection.close()
 
     def after_fork(self) -> None:
-        """In parent and child."""
+        """Called in the parent and in the child."""
         self._lock.release()
 
     def open(self) -> sqlite3.Connection:
         """Open the file, creating it first if it is missing."""
         if not self.path.exists():
             self._create()
-        # mode=rw: should it vanish now, SQLite must not create one that is half set up.
+        # mode=rw: if the file is deleted just now, SQLite must not create an empty one.
         db = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw", uri=True, timeout=5, check_same_thread=False
         )
@@ -98,16 +98,16 @@ class MessageFile:
         return db
 
     def identity(self) -> tuple[int, ...]:
-        """Which file now has the name: who holds on to another one works in vain."""
+        """The inodes of the file and its log; they change when the file is replaced."""
         return _inode(self.path), _inode(self._log)
 
     def discard_if_corrupt(self, error: sqlite3.Error, inode: int) -> bool:
-        """Return whether the error says that the file is damaged; if so, it is gone.
+        """Delete the file if the error says that it is damaged; returns whether it does.
 
-        It is removed only while it is still the file of that inode: another process may have
-        replaced it already.
+        The file is deleted only while it has that inode: another process may have replaced it
+        already.
         """
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its details
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
         if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return False
         with _folder_lock(self.path.parent):
@@ -116,16 +116,18 @@ class MessageFile:
                 self.path.unlink(missing_ok=True)
         return True
 
-    def _run(self, work: Callable[[sqlite3.Connection], Result], kept: "_Kept") -> Result:
-        """Do the work, once more if the file had to be replaced. What is kept is the caller's."""
+    def _run(
+        self, work: Callable[[sqlite3.Connection], Result], connection: "_Connection"
+    ) -> Result:
+        """Do the work on the caller's connection; again, if the file had to be replaced."""
         inode = _inode(self.path)
         try:
-            return _try(work, kept)
+            return _try(work, connection)
         except sqlite3.DatabaseError as error:
             self.discard_if_corrupt(error, inode)
             if inode == _inode(self.path):
                 raise
-        return _try(work, kept)
+        return _try(work, connection)
 
     def _insert(self, db: sqlite3.Connection, batch: list[Outgoing]) -> None:
         with db:
@@ -139,13 +141,13 @@ class MessageFile:
             )
 
     def _create(self) -> None:
-        """Build the file under another name and move it into place: nobody sees half of it."""
+        """Create the file under another name and rename it, so that no process opens half of it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = _beside(self.path, ".new")
         with _folder_lock(self.path.parent):
             if self.path.exists():
                 return  # another process was first
-            # The log of a deleted file would be taken for the log of its successor.
+            # SQLite would take the log of a deleted file for the log of the new one.
             for base in (self.path, new):
                 for suffix in ("", "-wal", "-shm"):
                     _beside(base, suffix).unlink(missing_ok=True)
@@ -155,7 +157,7 @@ class MessageFile:
             new.replace(self.path)
 
 
-# Those of this process, for forks; a lock that somebody holds is waited for.
+# All files of this process: before a fork their locks are taken and their connections closed.
 _files: WeakSet[MessageFile] = WeakSet()
 _forking: list[MessageFile] = []
 _one_fork = threading.Lock()
@@ -177,18 +179,18 @@ def _after_fork() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
-def _try(work: Callable[[sqlite3.Connection], Result], kept: "_Kept") -> Result:
+def _try(work: Callable[[sqlite3.Connection], Result], connection: "_Connection") -> Result:
     try:
-        return work(kept.current())
+        return work(connection.current())
     except sqlite3.Error:
-        kept.close()
+        connection.close()
         raise
 
 
-class _Kept:
-    """A connection that is kept: to open one costs more than to write a batch.
+class _Connection:
+    """A connection that stays open: opening one costs more than writing a batch.
 
-    It is opened anew when another file has the name.
+    It is opened again when the file has been replaced.
     """
 
     def __init__(self, file: MessageFile) -> None:
@@ -198,15 +200,15 @@ class _Kept:
 
     @property
     def inode(self) -> int:
-        """That of the file which it reads, or would read now."""
+        """The inode of the file that is open, or else of the file that has the name."""
         return (self._identity or self._file.identity())[0]
 
     def is_current(self) -> bool:
-        """Whether it is to the file that now has the name."""
+        """Whether the open file is still the one that has the name."""
         return self._identity == self._file.identity()
 
     def current(self) -> sqlite3.Connection:
-        """The connection, to the file that now has the name."""
+        """The connection to the file that has the name now."""
         if self.db is not None and self.is_current():
             return self.db
         return self.reopen()
@@ -216,7 +218,7 @@ class _Kept:
         inode = _inode(self._file.path)
         self.db = self._file.open()
         identity = self._file.identity()
-        # If the name changed hands meanwhile, leave the identity unknown and open again next time.
+        # If the file was replaced meanwhile, leave the identity empty: the next call opens again.
         self._identity = identity if identity[0] == inode else ()
         return self.db
 
@@ -227,40 +229,40 @@ class _Kept:
 
 
 class Tail:
-    """A reader's place in the file."""
+    """A reader of the file, and the last message that it has read."""
 
     def __init__(self, file: MessageFile, *, after: int) -> None:
         self._file = file
         self._seen = after
-        self._kept = _Kept(file)
+        self._connection = _Connection(file)
         self._version = -1
 
     def new_messages(self) -> Iterator[tuple[int, str, bytes]]:
-        """Number, address and payload of messages that are new since the last call, in order.
+        """Number, address and payload of the messages since the last call, in order.
 
-        Of a file that was replaced the last messages are read before its successor's.
+        When the file was replaced, the last messages of the old one come first.
         """
         try:
-            # Asked before reading: what is written to a file before it is replaced is then read.
-            is_replaced = not self._kept.is_current()
-            if self._kept.db is not None:
-                yield from self._read(self._kept.db)
+            # Checked before reading, so that everything is read that came before the replacement.
+            is_replaced = not self._connection.is_current()
+            if self._connection.db is not None:
+                yield from self._read(self._connection.db)
             if is_replaced:
                 self._version = -1
-                yield from self._read(self._kept.reopen())
+                yield from self._read(self._connection.reopen())
         except sqlite3.Error as error:
-            inode = self._kept.inode
+            inode = self._connection.inode
             self.close()
             if not self._file.discard_if_corrupt(error, inode):
                 raise
 
     def close(self) -> None:
         """Close the connection; the next read opens another."""
-        self._kept.close()
+        self._connection.close()
 
     def _read(self, db: sqlite3.Connection) -> list[tuple[int, str, bytes]]:
-        # The version changes with every commit of another connection; asking for it is far
-        # cheaper than a query, and most polls find nothing.
+        # The version changes with every commit of another connection. Reading it is far cheaper
+        # than a query, and most polls find nothing new.
         (version,) = db.execute("PRAGMA data_version").fetchone()
         if version == self._version:
             return []
@@ -277,18 +279,18 @@ class Tail:
 def _set_up(db: sqlite3.Connection) -> None:
     db.isolation_level = None
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = OFF")  # after a power cut nobody misses the ticks before it
+    db.execute("PRAGMA synchronous = OFF")  # messages from before a power cut are of no use
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'messages'").fetchone():
         return
     with db:
         db.execute("BEGIN IMMEDIATE")
-        # The payload comes last: pruning then never has to read it.
+        # The payload is the last column, so that pruning need not read it.
         db.execute(
             "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT,"
             " created REAL NOT NULL, address TEXT NOT NULL, payload BLOB NOT NULL)"
         )
-        # Numbers start at the clock, in microseconds, so that they go on rising for those who
-        # read the file that this one replaces.
+        # Numbers start at the clock, in microseconds, so that they are higher than those in a
+        # file that this one replaces.
         db.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'messages', ?"
             " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'messages')",
@@ -314,7 +316,7 @@ def _inode(path: Path) -> int:
 
 @contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
-    """Let one process at a time create or discard files here; the lock dies with its process."""
+    """Let one process at a time create or delete files here; the lock ends with its process."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

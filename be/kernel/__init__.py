@@ -1,3 +1,3 @@
-"""What the rules of all apps are written with: refusals, ids, numbers and formats; pure Python,
-no framework.
+"""Building blocks of all apps: refusals, ids, numbers, addresses and formats; pure Python, no
+framework.
 """

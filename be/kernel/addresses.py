@@ -1,4 +1,4 @@
-"""Addresses of the internet, in whatever form they come."""
+"""IP addresses, read from text of any source."""
 
 import ipaddress
 
@@ -6,10 +6,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse(text: str) -> Address | None:
-    """The address that the text names; None if it names none.
+    """The address that the text is; None if it is none.
 
-    Without the zone of a link-local one, and IPv4 as itself: a socket for both families shows
-    192.0.2.1 as ::ffff:192.0.2.1.
+    The zone of a link-local address is dropped. IPv4 addresses that are mapped to IPv6 become IPv4
+    again: a socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1.
     """
     try:
         address = ipaddress.ip_address(text.strip().partition("%")[0])

@@ -1,4 +1,4 @@
-"""Ids: time-ordered UUIDs (version 7, RFC 9562 section 5.7), and reading the ids of others."""
+"""Ids: time-ordered UUIDs (version 7, RFC 9562 section 5.7), and parsing ids of requests."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 
 NIL = uuid.UUID(int=0)
-# UUID itself takes signs, underscores and the digits of any script, as `int` does.
+# `uuid.UUID` accepts signs, underscores and digits of any script, as `int` does.
 _SPELLED = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.ASCII | re.IGNORECASE
 )
@@ -16,11 +16,11 @@ _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM_A = (1 << 12) - 1
 _RANDOM_B = (1 << 62) - 1
-# Where the random part starts within one tick leaves room to count up from it.
+# The random part starts below its maximum, which leaves room to count up.
 _RANDOM_START_BITS = 61
 _STEP_BITS = 32
 
-# Moments whose last id is remembered: more than are being worked on at once.
+# So many moments have their last id remembered: more than are in use at once.
 _REMEMBERED = 1024
 
 _lock = threading.Lock()
@@ -56,13 +56,13 @@ def _random(bits: int) -> int:
 
 
 def parse(text: str) -> uuid.UUID:
-    """The id that `text` spells. A malformed one is the nil UUID, which no row has.
+    """The id in `text`. A malformed one gives the nil UUID, which no row has.
 
-    So it is answered exactly like the id of something missing, or of somebody else's.
+    So a request with it is answered like one for a row that is missing or another user's.
     """
     return parse_or_none(text) or NIL
 
 
 def parse_or_none(text: str) -> uuid.UUID | None:
-    """The id that `text` spells, in hexadecimal digits with hyphens or without; else None."""
+    """The id in `text`: hexadecimal digits, with hyphens or without. None if it is malformed."""
     return uuid.UUID(text) if _SPELLED.fullmatch(text) else None

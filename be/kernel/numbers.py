@@ -1,18 +1,18 @@
-"""Whole numbers in text that came from outside: read whole, or not at all."""
+"""Strict parsing of whole numbers in requests."""
 
 import re
 
-# As many as the largest number that the database can hold has.
+# As many as the largest integer of the database has.
 MAX_DIGITS = 19
 LARGEST = 2**63 - 1
 _DIGITS = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}", re.ASCII)
 
 
 def whole_number(text: str, *, least: int = 0, most: int = LARGEST) -> int | None:
-    """The number between `least` and `most` that the text is, to its last character; else None.
+    """The number from `least` to `most` that the whole text is; None for any other text.
 
-    Digits of ASCII and nothing else: no sign, space, point, exponent or underscore, all of which
-    `int` may take, and no more digits than a number of the database has.
+    The text has ASCII digits only. Signs, spaces, points, exponents and underscores, some of which
+    `int` accepts, are refused, and so are numbers that the database can't store.
     """
     if not _DIGITS.fullmatch(text):
         return None

@@ -1,15 +1,14 @@
-"""How the domain says no: one class per reason, without any HTTP machinery."""
+"""How the domain refuses a request: one exception class for each reason, without HTTP."""
 
 from typing import ClassVar
 
 
 class Refusal(Exception):
-    """A request that is understood and declined; nothing has moved.
+    """A request that is understood and declined; nothing was changed.
 
-    Subclasses stand beside the code that raises them and set `code` (stable, machine-readable),
-    `status` (the HTTP status it is shown with) and `title` (the same for every occurrence).
-
-    `detail` tells this occurrence and the next step; `field` names the input at fault, if one is.
+    Subclasses stand beside the code that raises them. They set `code` (stable, machine-readable),
+    `status` (the HTTP status of the answer) and `title` (the same for every occurrence). `detail`
+    describes this occurrence and the next step; `field` names the input at fault, if there is one.
     """
 
     code: ClassVar[str] = "refused"
@@ -23,7 +22,7 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """There is no such thing for this user: missing and foreign are told apart by nobody."""
+    """There is no such row for this user. Missing rows and those of others get the same answer."""
 
     code = "not_found"
     status = 404

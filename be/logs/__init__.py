@@ -1,3 +1,1 @@
-"""What is written to the log and how a line looks; never a secret, and no decision about what
-happens.
-"""
+"""What is written to the log, and how a line looks; never a secret, and no rule of an app."""

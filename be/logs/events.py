@@ -15,19 +15,19 @@ access = logging.getLogger("brokerpro.access")
 
 
 def log_on_commit(what: str, **fields: object) -> None:
-    """Log at INFO what has happened, once it is committed; what is rolled back has not."""
+    """Log at INFO what has happened, after the commit; nothing is logged after a rollback."""
     if logger.isEnabledFor(logging.INFO):
         transaction.on_commit(partial(log, what, **fields))
 
 
 def log(what: str, **fields: object) -> None:
-    """Log at INFO what has happened, now."""
+    """Log at INFO what has happened, at once."""
     logger.info(what, extra={"fields": {name: str(value) for name, value in fields.items()}})
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """In this process nothing has happened meanwhile: a past is made up, which is no news."""
+    """Log no events of this process meanwhile, as when a made-up history is seeded."""
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
@@ -37,7 +37,7 @@ def silenced() -> Iterator[None]:
 
 
 def log_request(*, method: str, path: str, status: int, client: str, milliseconds: float) -> None:
-    """Log at INFO that a request was answered; the line has its id, as all others of it have."""
+    """Log at INFO that a request was answered. The line has the request id, as all lines have."""
     access.info(
         "%s %s %d",
         method,

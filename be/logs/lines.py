@@ -1,7 +1,7 @@
-"""How lines of the log look: for people, or as JSON for whoever collects them.
+"""The two formats of the log, chosen by `LOG_FORMAT`: text for people, JSON for log collectors.
 
-`LOG_FORMAT` chooses. Either has the time in UTC, the level, the logger, the id of the request that
-it belongs to, the message, and the fields that came with it (be/logs/events.py).
+Both have the time in UTC, the level, the logger, the request id, the message, and the fields of the
+record (be/logs/events.py).
 """
 
 import logging
@@ -13,8 +13,8 @@ from pythonjsonlogger.msgspec import MsgspecFormatter
 
 from be.kernel.formats import time_text
 
-# What Django adds to its records: the request itself, and of statements what the message has too.
-_OF_DJANGO = ("request", "status_code", "duration", "sql", "params", "alias")
+# What Django adds to its records. It is left out: the message has it, or it is no plain value.
+_DJANGO_FIELDS = ("request", "status_code", "duration", "sql", "params", "alias")
 
 
 class TextLines(logging.Formatter):
@@ -38,7 +38,7 @@ class JSONLines(MsgspecFormatter):
         super().__init__(
             ["asctime", "levelname", "name", "request_id", "message"],
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
-            reserved_attrs=[*RESERVED_ATTRS, *_OF_DJANGO],
+            reserved_attrs=[*RESERVED_ATTRS, *_DJANGO_FIELDS],
         )
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802

@@ -1,4 +1,4 @@
-"""Whether a server can listen where it was told to."""
+"""Checks that a server can listen on a host and port."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raises CommandError, which says why nobody can listen there and what to do."""
+    """Raises CommandError if no server can listen there; it says why and what to do."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

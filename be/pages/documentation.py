@@ -1,4 +1,4 @@
-"""The pages that show the API: Swagger UI, ReDoc and the WebSocket, from our own files alone."""
+"""The documentation pages: Swagger UI, ReDoc and the WebSocket, from this server's files alone."""
 
 import json
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from be.api.content_negotiation import format_parameter
 from be.api.strict import StrictView
 from exchange.streaming import asyncapi as streaming
 
-# ReDoc's bundle asks its maker's host for a logo; the browser is told to ask nobody but us.
+# The browser may load from this server only: ReDoc's bundle would load a logo from another host.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; worker-src blob:; connect-src 'self'"
 )
 
 
-def _from_here_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _with_policy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
         response = view(request)
@@ -37,12 +37,12 @@ def _from_here_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
     return answer
 
 
-swagger = _from_here_only(SpectacularSwaggerView.as_view(url_name="schema"))
-redoc = _from_here_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
+swagger = _with_policy(SpectacularSwaggerView.as_view(url_name="schema"))
+redoc = _with_policy(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
 
 
 class Schema(StrictView, SpectacularAPIView):
-    """The OpenAPI document, as YAML or JSON, with the address that it was asked at."""
+    """The OpenAPI document, as YAML or JSON, with the address of this server."""
 
     @extend_schema(exclude=True, parameters=[format_parameter("yaml", "json")])
     def get(self, request: Request) -> Response:
@@ -58,7 +58,7 @@ class Schema(StrictView, SpectacularAPIView):
 
 @cache
 def _rest_document() -> dict[str, Any]:
-    """Made once: it takes a second, and is the same for all."""
+    """Made once per process: it takes a second, and is the same for all."""
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return document
 
@@ -73,7 +73,7 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def streaming_page(request: HttpRequest) -> HttpResponse:
-    """The same as a page."""
+    """The AsyncAPI document as a page."""
     document = _streaming_document(request)
     response = render(request, "asyncapi.html", {"document": document, **_tables(document)})
     response["Content-Security-Policy"] = POLICY
@@ -85,20 +85,20 @@ def _streaming_document(request: HttpRequest) -> dict[str, Any]:
         version=settings.VERSION,
         host=request.get_host(),
         is_secure=request.is_secure(),
-        rest=openapi_document.with_all_that_they_name(_rest_document(), streaming.OF_REST),
+        rest=openapi_document.with_references(_rest_document(), streaming.OF_REST),
     )
 
 
 def _tables(document: dict[str, Any]) -> dict[str, Any]:
-    """What the page shows: messages of both sides with their fields, and the codes."""
+    """The context of the page: messages of both sides with their fields, and the codes."""
     messages, schemas = document["components"]["messages"], document["components"]["schemas"]
     sides: dict[str, list[dict[str, Any]]] = {"receive": [], "send": []}
     for operation in document["operations"].values():
         sides[operation["action"]].append(
             {
-                **_shown(operation["messages"][0], messages, schemas),
+                **_message_context(operation["messages"][0], messages, schemas),
                 "replies": [
-                    _shown(each, messages, schemas)
+                    _message_context(each, messages, schemas)
                     for each in operation.get("reply", {}).get("messages", [])[:1]
                 ],
             }
@@ -118,7 +118,7 @@ def _tables(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(
+def _message_context(
     reference: dict[str, str], messages: dict[str, Any], schemas: dict[str, Any]
 ) -> dict[str, Any]:
     message = messages[reference["$ref"].rpartition("/")[2]]
@@ -133,30 +133,30 @@ def _shown(
 
 
 def _prose(text: str) -> list[str]:
-    """The parts of a paragraph: every second one stood between backticks, and is code."""
+    """The parts of a paragraph; every second one was between backticks, and is code."""
     return text.replace("\n", " ").split("`")
 
 
 def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
     required = schema.get("required", [])
     return [
-        {"name": name, "type": _type_of(field), "is_required": name in required}
+        {"name": name, "type": _type_text(field), "is_required": name in required}
         for name, field in schema["properties"].items()
         if name != "type"
     ]
 
 
-def _type_of(schema: dict[str, Any]) -> str:
+def _type_text(schema: dict[str, Any]) -> str:
     """A schema in a few words."""
     for choice in ("anyOf", "oneOf", "allOf"):
         if choice in schema:
-            return " or ".join(_type_of(each) for each in schema[choice])
+            return " or ".join(_type_text(each) for each in schema[choice])
     if "$ref" in schema:
         name: str = schema["$ref"].rpartition("/")[2]
         return name.lower()
     if "const" in schema or "enum" in schema:
         return " | ".join(map(json.dumps, schema.get("enum") or [schema["const"]]))
     if schema.get("type") == "array":
-        return f"list of {_type_of(schema['items'])}"
+        return f"list of {_type_text(schema['items'])}"
     types = schema.get("type", "anything")
     return " or ".join(types) if isinstance(types, list) else str(types)

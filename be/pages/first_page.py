@@ -1,4 +1,4 @@
-"""The first page: what this is, and a small place to trade. Its scripts talk to the public API."""
+"""The first page: what this is, and a small trading page. Its scripts use the public API."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse

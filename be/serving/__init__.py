@@ -1,1 +1,1 @@
-"""How an ASGI server meets Django: the HTTP handler, its thread pool, proxies, files; no view."""
+"""Between the ASGI server and Django: HTTP handler, thread pool, proxies, static files; no view."""

@@ -1,9 +1,9 @@
-"""How Daphne ends: open requests finish, sockets say goodbye, nothing is left to crash on.
+"""A graceful shutdown for Daphne: open requests finish, and sockets are closed properly.
 
-Daphne 4.2 cancels every application at once when it is told to stop. A request that is being
-answered is then lost, a socket that was opened within the last second makes it trip (a KeyError),
-and tasks that are still pending when the interpreter ends can bring it down with a segmentation
-fault. So its method is replaced by the one below. Other servers end in their own way.
+Daphne 4.2 cancels every application at once when it stops. A request in progress is then lost, a
+socket that was opened within the last second raises a KeyError, and tasks that are pending when the
+interpreter ends can cause a segmentation fault. So Daphne's method is replaced by `_end_all`. Other
+servers shut down in their own way.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ SECONDS_TO_FINISH = 10.0
 
 
 def install() -> None:
-    """Give Daphne the better end, if it is Daphne that runs us."""
+    """Replace Daphne's shutdown, if Daphne is the server of this process."""
     server = sys.modules.get("daphne.server")
     if server is not None:
         server.Server.kill_all_applications = _end_all
@@ -34,7 +34,7 @@ async def _end(server: Any) -> None:
     _stop_listening()
     for task in _open_applications(server, requests=False):
         task.cancel()
-    await _requests_finish(server)
+    await _finish_requests(server)
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
@@ -42,8 +42,8 @@ async def _end(server: Any) -> None:
     logger.info("stopped; %d tasks were still open", len(rest))
 
 
-async def _requests_finish(server: Any) -> None:
-    """Wait for the requests that are open, and for those that come on connections that are."""
+async def _finish_requests(server: Any) -> None:
+    """Wait for the open requests, and for further ones on their connections."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SECONDS_TO_FINISH
     while open_requests := _open_applications(server, requests=True):
@@ -54,7 +54,7 @@ async def _requests_finish(server: Any) -> None:
 
 
 def _stop_listening() -> None:
-    """Daphne keeps no hold of its ports; they are what the reactor reads connections from."""
+    """Daphne keeps no list of its ports; the reactor has them among its readers."""
     from twisted.internet import reactor, tcp
 
     twisted: Any = reactor
@@ -64,7 +64,7 @@ def _stop_listening() -> None:
 
 
 def _open_applications(server: Any, *, requests: bool) -> "list[asyncio.Task[Any]]":
-    """The tasks of HTTP requests, or those of sockets, that have not ended."""
+    """The tasks that have not ended: of HTTP requests, or of sockets."""
     from daphne.http_protocol import WebRequest
 
     return [

@@ -1,9 +1,9 @@
-"""HTTP into Django and out again: one hop to a thread that stays, where Django is synchronous.
+"""The ASGI application for HTTP: it runs Django synchronously, in threads that stay.
 
-Django's own ASGI handler makes a thread executor for each request, hops between it and the event
-loop several times, and so opens database connections anew each time. Here a request is read in the
-event loop, answered in one go by a thread of a fixed set, and sent from the event loop again.
-docs/decisions/own-thread-pool.md has the measurements.
+Django's own ASGI handler makes a thread executor for each request, switches between it and the
+event loop several times, and so opens database connections anew each time. Here a request is read
+in the event loop, answered in one go by a thread of a fixed pool, and sent from the event loop
+again. docs/decisions/own-thread-pool.md has the measurements.
 """
 
 import asyncio
@@ -39,19 +39,19 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Where passwords are hashed: slow on purpose, so these wait for threads of their own.
+# These requests hash passwords, which is slow on purpose, so they have threads of their own.
 PASSWORD_PATHS = frozenset(
     {"/api/auth/login/", "/api/auth/register/", "/api/auth/password/", "/admin/login/"}
 )
 PASSWORD_THREADS = 2
 PASSWORD_QUEUE = 64
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_IN_MEMORY = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A response, ready to be sent. `stream` is set if its content comes from an async iterator."""
+    """A response that is ready to be sent. `stream` is set if its content is an async iterator."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -59,8 +59,8 @@ class _Answer:
     stream: StreamingHttpResponse | None = None
 
 
-class _TooLarge(io.RawIOBase):
-    """A body beyond DATA_UPLOAD_MAX_MEMORY_SIZE: it was not kept, and whoever reads it is told."""
+class _OversizedBody(io.RawIOBase):
+    """Stands for a dropped body, beyond DATA_UPLOAD_MAX_MEMORY_SIZE: to read it raises."""
 
     def read(self, size: int = -1) -> NoReturn:
         raise RequestDataTooBig("Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.")
@@ -69,9 +69,9 @@ class _TooLarge(io.RawIOBase):
 class HTTPHandler(ASGIHandler):
     """The ASGI application for HTTP.
 
-    A client that goes away takes its request out of the queue; a request that a thread has begun is
-    carried out, and its answer is dropped. Under more load than HTTP_THREADS and HTTP_QUEUE take,
-    the answer is a 503 problem document with Retry-After, at once.
+    A request whose client disconnects is taken out of the queue. One that a thread has begun is
+    carried out, and its answer is dropped. When HTTP_THREADS are busy and HTTP_QUEUE is full, the
+    answer is a 503 problem document with Retry-After, at once.
     """
 
     def __init__(self) -> None:
@@ -114,14 +114,14 @@ class HTTPHandler(ASGIHandler):
             await _stream(answer, answer.stream, receive, send)
 
     def _pool(self, scope: Scope) -> ThreadPool:
-        if scope["method"] in READING:
+        if scope["method"] in SAFE_METHODS:
             return self._requests
         if scope["method"] == "POST" and scope["path"] in PASSWORD_PATHS:
             return self._passwords
         return self._writes
 
     def _answer(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
-        """Answer a request, in a thread; what it used is closed or given back in the same one."""
+        """Answer a request, in a thread of a pool, which also closes or returns its connection."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         try:
@@ -134,42 +134,42 @@ class HTTPHandler(ASGIHandler):
     def _respond(self, scope: Scope, body: IO[bytes]) -> Any:
         request, _ = self.create_request(scope, body)
         if request is None:
-            return _beside_django(self._without_query(scope), problems.unreadable)
+            return _with_outer_middleware(self._without_query(scope), problems.unreadable)
         if length := _length(body):
-            # A chunked body comes without it, and DRF takes it for empty then.
+            # A chunked body has no Content-Length, and DRF would take it for empty.
             request.META.setdefault("CONTENT_LENGTH", str(length))
         response: Any = self.get_response(request)
         response._handler_class = type(self)
         return response
 
     def _refuse(self, scope: Scope, view: Callable[[HttpRequest], HttpResponse]) -> _Answer:
-        """An answer that Django is not asked for."""
-        response = _beside_django(self._without_query(scope), view)
+        """An answer that is made without Django's handler."""
+        response = _with_outer_middleware(self._without_query(scope), view)
         return _Answer(response.status_code, _headers(response), response.content)
 
     def _without_query(self, scope: Scope) -> HttpRequest:
-        """The request, but for what may be no text in it."""
+        """The request without its query, which may be no valid text."""
         request: HttpRequest = self.request_class({**scope, "query_string": b""}, io.BytesIO())
         return request
 
     def _collect(self, response: Any) -> _Answer:
-        """Take all that is to be sent out of the response, and close it.
+        """Read the whole content of the response, and close it.
 
-        A synchronous stream is read to its end, into a file if it is long, so that no client,
-        however slow it reads, holds a thread or a database connection.
+        A synchronous stream is read to its end, into a file if it is long, so that a client that
+        reads slowly holds neither a thread nor a database connection.
         """
         status, headers = response.status_code, _headers(response)
         if isinstance(response, StreamingHttpResponse) and response.is_async:
             return _Answer(status, headers, stream=response)
         try:
-            content = _drained(response) if response.streaming else response.content
+            content = _spooled(response) if response.streaming else response.content
         finally:
             response.close()
         return _Answer(status, headers, content)
 
 
 def _log(scope: Scope, status: int, began: float) -> None:
-    """A line for the request, where its id is known: in the thread that has answered it."""
+    """Log the request, in the thread that has answered it: the request id is known there."""
     events.log_request(
         method=scope["method"],
         path=scope["path"][:200],
@@ -180,12 +180,12 @@ def _log(scope: Scope, status: int, began: float) -> None:
 
 
 def _keep_connection() -> None:
-    """A thread of the pool has one connection for all its requests (be/database/connections.py)."""
+    """Keep this thread's database connection open between requests (be/database/connections.py)."""
     cast(Any, connection).stays_open = True
 
 
 async def _read(receive: Receive) -> IO[bytes]:
-    """The whole body. Raises RequestAborted if the client goes away before its end."""
+    """The whole body. Raises RequestAborted if the client disconnects before its end."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -195,14 +195,14 @@ async def _read(receive: Receive) -> IO[bytes]:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return _TooLarge()  # type: ignore[return-value]  # nothing but `read` is called
+            return _OversizedBody()  # type: ignore[return-value]  # nothing but `read` is called
         chunks.append(chunk)
         if not message.get("more_body", False):
             return io.BytesIO(b"".join(chunks))
 
 
 def _length(body: IO[bytes]) -> int:
-    """Bytes of the body, or at least so many."""
+    """The bytes of the body; of an oversized one, a number beyond the limit."""
     if isinstance(body, io.BytesIO):
         return body.getbuffer().nbytes
     return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
@@ -218,7 +218,7 @@ def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _drained(response: Any) -> IO[bytes]:
+def _spooled(response: Any) -> IO[bytes]:
     if isinstance(response, FileResponse):
         response.block_size = HTTPHandler.chunk_size
     file = tempfile.SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
@@ -227,10 +227,10 @@ def _drained(response: Any) -> IO[bytes]:
     return file
 
 
-def _beside_django(
+def _with_outer_middleware(
     request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]
 ) -> HttpResponse:
-    """What Django's middleware gives every answer: a name, and what a page elsewhere must read."""
+    """Run a view without Django's handler, but with request id and CORS, which all answers have."""
     response: HttpResponse = request_id.middleware(CorsMiddleware(view))(request)
     return response
 
@@ -263,14 +263,14 @@ def _start(answer: _Answer) -> Message:
 async def _stream(
     answer: _Answer, response: StreamingHttpResponse, receive: Receive, send: Send
 ) -> None:
-    """Send an asynchronous stream, until it or the client ends.
+    """Send an asynchronous stream, until it ends or the client disconnects.
 
-    What it asks of synchronous code runs in one thread of its own, as under Django's handler.
+    Synchronous code that it calls runs in one thread of its own, as under Django's handler.
     """
     async with ThreadSensitiveContext():
         tasks = [
             asyncio.create_task(_send_stream(answer, response, send)),
-            asyncio.create_task(_gone(receive)),
+            asyncio.create_task(_disconnected(receive)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -291,6 +291,6 @@ async def _send_stream(answer: _Answer, response: StreamingHttpResponse, send: S
     await send({"type": "http.response.body"})
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
-        pass  # the rest of a body that is not wanted
+        pass  # the rest of a body that nobody reads

@@ -13,22 +13,22 @@ API = "/api/"
 ADMIN = "/admin/"
 
 
-class _OfPages(MiddlewareMixin):
+class _PagesOnly(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith(API):
             return self.get_response(request)
         return super().__call__(request)
 
 
-class Sessions(_OfPages, SessionMiddleware):
+class Sessions(_PagesOnly, SessionMiddleware):
     pass
 
 
-class Users(_OfPages, AuthenticationMiddleware):
+class Users(_PagesOnly, AuthenticationMiddleware):
     pass
 
 
-class Messages(_OfPages, MessageMiddleware):
+class Messages(_PagesOnly, MessageMiddleware):
     pass
 
 

@@ -1,9 +1,9 @@
-"""Who asks, when the connection is a proxy's: what a trusted proxy says, and nobody else.
+"""The client's address behind proxies, taken from the headers of trusted proxies only.
 
-A proxy tells whose request it passes on in X-Forwarded-For or X-Real-IP, and in X-Forwarded-Proto
-whether that came over TLS. Anybody can write these headers, so they count only on connections that
-come from the networks of TRUSTED_PROXIES. All else (lockouts, sessions, logs, redirects to https)
-reads the outcome from the ASGI scope.
+A proxy names its client in X-Forwarded-For or X-Real-IP, and says in X-Forwarded-Proto whether the
+client uses TLS. Anybody can write these headers, so they count only on connections from the
+networks of TRUSTED_PROXIES. The result is put into the ASGI scope, where lockouts, sessions, logs
+and redirects to https read it.
 """
 
 import logging
@@ -25,11 +25,12 @@ PLAIN = {"http": "http", "websocket": "ws"}
 
 
 def client_of(headers: Iterable[tuple[bytes, bytes]], trusted: TrustedProxies) -> Address | None:
-    """The client for which a trusted proxy asks; None if the proxy does not say, or not clearly.
+    """The client of a trusted proxy; None if the headers name none, or contradict each other.
 
-    X-Forwarded-For grows to the right, so of it the right-most address that is no trusted proxy's
-    counts: whatever stands left of that, the client wrote. A proxy that sets one of the headers may
-    pass on a client's own of the other kind; where they contradict each other, none is believed.
+    Each proxy appends to X-Forwarded-For, so its right-most address that is no trusted proxy's
+    counts: the client may have written whatever is left of it. A proxy that sets one of the two
+    headers may pass on a client's own header of the other kind. So where they name different
+    clients, neither is believed.
     """
     forwarded, real = [], []
     for name, value in headers:
@@ -59,33 +60,33 @@ def _nearest(hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
 
 
 def _without_port(hop: str) -> str:
-    """Some proxies add it: 192.0.2.1:5678, [2001:db8::1]:5678."""
+    """Some proxies add a port: 192.0.2.1:5678, [2001:db8::1]:5678."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 class BehindProxies:
-    """An ASGI application whose scope names the client, and not the proxy that asks for it."""
+    """ASGI middleware that puts the client into the scope, in the place of the proxy."""
 
     def __init__(self, application: Any, trusted: TrustedProxies) -> None:
         self._application = application
         self._trusted = trusted
-        self._has_told = False
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] in PLAIN:
             if self._trusted and self._trusted.has(scope.get("client")):
-                _see_through(scope, self._trusted)
-            elif not self._has_told:
-                self._tell_if_ignored(scope)
+                _replace_client(scope, self._trusted)
+            elif not self._has_warned:
+                self._warn_if_ignored(scope)
         await self._application(scope, receive, send)
 
-    def _tell_if_ignored(self, scope: Scope) -> None:
-        """Once: a proxy that nobody named would show itself only when everyone is locked out."""
+    def _warn_if_ignored(self, scope: Scope) -> None:
+        """Warn once: without TRUSTED_PROXIES all clients of a proxy share its address."""
         names = {name for name, _ in scope["headers"]}
         if names & {b"x-forwarded-for", b"x-forwarded-proto", b"x-real-ip"}:
-            self._has_told = True
+            self._has_warned = True
             client = scope.get("client")
             logger.warning(
                 "X-Forwarded-For, X-Forwarded-Proto and X-Real-IP from %s are ignored. "
@@ -94,14 +95,14 @@ class BehindProxies:
             )
 
 
-def _see_through(scope: Scope, trusted: TrustedProxies) -> None:
+def _replace_client(scope: Scope, trusted: TrustedProxies) -> None:
     client = client_of(scope["headers"], trusted)
     if client is not None:
-        shown = (str(client), UNKNOWN_PORT)
+        address = (str(client), UNKNOWN_PORT)
         if isinstance(peer := scope.get("client"), list):
-            peer[:] = shown  # Daphne's line for the request reads the same list
+            peer[:] = address  # Daphne's access log reads the same list
         else:
-            scope["client"] = shown
+            scope["client"] = address
     protocols = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
     if protocols:
         nearest = protocols[-1].rpartition(b",")[2].strip().lower()
@@ -110,23 +111,23 @@ def _see_through(scope: Scope, trusted: TrustedProxies) -> None:
 
 
 def install() -> None:
-    """Put away what servers make of these headers themselves, before we can see who wrote them.
+    """Turn off the servers' own handling of these headers, which hides who has sent them.
 
-    uvicorn believes whoever connects from 127.0.0.1 unless told otherwise, and Daphne, with
-    `--proxy-headers`, believes everybody.
+    By default uvicorn believes every connection from 127.0.0.1. Daphne believes everybody, with
+    `--proxy-headers`.
     """
     if (uvicorn := sys.modules.get("uvicorn.config")) is not None:
-        uvicorn.ProxyHeadersMiddleware = _as_it_is  # type: ignore[attr-defined]
+        uvicorn.ProxyHeadersMiddleware = _without_proxy_headers  # type: ignore[attr-defined]
     for name in ("daphne.http_protocol", "daphne.ws_protocol"):
         if (protocol := sys.modules.get(name)) is not None:
-            protocol.parse_x_forwarded_for = _as_connected  # type: ignore[attr-defined]
+            protocol.parse_x_forwarded_for = _peer_of_connection  # type: ignore[attr-defined]
 
 
-def _as_it_is(application: Any, trusted_hosts: object) -> Any:
+def _without_proxy_headers(application: Any, trusted_hosts: object) -> Any:
     return application
 
 
-def _as_connected(
+def _peer_of_connection(
     headers: object,
     address_header_name: object = None,
     port_header_name: object = None,

@@ -1,4 +1,4 @@
-"""Static files from Django itself, without a thread in between."""
+"""Static files, served by WhiteNoise without a thread for each request."""
 
 import warnings
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,10 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
-    """WhiteNoise, async where the server is.
+    """WhiteNoise that also works as asynchronous middleware.
 
-    As a plain middleware it would put a thread around every request, which then waits for the event
-    loop; a server that stops its loop would wait for these threads for ever.
+    Under Django's ASGI handler a synchronous middleware needs a thread for every request, which
+    waits for the event loop. A server that stops its loop would wait for these threads for ever.
     """
 
     sync_capable = True
@@ -22,7 +22,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it h
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         with warnings.catch_warnings():
-            # That nobody has collected the files is no fault: they are found where they are.
+            # The files need not be collected: they are found where they are.
             warnings.filterwarnings("ignore", "No directory at")
             super().__init__(get_response)
         if iscoroutinefunction(get_response):

@@ -1,4 +1,4 @@
-"""A thread pool with a bounded queue: work that would wait too long is refused instead."""
+"""A thread pool with a bounded queue, which refuses work that would wait too long."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Overloaded(Exception):
-    """The queue is full, or the work has waited in it for too long. It has not begun."""
+    """The queue is full, or the work has waited in it too long. The work has not begun."""
 
 
 class _WithDeadline(Generic[T]):
@@ -32,8 +32,8 @@ class _WithDeadline(Generic[T]):
 class ThreadPool:
     """Runs work in a fixed number of threads, which live as long as the process does.
 
-    At most `queue` more pieces of work wait for a thread, none of them longer than `seconds`. More
-    work than that is refused: the client can try again, or ask another server.
+    At most `queue` further calls wait for a thread, none of them longer than `seconds`. Beyond that
+    work is refused: the client can try again, or ask another server.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ThreadPool:
         seconds: float,
         initializer: Callable[[], object] | None = None,
     ) -> None:
-        """`initializer` is what each thread calls first."""
+        """Each thread calls `initializer` first."""
         self._threads = ThreadPoolExecutor(
             threads, thread_name_prefix=name, initializer=initializer
         )
@@ -60,6 +60,6 @@ class ThreadPool:
         if not self._places.acquire(blocking=False):
             raise Overloaded
         future = self._threads.submit(_WithDeadline(work, time.monotonic() + self._seconds))
-        # Also when it is canceled in the queue; and never before a thread is really free.
+        # Also after it was canceled in the queue, and never before the thread is free again.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)

@@ -17,7 +17,7 @@ from django.db import (
 from django.test.utils import CaptureQueriesContext
 
 from be.database import statements
-from be.database.prepared import MOST
+from be.database.prepared import MAX_STATEMENTS
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -76,10 +76,10 @@ def test_numbers_of_any_size_are_understood():
 
 
 def test_there_are_never_too_many():
-    for number in range(2 * MOST + 1):
+    for number in range(2 * MAX_STATEMENTS + 1):
         assert statements.execute(f"SELECT {number}", []) == [(number,)]
         assert statements.execute("SELECT 'often', $1::int", [number]) == [("often", number)]
-    assert len(names()) <= MOST
+    assert len(names()) <= MAX_STATEMENTS
 
 
 def test_a_connection_has_its_statements_still_when_it_comes_from_the_pool_again():

@@ -12,7 +12,7 @@ from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import addresses
 from be.serving.proxies import BehindProxies, client_of
 
-TRUSTED = TrustedProxies.of(["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48"])
+TRUSTED = TrustedProxies.parse(["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48"])
 CLIENT = "198.51.100.7"
 FORGED = "203.0.113.9"
 
@@ -106,7 +106,7 @@ def test_a_proxy_is_known_by_any_form_of_its_address(peer: str):
 
 def test_a_unix_socket_is_trusted_when_it_is_named():
     assert address(("X-Forwarded-For", CLIENT), peer=None) is None
-    trusted = TrustedProxies.of(["unix"])
+    trusted = TrustedProxies.parse(["unix"])
     assert address(("X-Forwarded-For", CLIENT), peer=None, trusted=trusted) == CLIENT
     assert address(("X-Forwarded-For", CLIENT), trusted=trusted) == "127.0.0.1"
 
@@ -155,7 +155,7 @@ def test_headers_that_are_ignored_are_told_once(caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize("word", ["nginx", "10.0.0.0/40", "0.0.0.0/0", "::/0", "*", "1.2.3"])
 def test_what_is_no_network_or_everybody_is_refused(word: str):
     with pytest.raises(ValueError, match=r"."):
-        TrustedProxies.of([word])
+        TrustedProxies.parse([word])
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=60), st.ip_addresses())

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from be.api.fields import (
-    GIVEN,
+    ANSWER_DECIMAL,
     ChoiceField,
     FractionField,
     OptionalFractionField,
@@ -69,7 +69,7 @@ class InstrumentSerializer(serializers.Serializer[Any]):
     bond = BondSerializer(allow_null=True)
 
 
-@extend_schema_field({**GIVEN, "example": "1.0625"})
+@extend_schema_field({**ANSWER_DECIMAL, "example": "1.0625"})
 class BondFigureField(serializers.CharField):
     """Not read-only, or the schema would say that every quote has it."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from be.api.fields import GIVEN, InUnit
+from be.api.fields import ANSWER_DECIMAL, FieldWithUnit
 from be.kernel import units
 from be.kernel.formats import plain, price_text, time_text
 
@@ -23,46 +23,46 @@ class _FixedDecimalField(serializers.ReadOnlyField):
         return text if text.strip("-0.") else text.removeprefix("-")
 
 
-@extend_schema_field({**GIVEN, "example": "1912.50"})
+@extend_schema_field({**ANSWER_DECIMAL, "example": "1912.50"})
 class MoneyField(_FixedDecimalField):
     """US dollars."""
 
     places = 2
 
 
-@extend_schema_field({**GIVEN, "example": "2.0412"})
-class PercentField(InUnit, _FixedDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "2.0412"})
+class PercentField(FieldWithUnit, _FixedDecimalField):
     """A percentage: "2.0412" is 2.0412 %."""
 
     unit = units.PERCENT
     places = 4
 
 
-@extend_schema_field({**GIVEN, "example": "88.10"})
-class SharePercentField(InUnit, _FixedDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "88.10"})
+class SharePercentField(FieldWithUnit, _FixedDecimalField):
     """A percentage of a whole whose parts sum to 100.00."""
 
     unit = units.PERCENT
     places = 2
 
 
-@extend_schema_field({**GIVEN, "example": "0.082113"})
-class FractionField(InUnit, _FixedDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "0.082113"})
+class FractionField(FieldWithUnit, _FixedDecimalField):
     """A fraction: "0.082113" is 8.2113 %."""
 
     unit = units.FRACTION
     places = 6
 
 
-@extend_schema_field({**GIVEN, "example": "1.082113"})
-class RatioField(InUnit, _FixedDecimalField):
+@extend_schema_field({**ANSWER_DECIMAL, "example": "1.082113"})
+class RatioField(FieldWithUnit, _FixedDecimalField):
     """A ratio that is neither a percentage nor a fraction of a whole."""
 
     unit = units.NUMBER
     places = 6
 
 
-@extend_schema_field({**GIVEN, "example": "1.5"})
+@extend_schema_field({**ANSWER_DECIMAL, "example": "1.5"})
 class QuantityField(serializers.ReadOnlyField):
     """Shares, coins, or dollars of a bond's face value."""
 
@@ -70,7 +70,7 @@ class QuantityField(serializers.ReadOnlyField):
         return plain(value)
 
 
-@extend_schema_field({**GIVEN, "example": "191.25"})
+@extend_schema_field({**ANSWER_DECIMAL, "example": "191.25"})
 class PriceField(serializers.ReadOnlyField):
     """A price of `row.instrument`, with at least the decimals of its price increment."""
 

@@ -37,7 +37,7 @@ class Command(PlainCommand):
         self.stdout.write("Database ready.")
         call_command("seed_market", stdout=self.stdout)
         stop = StopSignal()
-        # -v 0: our own line for a request has its id, Daphne's has not.
+        # -v 0: the handler's own line for a request has the request id, Daphne's has not.
         serve = ("-m", "daphne", "-v", "0", "-b", host, "-p", str(port), "be.asgi:application")
         processes = {
             "server": start(*serve),
@@ -46,7 +46,7 @@ class Command(PlainCommand):
         try:
             self._wait_until_served(host, port, processes, stop)
             if not stop.received:
-                self._tell_where_to_go(port)
+                self._print_addresses(port)
             failed = watch(processes, stop)
         finally:
             end(processes)
@@ -69,7 +69,7 @@ class Command(PlainCommand):
                 return
             time.sleep(0.2)
 
-    def _tell_where_to_go(self, port: int) -> None:
+    def _print_addresses(self, port: int) -> None:
         lines = [
             "",
             f"  BrokerPro runs at   http://localhost:{port}/",
@@ -99,7 +99,7 @@ class StopSignal:
 
 
 def start(*arguments: str) -> "subprocess.Popen[bytes]":
-    """A child in a session of its own, so that Ctrl+C reaches it through us, once and in order."""
+    """A child in its own session: Ctrl+C reaches only this process, which ends its children."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
         [sys.executable, *arguments],
         cwd=settings.BASE_DIR,
@@ -110,19 +110,19 @@ def start(*arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def end_with_parent() -> None:
-    """In a child, on Linux: be told to stop when the parent dies, even by SIGKILL."""
+    """In a child, on Linux: get a SIGTERM when the parent dies, even by SIGKILL."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def reachable(host: str) -> str:
-    """Where a server that was bound to `host` answers on this machine, as it stands in a URL."""
+    """The host part of a URL that reaches a server bound to `host` from this machine."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     return f"[{here}]" if ":" in here else here
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers there. It is asked by a name that it allows, lest it complains."""
+    """Whether a server answers there. The Host header is one that ALLOWED_HOSTS allows."""
     name = next(iter(settings.ALLOWED_HOSTS), "localhost").removeprefix(".")
     request = urllib.request.Request(url, headers={"Host": name})  # noqa: S310 - our own address
     try:
@@ -145,7 +145,7 @@ def watch(processes: dict[str, "subprocess.Popen[bytes]"], stop: StopSignal) -> 
 
 
 def end(processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
-    """Ask all to stop, the simulator first, and insist after a while."""
+    """Terminate all, the simulator first, and kill those that don't end in time."""
     for process in reversed(processes.values()):
         if process.poll() is None:
             process.terminate()

@@ -1,6 +1,6 @@
-"""manage.py runserver: Daphne's, which says so and ends when its port is taken.
+"""manage.py runserver: Daphne's, which ends with an error when its port is taken.
 
-Daphne's own stays, serving nothing, or ends as if all were well.
+Daphne's own command goes on without serving anything then, or ends without an error.
 """
 
 import os
@@ -16,7 +16,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]  # it has no types
     help = "Run the server, and start it anew whenever code changes."
 
     def run(self, **options: Any) -> None:
-        # The reloader starts this command once more for each change; the first has looked already.
+        # The reloader starts this command again after each change; the port was checked at first.
         if os.environ.get(DJANGO_AUTORELOAD_ENV) != "true":
             require_free_port(self.addr, int(self.port))
         super().run(**options)
