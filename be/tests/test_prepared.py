@@ -1,4 +1,4 @@
-"""Statements that are prepared and sent by libpq itself."""
+"""Statements that are prepared and sent by libpq directly."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
