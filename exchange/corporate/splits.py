@@ -5,7 +5,7 @@ after it. Executions keep the shares of their time. A partly filled order keeps 
 the rest of it is restated.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -41,7 +41,7 @@ from exchange.models import (
 )
 from exchange.trading import orders
 from exchange.trading.intake import requests
-from exchange.trading.reports import documents, updates
+from exchange.trading.reports import updates
 from exchange.trading.rows import order_rows
 from exchange.trading.rules import stops
 
@@ -187,21 +187,9 @@ def _trailing_price(order: Order, ratio: Fraction) -> Decimal:
 
 def _send_updates(changed: Sequence[Order]) -> None:
     """Send each owner the updates of the restated orders."""
-    by_owner: dict[UUID, list[updates.Update]] = defaultdict(list)
-    for order in changed:
-        by_owner[order.owner_id].append(_update(order))
-    rows = [(owner_id, len(by_owner[owner_id])) for owner_id in sorted(by_owner)]
-    (numbers,) = statements.run((order_rows.COUNT_UPDATES, rows))
+    by_owner = updates.of_new_terms(changed)
+    (numbers,) = statements.run((order_rows.COUNT_UPDATES, updates.counts(by_owner)))
     updates.send_on_commit(by_owner, numbers)
-
-
-def _update(order: Order) -> documents.Document:
-    waits = order.status in (OrderStatus.ACCEPTED, OrderStatus.HELD)
-    return {
-        "event": "accepted" if waits else "new",
-        "order": documents.order(order, with_legs=False),
-        "execution": None,
-    }
 
 
 # Shares -----------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from be.database.statements import Row
 from be.logs import events
-from exchange.models import OrderStatus
+from exchange.models import Order, OrderStatus
 from exchange.streaming import publish
 from exchange.trading.reports import documents
 from exchange.trading.rows.working_order import WorkingOrder
@@ -42,16 +43,30 @@ def by_owner(changed: Iterable[WorkingOrder]) -> dict[UUID, list[Update]]:
     return found
 
 
+def of_new_terms(changed: Iterable[Order]) -> dict[UUID, list[Update]]:
+    """The updates for each owner of these orders, of which only the terms changed."""
+    found: dict[UUID, list[Update]] = defaultdict(list)
+    for order in changed:
+        document = documents.order(order, with_legs=False)
+        update = {"event": _state(order), "order": document, "execution": None}
+        found[order.owner_id].append(update)
+    return found
+
+
+def counts(updates: Mapping[UUID, list[Update]]) -> list[Row]:
+    """Rows of `order_rows.COUNT_UPDATES` for these updates, in the order of the owners' locks."""
+    return [(owner_id, len(updates[owner_id])) for owner_id in sorted(updates)]
+
+
 def _events(
     working_order: WorkingOrder, executions: Sequence[publish.Document]
 ) -> list[tuple[str, publish.Document | None]]:
     order, before = working_order.order, working_order.status_before
-    state = "accepted" if order.status in WAITING else "new"
     has_ended = order.status in ENDINGS
     found: list[tuple[str, publish.Document | None]] = []
     has_started = before in WAITING and before != order.status and not has_ended
     if working_order.is_new or has_started:
-        found.append((state, None))
+        found.append((_state(order), None))
     units = order.filled_quantity - sum(fill.quantity for fill in working_order.new_fills)
     new_executions = executions[working_order.fills_before :]
     for fill, document in zip(working_order.new_fills, new_executions, strict=True):
@@ -60,7 +75,11 @@ def _events(
     if has_ended:
         found.append((ENDINGS[OrderStatus(order.status)], None))
     # Only its terms changed, as when the other exit of its pair was filled in part.
-    return found or [(state, None)]
+    return found or [(_state(order), None)]
+
+
+def _state(order: Order) -> str:
+    return "accepted" if order.status in WAITING else "new"
 
 
 def send_on_commit(

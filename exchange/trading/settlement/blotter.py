@@ -104,9 +104,10 @@ class Blotter:
         changed = list(self._changed.values())
         by_owner = updates.by_owner(changed)
         entries = self.journal.parts()
-        counts = [(owner, len(by_owner[owner])) for owner in sorted(by_owner)]
         answers = statements.run(
-            *entries, *self._parts(changed), (order_rows.COUNT_UPDATES, counts)
+            *entries,
+            *self._parts(changed),
+            (order_rows.COUNT_UPDATES, updates.counts(by_owner)),
         )
         self.journal.check(answers[: len(entries)])
         updates.send_on_commit(by_owner, answers[-1])
