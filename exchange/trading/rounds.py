@@ -1,4 +1,4 @@
-"""A round meets the orders that wait for its quotes, in transactions of bounded size.
+"""Working the orders that wait for a round's quotes, in transactions of bounded size.
 
 `exchange/engine.py` records a round's quotes first, for everybody to see, and marks those that
 orders wait for as `unworked`. Here the orders of each such quote are worked, one batch in each
@@ -144,7 +144,7 @@ class _Batch:
         order_rows.save_trailing(trailing)
 
     def _fill_crossed_limits(self, side: Side) -> None:
-        """Fill the resting limit orders that the street's price has come to."""
+        """Fill the resting orders whose limit the street's price has reached."""
         crossed = order_rows.lock_crossed(
             self._market, side=side, at_most=self._size, without=self._skip, now=self._now
         )

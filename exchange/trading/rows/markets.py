@@ -1,4 +1,4 @@
-"""The market that an order meets: an instrument, its locked quote and its fees."""
+"""The market of an order: an instrument, its locked quote and its fee rates."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -136,7 +136,7 @@ def _order(row: Row, instrument: Instrument) -> Order:
 def lock_crossed(
     market: Market, *, side: str, at_most: int, without: Collection[UUID], now: datetime
 ) -> list[Order]:
-    """Resting orders of `side` whose limit the street has come to, locked, best and oldest first.
+    """Resting orders of `side` whose limit the street has reached, locked, best and oldest first.
 
     A take-profit whose stop-loss the same bar reaches too is left out: the worse exit is first.
     """
