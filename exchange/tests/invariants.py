@@ -1,7 +1,7 @@
 """What must be true of orders and money at any time, read from the database alone.
 
-Nothing here asks the code under test what it meant to do: prices, cents and limits are worked out
-anew, with fractions.
+Nothing here relies on the code under test: prices, cents and limits are computed independently,
+with fractions.
 """
 
 from collections import defaultdict
@@ -10,148 +10,26 @@ from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
 from math import ceil, floor
-from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Sum
+from django.db.models import Sum
 
 from banking import integrity
-from banking.models import BankTransaction, Hold, LedgerAccount, Posting
-from be.database import statements
-from be.database.rows import Reader
-from be.database.statements import Row
+from banking.models import Posting
 from exchange.market.book import street_levels
 from exchange.models import (
-    Execution,
-    Instrument,
     Order,
-    OrderFeed,
     OrderStatus,
     Quote,
     Side,
     TimeInForce,
 )
+from exchange.tests.market_state import State
 from exchange.trading.rules.states import LEGAL_MOVES, Status
 from exchange.trading.settlement import reconciliation
 
-M = TypeVar("M", bound=Model)
-
-WATCHED: tuple[type[Model], ...] = (
-    Instrument,
-    Quote,
-    Order,
-    Execution,
-    Hold,
-    LedgerAccount,
-    OrderFeed,
-    BankTransaction,
-)
-READERS = {model: Reader(model) for model in WATCHED}
 ENTRY_CLASSES = ("bracket", "oto")
-
-
-class State:
-    """Every row that trading changes, as it is now."""
-
-    def __init__(self) -> None:
-        self.rows = {model: _read(model) for model in WATCHED}
-        # Journal rows are never changed, so that their number tells whether there are new ones.
-        self.journal = statements.query(
-            "SELECT (SELECT count(*) FROM banking_journalentry), "
-            "(SELECT count(*) FROM banking_posting)",
-            (),
-        )
-
-    def difference(self, other: "State") -> dict[str, object]:
-        """What has changed, by the name of the model: the rows that only one of the two has."""
-        changed: dict[str, object] = {
-            model.__name__: {*self.rows[model]} ^ {*other.rows[model]}
-            for model in WATCHED
-            if self.rows[model] != other.rows[model]
-        }
-        if self.journal != other.journal:
-            changed["journal"] = (self.journal, other.journal)
-        return changed
-
-    def _all(self, model: type[M]) -> list[M]:
-        make = READERS[model].make
-        return [make(row) for row in self.rows[model]]  # type: ignore[misc]
-
-    @cached_property
-    def instruments(self) -> dict[UUID, Instrument]:
-        return {each.pk: each for each in self._all(Instrument)}
-
-    @cached_property
-    def orders(self) -> dict[UUID, Order]:
-        """By id, which is to say by time."""
-        return {order.pk: order for order in self._all(Order)}
-
-    @cached_property
-    def fills(self) -> dict[UUID, list[Execution]]:
-        found: dict[UUID, list[Execution]] = defaultdict(list)
-        for fill in self._all(Execution):
-            found[fill.order_id].append(fill)
-        return found
-
-    @cached_property
-    def trades(self) -> dict[UUID, list[Execution]]:
-        found: dict[UUID, list[Execution]] = defaultdict(list)
-        for fill in self._all(Execution):
-            found[fill.trade_id].append(fill)
-        return found
-
-    @cached_property
-    def live_holds(self) -> dict[UUID, list[Hold]]:
-        """By what they are for."""
-        found: dict[UUID, list[Hold]] = defaultdict(list)
-        for hold in self._all(Hold):
-            if hold.ended_at is None:
-                found[hold.reference].append(hold)
-        return found
-
-    @cached_property
-    def ended_holds(self) -> list[Hold]:
-        return [hold for hold in self._all(Hold) if hold.ended_at is not None]
-
-    @cached_property
-    def accounts(self) -> list[LedgerAccount]:
-        return self._all(LedgerAccount)
-
-    @cached_property
-    def quotes(self) -> dict[UUID, Quote]:
-        return {quote.pk: quote for quote in self._all(Quote)}
-
-    @cached_property
-    def transfers(self) -> list[BankTransaction]:
-        return self._all(BankTransaction)
-
-    @cached_property
-    def sequences(self) -> dict[UUID, int]:
-        return {feed.pk: feed.sequence for feed in self._all(OrderFeed)}
-
-    def cash(self, owner_id: UUID) -> int:
-        """Cents, held or not."""
-        return sum(
-            account.available + account.held
-            for account in self.accounts
-            if account.owner_id == owner_id and account.asset == "USD"
-        )
-
-    def available(self, owner_id: UUID, asset: str) -> int:
-        return sum(
-            account.available
-            for account in self.accounts
-            if account.owner_id == owner_id and account.asset == asset
-        )
-
-
-def _read(model: type[Model]) -> list[Row]:
-    columns, meta = READERS[model].columns("every"), model._meta
-    key = meta.pk.column if meta.pk is not None else "id"
-    sql = f"SELECT {columns} FROM {meta.db_table} every ORDER BY every.{key}"  # noqa: S608
-    return statements.query(sql, ())
 
 
 def violations(before: State, after: State) -> Iterator[str]:
@@ -220,7 +98,7 @@ def _moves_are_legal(before: State, after: State) -> Iterator[str]:
 
 
 def _sequences_never_fall(before: State, after: State) -> Iterator[str]:
-    """And every order that has changed was told about."""
+    """And each order that has changed has had an update."""
     for owner, sequence in before.sequences.items():
         if after.sequences[owner] < sequence:
             yield f"the feed of {owner} fell from {sequence} to {after.sequences[owner]}"
