@@ -1,1 +1,3 @@
-"""Speed, as ratios against a limit that is measured in the same run."""
+"""Measurements of speed, as ratios to a reference that is measured in the same run; for developers
+only, nothing in the project imports it.
+"""

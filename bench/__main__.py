@@ -1,8 +1,8 @@
-"""make bench: what the hot paths cost, each beside a limit that is measured in the same turns.
+"""make bench: the cost of the hot paths, each beside a reference measured in the same turns.
 
-Absolute figures tell about a machine; a ratio to a limit taken in the same minutes, turn by turn,
-tells about the code. SQLite in a temporary folder is always measured; PostgreSQL, in a database of
-its own, when BENCH_DATABASE_URL names a server (and Redis with BENCH_REDIS_URL).
+Absolute figures depend on the machine. A ratio to a reference, measured turn by turn in the same
+minutes, depends on the code. SQLite in a temporary folder is always measured; PostgreSQL, in a
+database of its own, if BENCH_DATABASE_URL names a server (and Redis if BENCH_REDIS_URL does).
 """
 
 import os
@@ -56,7 +56,7 @@ def _run(settings: Mapping[str, str], module: str, *arguments: str) -> None:
         "DEBUG": "false",
         **KEYS,
         "ALLOWED_HOSTS": "localhost",
-        # What is compared writes no line for each order either.
+        # The references write no log line for each order either.
         "LOG_LEVEL": "ERROR",
         # A bench may take longer than a quote stays fresh.
         "QUOTE_MAX_AGE_SECONDS": "100000",

@@ -1,7 +1,7 @@
-"""The same order in FastAPI with an asynchronous psycopg: what HTTP and these writes cost at least.
+"""The same order in FastAPI with asynchronous psycopg: the least that HTTP and these writes cost.
 
-It verifies the token, asks for the session, validates the body and sends what our code sends, as
-`bench.statements` has recorded it; prices and rules are taken as known.
+It verifies the token, reads the session, validates the body, and sends the same SQL as our code, as
+recorded by `bench.order_statements`. It computes no prices and checks no rules.
 """
 
 import os
@@ -152,8 +152,8 @@ async def _buy(
         "execution_id": uuid7(now),
         "trade_id": uuid7(now),
     }
-    for look in recording.look:
-        await _rows(connection, look, given)
+    for lookup in recording.lookups:
+        await _rows(connection, lookup, given)
     for account in await _rows(connection, recording.lock_accounts, given):
         slot = account_slot(house=account[HOUSE], is_cash=account[ASSET] == "USD")
         given[slot] = account[ACCOUNT]

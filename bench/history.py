@@ -1,7 +1,7 @@
-"""python -m bench.history: prices kept and read back, on the database of DATABASE_URL.
+"""python -m bench.history: writing and reading prices, on the database of DATABASE_URL.
 
-Writing stands beside Django's own bulk upsert of the same rows, reading beside rows that the
-database makes up, a deep page beside the first. BENCH_SYMBOLS (5,000) instruments are written,
+The reference of writing is Django's own bulk upsert of the same rows; of reading, rows that the
+database generates; of a deep page, the first one. BENCH_SYMBOLS (5,000) instruments are written,
 candles are read out of BENCH_CANDLES (1,000,000; 10,000,000 take minutes to make), pages out of
 BENCH_DEPTH (500,000) executions.
 """
@@ -31,7 +31,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate  # noqa: E
 from authentication.models import User  # noqa: E402
 from be.api.pagination import NewestFirst  # noqa: E402
 from be.database import statements  # noqa: E402
-from bench.effort import Rates, compare  # noqa: E402
+from bench.cost import Rates, compare  # noqa: E402
 from bench.trading import backends, ratio, show, write  # noqa: E402
 from exchange.api.orders import ExecutionViewSet  # noqa: E402
 from exchange.market import candles, feed  # noqa: E402
@@ -113,7 +113,7 @@ def _write(quotes: list[Quote], clock: Iterator[datetime]) -> int:
 
 
 def _upsert(quotes: list[Quote], clock: Iterator[datetime]) -> int:
-    """As near to it as Django comes: it can't fold, and would have to read the candles first."""
+    """The nearest that Django has. To aggregate candles it would have to read them first."""
     at = next(clock)
     starts = [(interval, candles.start_of(at, interval)) for interval in Interval]
     with transaction.atomic():
@@ -146,7 +146,7 @@ def _upsert(quotes: list[Quote], clock: Iterator[datetime]) -> int:
 
 
 def _recorded(instruments: list[Instrument], clock: Iterator[datetime]) -> None:
-    """The whole of it: read, locked, applied, folded, committed."""
+    """All of a round: quotes read, locked and changed, candles aggregated, and the commit."""
     one = Decimal(1)
     ticks = tuple(
         Tick(each.symbol, PRICE, PRICE, PRICE + 1, one, one, volume=one) for each in instruments
@@ -185,7 +185,7 @@ def _read(instruments: list[Instrument]) -> None:
 
 
 def _fill_candles(symbols: int) -> int:
-    """Minutes as they come: every symbol's, then the next minute's. Returns how many minutes."""
+    """Candles in the order of live trading: by minute, then by symbol. Returns how many minutes."""
     minutes = max(CANDLES // symbols, 2 * READ)
     postgresql = statements.is_postgresql()
     numbers = (
@@ -212,7 +212,7 @@ def _fill_candles(symbols: int) -> int:
 
 
 def _make() -> int:
-    """As many rows of the same types, read by the same code, that come from no table."""
+    """As many rows of the same types, read by the same code, but from no table."""
     for _ in range(TIMES):
         if statements.is_postgresql():
             rows = statements.query(
@@ -270,7 +270,7 @@ def _fill_executions(user: User, instrument: Instrument) -> None:
         created_at=START,
         updated_at=START,
     )
-    # Keys that ascend, as the ones that are made by time do.
+    # Ascending keys, as those made from the time are.
     postgresql = statements.is_postgresql()
     key, numbers = (
         ("lpad(to_hex(n), 32, '0')::uuid", "generate_series(1, %s) AS made (n)")
@@ -295,7 +295,7 @@ def _fill_executions(user: User, instrument: Instrument) -> None:
 
 
 def _times(name: str, limit: Rates, ours: Rates) -> None:
-    """How much longer ours takes: the ratio of times, not of rates."""
+    """Print the ratio of times, not of rates: how much longer ours takes."""
     ratio(name, limit.to(ours))
 
 

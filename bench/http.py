@@ -1,8 +1,8 @@
-"""Orders over HTTP: ours beside the same writes in FastAPI, and beside Django as it comes.
+"""Orders over HTTP: ours beside the same writes in FastAPI, and beside plain Django.
 
-Each server runs on a core of its own; a load generator in a process of its own asks. What is
-compared are answers per second of the server process's CPU time, in interleaved turns. The database
-is a new one beside the one that BENCH_DATABASE_URL names.
+Each server runs on a core of its own, and a separate process generates the load. The figures are
+responses per CPU-second of the server's process, in interleaved turns. The database is a new one on
+the server that BENCH_DATABASE_URL names.
 """
 
 import os
@@ -28,13 +28,13 @@ REQUESTS["prices"] = REQUESTS["orders"]
 DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "-v", "0")
 UVICORN = ("-m", "uvicorn", "--port", "{port}", "--no-access-log", "--log-level", "error")
 OURS = "be.asgi:application"
-STOCK = "bench.stock:application"
+PLAIN_DJANGO = "bench.plain_django:application"
 FASTAPI = "bench.fastapi_route:application"
 SERVERS: tuple[tuple[str, Sequence[str]], ...] = (
     ("ours, Daphne", (*DAPHNE, OURS)),
     ("ours, uvicorn", (*UVICORN, "--lifespan", "off", OURS)),
     ("FastAPI, uvicorn", (*UVICORN, FASTAPI)),
-    ("stock Django, Daphne", (*DAPHNE, STOCK)),
+    ("stock Django, Daphne", (*DAPHNE, PLAIN_DJANGO)),
 )
 COMPARED = (
     ("orders", "ours, Daphne", "FastAPI, uvicorn"),
@@ -47,7 +47,7 @@ Rates = dict[tuple[str, str], list[float]]
 
 
 def run(write: Callable[[str], object]) -> None:
-    """Measure and write the lines, or the one line that says what is missing."""
+    """Measure and write the results, or one line that says what is missing."""
     url = os.environ.get("BENCH_DATABASE_URL", "")
     if not url:
         write("orders over HTTP: left out; name a PostgreSQL in BENCH_DATABASE_URL\n")
@@ -65,7 +65,7 @@ def run(write: Callable[[str], object]) -> None:
 
 @contextmanager
 def database(url: str) -> Iterator[str]:
-    """A database of its own on the server that is named."""
+    """The URL of a new database on the server of `url`; dropped afterwards."""
     name = f"bench_{uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"'.encode())
@@ -76,7 +76,7 @@ def database(url: str) -> Iterator[str]:
 
 
 def _environment(url: str, folder: Path) -> dict[str, str]:
-    """As in production, but that quotes and tokens do not get old."""
+    """Settings as in production, except that quotes and tokens do not expire."""
     return {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "PYTHONPATH": str(ROOT),
@@ -120,7 +120,7 @@ def _measure(folder: Path, env: dict[str, str]) -> Rates:
 
 
 def _rate(what: str, server: Server, env: dict[str, str]) -> float:
-    """Answers a CPU-second of the server."""
+    """Responses per CPU-second of the server."""
     requests = REQUESTS[what]
     before = server.cpu_seconds()
     load = ("-m", "bench.load", env["BENCH_SCENE"], str(server.port), what, str(requests))

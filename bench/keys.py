@@ -1,4 +1,4 @@
-"""Keys for servers in production, as what is measured is; new in each run."""
+"""Secret keys for the measured servers, which run with production settings; new in each run."""
 
 import base64
 import secrets

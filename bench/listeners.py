@@ -1,9 +1,9 @@
-"""python -m bench.listeners: open sockets, publish rounds, and see what arrives and when.
+"""python -m bench.listeners: open sockets, publish rounds, and record what arrives and when.
 
-Reads a plan (JSON, one line) from its input, opens the sockets, says "ready"; at the next line it
-publishes the rounds and reads until all has come; prints what it saw. One loop over epoll that only
-looks at the head of each frame, so that it costs far less than what it measures; how much of its
-core it used is in the answer.
+It reads a plan (one line of JSON) from its input, opens the sockets, and prints how long that
+took. At the next line it publishes the rounds, reads until all have arrived, and prints its
+figures. It is one epoll loop that reads only the head of each frame, so that it costs far less than
+what it measures. The figures include how much of its core it used.
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any
 import msgpack
 import redis
 
-# RFC 6455, section 5.2: the second byte of a frame tells its length, or where that stands.
+# RFC 6455, section 5.2: the second byte of a frame has its length, or says where the length is.
 IN_16_BITS, IN_64_BITS, MASKED = 126, 127, 128
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
 GREETINGS = 2  # answers to auth and subscribe
@@ -35,7 +35,7 @@ SECONDS_OF_PATIENCE = 120.0
 class Plan:
     """`style` is hub, floor, batched or single.
 
-    A socket has the first `count` symbols, or draws so many of its own if `distinct`.
+    A socket subscribes to the first `count` symbols, or to `count` random ones if `distinct`.
     """
 
     port: int
@@ -54,7 +54,7 @@ class Plan:
 
 
 class Listener:
-    """One socket: where in a frame its bytes are."""
+    """One socket, and the position of its bytes within a frame."""
 
     __slots__ = ("head", "left", "socket", "started", "texts")
 
@@ -82,7 +82,7 @@ class Listener:
         self.socket.sendall(b"\x81" + length + bytes(4) + data)
 
     def heads(self, data: memoryview) -> list[bytes]:
-        """The beginnings of the frames that begin, or were too short to tell, in this data."""
+        """The heads of the frames that begin in this data, or that were incomplete before it."""
         found: list[bytes] = []
         at, end = 0, len(data)
         while at < end:
@@ -105,7 +105,7 @@ class Listener:
 
 
 def _size(head: bytearray) -> int | None:
-    """Header and payload together, if the header is there."""
+    """The size of header and payload together; None while the header is incomplete."""
     header = _header(head) if len(head) > 1 else len(head) + 1
     if len(head) < header:
         return None
@@ -120,7 +120,7 @@ def _payload(head: bytes) -> bytes:
     return head[_header(head) :]
 
 
-class Crowd:
+class Listeners:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         scene = json.loads(Path(plan.scene).read_text())
@@ -138,7 +138,7 @@ class Crowd:
         self.redis = redis.Redis.from_url(plan.redis)
 
     def connect(self) -> dict[str, float]:
-        """Open all; the seconds until the last was accepted, and until it had its answer."""
+        """Open all sockets; the seconds until all are accepted, and until all are subscribed."""
         plan, began = self.plan, time.monotonic()
         all_: list[Listener] = []
         while len(all_) < plan.sockets + plan.stalled:
@@ -171,7 +171,7 @@ class Crowd:
         return symbols[: self.plan.count]
 
     def run(self) -> dict[str, Any]:
-        """Publish at the rate, and read until every round has come to every reader."""
+        """Publish at the plan's rate, and read until every round has reached every reader."""
         plan = self.plan
         messages = [self._messages(number) for number in range(plan.rounds)]
         want = plan.sockets * plan.rounds * (len(messages[0]) if plan.style == "single" else 1)
@@ -199,7 +199,7 @@ class Crowd:
         }
 
     def _is_complete(self, want: int) -> bool:
-        """All there, or as much as a reader that is spared some rounds will ever get."""
+        """Whether all frames are there. The hub may skip rounds, but never the newest one."""
         return self.frames >= want or (
             self.plan.style == "hub" and self._newest == self.plan.sockets
         )
@@ -285,11 +285,11 @@ def _say(answer: dict[str, Any]) -> None:
 
 def main() -> None:
     plan = Plan(**json.loads(sys.stdin.readline()))
-    crowd = Crowd(plan)
-    opened = crowd.connect()
+    listeners = Listeners(plan)
+    opened = listeners.connect()
     _say(opened)
     sys.stdin.readline()
-    _say(crowd.run())
+    _say(listeners.run())
     os._exit(0)
 
 

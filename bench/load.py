@@ -1,7 +1,7 @@
-"""python -m bench.load SCENE PORT orders|prices REQUESTS: keep a server busy, then say how fast.
+"""python -m bench.load SCENE PORT orders|prices REQUESTS: keep a server busy.
 
-Each customer has one connection, on which the next request follows the answer to the last. It
-speaks only as much HTTP/1.1 as that takes. Prints how many answers were what they should be.
+Each customer has one connection, on which a request follows the response to the one before. The
+client is a minimal HTTP/1.1. It prints how many responses were as expected.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def prices(customer: Customer) -> bytes:
     ).encode()
 
 
-# What is sent, and what the answer has to have: a status, and something in its body.
+# The request, and what the response must have: a status, and a part of its body.
 REQUESTS = {
     "orders": (order, b"201", b'"status":"filled"'),
     "prices": (prices, b"200", b'"results":'),
@@ -48,7 +48,7 @@ REQUESTS = {
 async def ask(
     port: int, request: bytes, status: bytes, content: bytes, turns: Iterator[int]
 ) -> int:
-    """Send the request again and again, as long as there are turns; how often all was well."""
+    """Send the request as long as there are turns; returns how many responses were as expected."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     well = 0
     for _ in turns:

@@ -1,7 +1,7 @@
 """python -m bench.market FILE: a market on PostgreSQL for the servers that are compared.
 
-It migrates the database of DATABASE_URL, lists instruments, signs customers in, and writes to FILE
-what the load generator and the servers have to know.
+It migrates the database of DATABASE_URL, lists instruments, signs customers in, and writes a
+`Scene` to FILE, for the load generator and the servers.
 """
 
 import os
@@ -26,8 +26,8 @@ from authentication.models import User  # noqa: E402
 from banking import ledger  # noqa: E402
 from banking.models import EntryKind, HouseAccount  # noqa: E402
 from banking.rules.assets import USD  # noqa: E402
+from bench.order_statements import FIRST_ACCOUNT, record  # noqa: E402
 from bench.scene import Customer, Scene  # noqa: E402
-from bench.statements import FIRST_ACCOUNT, record  # noqa: E402
 from exchange.models import Instrument, OrderType, Quote, Side  # noqa: E402
 from exchange.trading import orders  # noqa: E402
 from exchange.trading.intake.requests import OrderRequest  # noqa: E402
@@ -61,7 +61,7 @@ def _customer(symbol: str, now: datetime) -> Customer:
         ],
         at=now,
     )
-    # What happens once, like opening accounts, is not what is measured.
+    # A first order opens the accounts. That happens once and is not measured.
     orders.place(
         owner_id=user.pk,
         request=OrderRequest(symbol, Side.BUY, OrderType.MARKET, Decimal(1)),

@@ -1,7 +1,7 @@
-"""A market order in plain ORM: how this project wrote it before its statements were collected.
+"""A market order in plain ORM, as this project had it first: a reference of `make bench`.
 
-One `save()` or `create()` a row, a query for whatever is needed next, and an event loop for each
-message. It trades against the street only. It is kept as the baseline of `make bench`.
+One `save()` or `create()` for each row, a query whenever something is needed, and an event loop for
+each message. It trades against the street only.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ Line = tuple[LedgerAccount, int]
 
 @transaction.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
-    """Buy at the market. Raises InsufficientFunds, or Invalid for what this doesn't do."""
+    """Buy at the market. Raises InsufficientFunds, and Invalid for other kinds of orders."""
     instrument = instruments.find(request.symbol)
     requests.check_shape(request, instrument)
     if request.side != Side.BUY or request.quantity is None:
@@ -84,7 +84,7 @@ def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     quote.ask_taken += outcome.street_units
     quote.save(update_fields=["ask_taken"])
     order.save(update_fields=CHANGING_FIELDS)
-    _tell(order, fills)
+    _publish(order, fills)
     return order
 
 
@@ -234,7 +234,7 @@ def _post(reference: UUID, lines: Sequence[Line], now: datetime) -> None:
     )
 
 
-def _tell(order: Order, fills: Sequence[Execution]) -> None:
+def _publish(order: Order, fills: Sequence[Execution]) -> None:
     document = documents.order(order)
     updates: list[dict[str, Any]] = [{"event": "new", "order": document, "execution": None}]
     updates += [

@@ -1,4 +1,4 @@
-"""What the load generator and the servers that are compared have to know; without any Django."""
+"""What the load generator and the compared servers need to know; imports no Django."""
 
 import pickle
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with `$1`, and its values: constants, slots, and lists of both; rows become JSON."""
+    """SQL with `$1`, and its values: constants, slots, and lists of both; `Rows` become JSON."""
 
     sql: str
     values: list[Any]
@@ -33,7 +33,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows that travel as one JSON document."""
+    """Rows that are sent as one JSON document."""
 
     rows: list[list[Any]]
 
@@ -53,15 +53,15 @@ def _filled(value: Any, given: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A market order to buy QUANTITY against the street, statement by statement.
+    """A market order to buy QUANTITY from the street, statement by statement.
 
-    `session` is what every request begins with. The positions say where in the rows of
-    `lock_market` and `lock_accounts` the columns of their tables are found.
+    `session` is the query that every request begins with. `quote_columns` and `account_columns`
+    name the columns in the rows of `lock_market` and `lock_accounts`.
     """
 
     session: Statement
     lock_market: Statement
-    look: list[Statement]
+    lookups: list[Statement]
     lock_accounts: Statement
     write: Statement
     quote_columns: list[str]
@@ -77,7 +77,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Customers, each with an instrument of his own, and what one of their orders sends."""
+    """Customers, each with an instrument of their own, and the statements of an order."""
 
     customers: list[Customer]
     recording: Recording

@@ -1,4 +1,4 @@
-"""Servers to be measured: started on a core of their own, with their CPU time to be read."""
+"""Starting the measured servers on a core of their own, and reading their CPU time and memory."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 
 SECONDS_TO_START = 60
 TICKS = os.sysconf("SC_CLK_TCK")
-# The server has the first core for itself; who asks, and the database, have the rest.
+# The server has the first core; the load generator and the database have the others.
 CORES = os.cpu_count() or 1
 SERVER_CORE = "0"
 OTHER_CORES = f"1-{CORES - 1}" if CORES > 1 else "0"
@@ -26,16 +26,16 @@ class Server:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """What the process has used, all its threads, in user and system mode."""
+        """The CPU time of the process: all its threads, in user and system mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def resident_bytes(self) -> int:
-        """Its memory now."""
+        """Its resident memory now."""
         return self._status("VmRSS")
 
     def peak_bytes(self) -> int:
-        """The most memory that it ever had."""
+        """Its highest resident memory so far."""
         return self._status("VmHWM")
 
     def _status(self, name: str) -> int:
@@ -45,7 +45,7 @@ class Server:
 
 
 def pinned(cores: str) -> list[str]:
-    """What to put in front of a command so that it stays on these cores."""
+    """The prefix of a command that keeps it on these cores."""
     taskset = shutil.which("taskset")
     return [taskset, "--cpu-list", cores] if taskset else []
 

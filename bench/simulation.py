@@ -1,4 +1,4 @@
-"""python -m bench.simulation: rounds of the market, and the ticks of the model alone."""
+"""python -m bench.simulation: rounds of the market, and ticks of the model alone."""
 
 import os
 import sqlite3
@@ -18,7 +18,7 @@ django.setup()  # first: what follows imports models
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-from bench.effort import compare  # noqa: E402
+from bench.cost import compare  # noqa: E402
 from bench.trading import ratio, show, write  # noqa: E402
 from exchange import engine  # noqa: E402
 from exchange.market.rules.ticks import Round  # noqa: E402

@@ -1,9 +1,9 @@
-"""Rounds of prices to many sockets: ours beside the least that it could cost, and beside Channels.
+"""Rounds of prices to many sockets: ours beside the least possible cost, and beside Channels.
 
-Every server runs on a core of its own, over a Redis of this bench's own; rounds are published, and
-frames read, by one process on another core, which also says how busy it was. What is compared are
-frames delivered per second of the server process's CPU time, in interleaved turns. The frames of a
-round that is sent symbol by symbol count as one.
+Every server runs on a core of its own, over a Redis that this module starts. One process on another
+core publishes the rounds and reads the frames, and reports how busy it was. The figures are frames
+delivered per CPU-second of the server's process, in interleaved turns. The frames of a round that
+is sent symbol by symbol count as one.
 """
 
 import json
@@ -34,15 +34,15 @@ RATE = 20.0
 PER_USER = 20
 SYMBOLS = 26
 OURS = "be.asgi:application"
-STOCK = "bench.stock_sockets:application"
-FLOORS = ("-m", "bench.socket_floors")
+PLAIN_CHANNELS = "bench.plain_channels:application"
+LIMITS = ("-m", "bench.socket_limits")
 
 Write = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A server, and how its sockets are fed."""
+    """A server, and how rounds are published to it."""
 
     name: str
     module: Sequence[str]
@@ -53,18 +53,18 @@ class Case:
 
 
 OURS_UVICORN = (*UVICORN, "--lifespan", "off", OURS)
-STOCK_UVICORN = (*UVICORN, "--lifespan", "off", "--ws-per-message-deflate", "false", STOCK)
-LOOP = Case("bare transport.write", (*FLOORS, "transport", "{port}"), "floor", ROUNDS)
-BROADCAST = Case("websockets.broadcast", (*FLOORS, "broadcast", "{port}"), "floor", ROUNDS)
+PLAIN_UVICORN = (*UVICORN, "--lifespan", "off", "--ws-per-message-deflate", "false", PLAIN_CHANNELS)
+LOOP = Case("bare transport.write", (*LIMITS, "transport", "{port}"), "floor", ROUNDS)
+BROADCAST = Case("websockets.broadcast", (*LIMITS, "broadcast", "{port}"), "floor", ROUNDS)
 HUB = Case("ours, uvicorn", OURS_UVICORN, "hub", ROUNDS)
 HUB_DAPHNE = Case("ours, Daphne", (*DAPHNE, OURS), "hub", ROUNDS)
 HALF = Case("ours, uvicorn, 13 symbols, all alike", OURS_UVICORN, "hub", ROUNDS, 13)
 DISTINCT = Case("ours, uvicorn, 13 symbols, all different", OURS_UVICORN, "hub", ROUNDS, 13, True)
-BATCHED = Case("group_send a round, uvicorn", STOCK_UVICORN, "batched", max(ROUNDS // 10, 2))
+BATCHED = Case("group_send a round, uvicorn", PLAIN_UVICORN, "batched", max(ROUNDS // 10, 2))
 BATCHED_DAPHNE = Case(
-    "group_send a round, Daphne", (*DAPHNE, STOCK), "batched", max(ROUNDS // 10, 2)
+    "group_send a round, Daphne", (*DAPHNE, PLAIN_CHANNELS), "batched", max(ROUNDS // 10, 2)
 )
-SINGLE = Case("group_send a symbol, uvicorn", STOCK_UVICORN, "single", max(ROUNDS // 50, 1))
+SINGLE = Case("group_send a symbol, uvicorn", PLAIN_UVICORN, "single", max(ROUNDS // 50, 1))
 CASES = (LOOP, BROADCAST, HUB, HUB_DAPHNE, HALF, DISTINCT, BATCHED, BATCHED_DAPHNE, SINGLE)
 COMPARED = (
     (HUB, BROADCAST),
@@ -79,7 +79,7 @@ COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where all of it happens."""
+    """The folder, Redis and environment of a run."""
 
     folder: Path
     redis: str
@@ -91,14 +91,14 @@ class Place:
 
 
 def run(write: Write, *parts: str) -> None:
-    """Measure and write the lines of all PARTS, or of those that are named."""
+    """Measure and write the results of all PARTS, or of those that are named."""
     if shutil.which("redis-server") is None:
         write("sockets: left out; install redis-server\n")
         return
     with tempfile.TemporaryDirectory() as folder, _redis() as url:
         place = Place(Path(folder), url, _environment(Path(folder), url))
         users = max(SOCKETS, MANY) // PER_USER + 1
-        _python("-m", "bench.crowd", place.scene, str(users), env=place.env)
+        _python("-m", "bench.socket_users", place.scene, str(users), env=place.env)
         for part in parts or PARTS:
             PARTS[part](place, write)
 
@@ -135,7 +135,7 @@ def _environment(folder: Path, redis: str) -> dict[str, str]:
 
 
 class _Listeners:
-    """The load generator, after its sockets are open and before its rounds."""
+    """The load generator: a process whose sockets are open, ready to publish its rounds."""
 
     def __init__(self, place: Place, server: Server, case: Case, **changed: Any) -> None:
         _Listeners.first += 10_000
@@ -165,13 +165,13 @@ class _Listeners:
             text=True,
         )
         self._say(json.dumps(plan))
-        self.opened = self._hear()
+        self.opened = self._read()
 
     first = 10_000_000
 
     def run(self) -> dict[str, Any]:
         self._say("go")
-        return self._hear()
+        return self._read()
 
     def close(self) -> None:
         with self.process:
@@ -182,7 +182,7 @@ class _Listeners:
         pipe.write(line + "\n")
         pipe.flush()
 
-    def _hear(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Any]:
         line = cast(IO[str], self.process.stdout).readline()
         if not line:
             raise RuntimeError(f"the listeners of {self.name} have died")
@@ -191,7 +191,7 @@ class _Listeners:
 
 
 def _prefix(case: Case) -> str:
-    """Of a server's own messages, as the others run beside it."""
+    """The channel prefix of a server, since all of them share one Redis."""
     return "".join(letter for letter in " ".join(case.module) if letter.isalnum())
 
 
@@ -214,9 +214,9 @@ def _listening(place: Place, server: Server, case: Case, **changed: Any) -> Iter
 def _measure(
     place: Place, server: Server, case: Case, **changed: Any
 ) -> tuple[float, dict[str, Any]]:
-    """Rounds delivered to a socket, per CPU-second of the server; and all that was seen."""
+    """Rounds delivered to a socket per CPU-second of the server, and the listeners' figures."""
     with _listening(place, server, case, **changed) as listeners:
-        time.sleep(0.5)  # what opening has left to do
+        time.sleep(0.5)  # until the server has finished opening sockets
         before = server.cpu_seconds()
         seen = listeners.run()
         cpu = max(server.cpu_seconds() - before, 1 / TICKS)
@@ -269,7 +269,7 @@ def _columns(seen: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _tails(place: Place, write: Write) -> None:
-    """From round to client, in more turns: tails differ a lot from one to the next."""
+    """Latency from round to client, in more turns, since tails vary from turn to turn."""
     tails: dict[Case, list[float]] = {LOOP: [], HUB: [], HUB_DAPHNE: []}
     with ExitStack() as stack:
         servers = {case: stack.enter_context(_serving(place, case)) for case in tails}
@@ -290,7 +290,7 @@ def _tails(place: Place, write: Write) -> None:
 
 
 def _stalled(place: Place, write: Write) -> None:
-    """50 readers at 400 rounds/s, alone and beside 50 that read nothing at all."""
+    """50 readers at 400 rounds/s, alone and beside 50 that read nothing."""
     write("\n50 readers, 400 rounds/s for 5 s, alone and beside 50 that stall\n")
     for case in (HUB, BROADCAST):
         alone: list[float] = []
@@ -341,11 +341,11 @@ def _many(place: Place, write: Write) -> None:
 
 
 def _open(place: Place, case: Case) -> tuple[float, float, float]:
-    """Seconds until all sockets are accepted, and subscribed; bytes a socket."""
+    """Seconds until all sockets are accepted, and until they are subscribed; bytes per socket."""
     with _serving(place, case) as server:
-        _measure(place, server, case, sockets=20, rounds=2)  # what the first ones load
+        _measure(place, server, case, sockets=20, rounds=2)  # code that the first sockets load
         before = server.resident_bytes()
-        at_once = SOCKETS if case is HUB else 50  # as many as may wait at Daphne's door
+        at_once = SOCKETS if case is HUB else 50  # the length of Daphne's accept queue
         with _listening(place, server, case, at_once=at_once) as listeners:
             a_socket = (server.resident_bytes() - before) / SOCKETS
             return listeners.opened["accepted"], listeners.opened["subscribed"], a_socket

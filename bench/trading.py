@@ -1,7 +1,7 @@
-"""python -m bench.trading: what orders cost in the domain, on the database of DATABASE_URL.
+"""python -m bench.trading: the cost of orders in the domain, on the database of DATABASE_URL.
 
-Each figure stands beside a limit that is measured in the same turns: the very statements, sent by
-the driver alone; and beside the flow in plain ORM that this project began with.
+Each figure is compared, in the same turns, with the same statements sent by the driver alone, and
+with a flow in plain ORM.
 """
 
 import os
@@ -33,8 +33,8 @@ from banking import ledger  # noqa: E402
 from banking.models import EntryKind, HouseAccount  # noqa: E402
 from banking.rules.assets import USD  # noqa: E402
 from bench import orm_flow  # noqa: E402
-from bench.effort import Rates, Work, compare  # noqa: E402
-from bench.replay import Recording, record  # noqa: E402
+from bench.cost import Rates, Work, compare  # noqa: E402
+from bench.replayed_statements import Recording, record  # noqa: E402
 from exchange import engine  # noqa: E402
 from exchange.market.rules.ticks import Round, Tick  # noqa: E402
 from exchange.models import Instrument, Order, OrderType, Quote, Side, TimeInForce  # noqa: E402
@@ -120,7 +120,7 @@ def _recording(place: Callable[[], object], user: User, symbol: str) -> Recordin
 
 
 def _driver(postgresql: bool) -> Any:
-    """A connection without Django, as durable as Django's."""
+    """A connection without Django, with the same durability."""
     if postgresql:
         parameters = connection.get_connection_params()
         wanted = {
@@ -169,13 +169,13 @@ def _clients(now: datetime) -> None:
         _recording(place, user, f"S{number}")
         for number, (place, user) in enumerate(zip(own, users, strict=True))
     ]
-    with _Crowd() as crowd:
+    with _Clients() as clients:
         raws = [_driver(True) for _ in range(CLIENTS)]
         replays = [
             partial(_replay, recording, raw)
             for recording, raw in zip(recordings, raws, strict=True)
         ]
-        works: list[Work] = [partial(crowd.run, calls) for calls in (own, replays, same, hot)]
+        works: list[Work] = [partial(clients.run, calls) for calls in (own, replays, same, hot)]
         for work in works:
             work()
         apart, limit, one_symbol, one_account = compare(works, backends=backends())
@@ -190,10 +190,10 @@ def _clients(now: datetime) -> None:
     ratio("to accounts of their own", one_account.to(apart))
 
 
-class _Crowd:
-    """Threads that stay, each with a connection of its own, as in a server."""
+class _Clients:
+    """Threads that persist, each with a connection of its own, as in a server."""
 
-    def __enter__(self) -> "_Crowd":
+    def __enter__(self) -> "_Clients":
         self._pool = ThreadPoolExecutor(CLIENTS)
         return self
 
@@ -220,7 +220,7 @@ class _Crowd:
 
 
 def _resting(size: int, now: datetime) -> None:
-    """Of `size` open orders, a tick crosses one in a hundred; twice, to compare two ways."""
+    """A tick crosses one in a hundred of `size` open orders: in batches, and one by one."""
     symbol = f"R{size}"
     instrument = _instrument(symbol, now)
     _rest(instrument, size, now)
@@ -234,7 +234,7 @@ def _resting(size: int, now: datetime) -> None:
 
 
 def _rest(instrument: Instrument, size: int, now: datetime) -> None:
-    """Resting buys: one in a hundred from 179.00 up, as many from 178.00, the others far below."""
+    """Resting buys: one in a hundred at 180.00, as many at 179.00, the others far below."""
     users = [_trader(now) for _ in range(20)]
     requests = [(users[number % len(users)], _limit(number)) for number in range(size)]
     for start in range(0, size, 200):
@@ -265,7 +265,7 @@ def _limit(number: int) -> Decimal:
 
 
 def _cross(symbol: str, ask: Decimal, now: datetime, batch: int) -> tuple[float, float]:
-    """Record a quote, then work what it crosses; seconds to each."""
+    """Record a quote, then execute the orders that it crosses; seconds until each is done."""
     tick = Tick(symbol, ask - Decimal("0.01"), ask - Decimal("0.01"), ask, *[Decimal(10**6)] * 3)
     began = time.perf_counter()
     engine._record(Round(now, (tick,)))

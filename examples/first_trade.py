@@ -1,9 +1,9 @@
-"""A customer's first day: register, deposit, watch, buy, rest an order, cancel it, sell, look.
+"""A customer's first day: register, deposit, watch prices, buy, rest and cancel an order, sell.
 
     python examples/first_trade.py [--url http://localhost:8000] [--ws-url ws://localhost:8000]
 
-Talks to a running BrokerPro with nothing but HTTP and one WebSocket, prints what it does, and
-checks that every number agrees with the others to the cent. Needs the `websockets` package.
+It talks to a running BrokerPro over HTTP and one WebSocket only, prints what it does, and checks
+that all numbers agree with each other to the cent. It needs the `websockets` package.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SECONDS = 30
 
 
 class Broker:
-    """The REST API, signed in once `token` is set. Numbers stay the strings that they are."""
+    """The REST API, authenticated once `token` is set. Numbers stay strings, as in the JSON."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -36,7 +36,7 @@ class Broker:
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         if method == "POST":
-            # A retry after a lost answer then can't buy twice.
+            # A retry after a lost response then can't buy twice.
             request.add_header("Idempotency-Key", secrets.token_hex(16))
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as response:
@@ -76,7 +76,7 @@ def open_account(broker: Broker) -> None:
 
 
 def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next frame of a kind; others that come in between are left aside."""
+    """The next frame of a kind; frames of other kinds are skipped."""
     while True:
         frame: dict[str, Any] = json.loads(socket.recv(timeout=SECONDS))
         assert frame["type"] != "error", frame
@@ -117,7 +117,7 @@ def balance(broker: Broker, asset: str) -> dict[str, Decimal]:
 
 
 def trade(broker: Broker, socket: ClientConnection) -> Decimal:
-    """Buy 1.5, rest an order and cancel it, sell 0.5; returns the cash that must be left."""
+    """Buy 1.5, rest an order and cancel it, sell 0.5; returns the expected cash."""
     bought = broker.call(
         "POST", ORDERS, {"symbol": "AAPL", "side": "buy", "order_type": "market", "quantity": "1.5"}
     )
@@ -162,7 +162,7 @@ def trade(broker: Broker, socket: ClientConnection) -> Decimal:
 
 
 def check_numbers(broker: Broker, cash: Decimal) -> None:
-    """Balances, holdings and performance tell the same story."""
+    """Check that balances, holdings and performance agree."""
     assert balance(broker, "USD")["total"] == cash
     assert balance(broker, "AAPL")["total"] == 1
 

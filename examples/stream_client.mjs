@@ -1,29 +1,29 @@
-// A small client of BrokerPro's WebSocket, for Node and browsers. It comes back when the line is
-// lost, renews its access in place, subscribes again, and closes gaps in the order updates over REST,
-// so that `quotes` and `orders` end up right whatever happened in between.
+// A small client of BrokerPro's WebSocket, for Node and browsers. It reconnects after a lost
+// connection, renews its access token in place, subscribes again, and fetches missed order updates
+// over REST. So `quotes` and `orders` are correct again after any interruption.
 //
 //   const stream = new BrokerStream({ base: "http://localhost:8000", tokens, symbols: ["AAPL"] });
 //   stream.addEventListener("quotes", ({ detail }) => ...);   // the quotes that changed
 //   stream.addEventListener("order", ({ detail }) => ...);    // an order as it is now
 //   stream.addEventListener("alert", ({ detail }) => ...);    // a market alert
-//   stream.addEventListener("tokens", ({ detail }) => ...);   // new tokens, if you keep them: the old are spent
+//   stream.addEventListener("tokens", ({ detail }) => ...);   // new tokens to store: the old ones are used up
 //   stream.addEventListener("state", ({ detail }) => ...);    // "live", "renewed", "reconnecting", "signed out"
 //   stream.open();
 //
-// Tabs that have the same tokens share each refresh: take one_refresh.mjs along with this file.
+// Browser tabs with the same tokens share each refresh. Copy one_refresh.mjs together with this file.
 
 import { renewed } from "../be/pages/static/brokerpro/one_refresh.mjs";
 
 const FIRST_RETRY = 250; // milliseconds
 const LONGEST_RETRY = 10_000;
-const SILENCE = 40_000; // the server says something at least every 15 seconds
+const SILENCE = 40_000; // the server sends something at least every 15 seconds
 const RENEW_BEFORE = 30_000;
-const OVERLAP = 60_000; // an order's time is taken when its change begins, by any server's clock
+const OVERLAP = 60_000; // an order has the time at which its change began, by any server's clock
 const AUTHENTICATION = 4401;
 
 export class BrokerStream extends EventTarget {
   quotes = new Map(); // symbol -> quote
-  orders = new Map(); // id -> order: the open ones, and all that changed since the start
+  orders = new Map(); // id -> order: open orders, and all that changed since the start
 
   #base;
   #tokens;
@@ -34,14 +34,14 @@ export class BrokerStream extends EventTarget {
   #attempts = 0;
   #timers = {};
   #sequence = null; // of the last order update that was applied
-  #completeAt = null; // the server's clock, when nothing was missing for the last time
-  #healing = null;
+  #completeAt = null; // the last time, by the server's clock, at which no update was missing
+  #fetching = null;
   #refreshing = null;
-  #since; // from when on REST has to be asked
-  #isLoaded = false; // whether the open orders have been
-  #waiting = []; // updates that came while REST was asked
+  #since; // the time from which REST must be asked for changes
+  #isLoaded = false; // whether the open orders have been fetched
+  #waiting = []; // updates that arrived during a request to REST
 
-  /** `tokens` is what login or register answered; `WebSocket` a constructor, if there is no global one. */
+  /** `tokens` is the response of login or register; `WebSocket` a constructor, if there is no global one. */
   constructor({ base, tokens, symbols = [], WebSocket = globalThis.WebSocket }) {
     super();
     this.#base = base;
@@ -60,7 +60,7 @@ export class BrokerStream extends EventTarget {
     this.#socket?.close();
   }
 
-  // The line --------------------------------------------------------------------------------------
+  // Connection ------------------------------------------------------------------------------------
 
   #connect() {
     const socket = new this.#WebSocket(`${this.#base.replace(/^http/, "ws")}/ws/market-data/`);
@@ -68,7 +68,7 @@ export class BrokerStream extends EventTarget {
     let wasOpen = false;
     socket.onopen = async () => {
       wasOpen = true;
-      // The line may have been away for longer than access lasts.
+      // The access token may have expired while there was no connection.
       if (this.#tokens.ends_at < Date.now() && !(await this.#refresh())) return;
       if (socket === this.#socket) this.#authenticate();
     };
@@ -79,10 +79,10 @@ export class BrokerStream extends EventTarget {
       if (socket === this.#socket) this.#lost(code);
     };
     socket.onerror = () => {
-      // Not every WebSocket says that it is closed when it could not even be opened.
+      // Not every WebSocket fires "close" if it could not be opened.
       if (socket === this.#socket && !wasOpen) this.#lost(1006);
     };
-    this.#expectSomething();
+    this.#watchForSilence();
   }
 
   #send(message) {
@@ -98,15 +98,15 @@ export class BrokerStream extends EventTarget {
     clearTimeout(this.#timers.silence);
     clearTimeout(this.#timers.renewal);
     if (this.#closed) return;
-    this.#tell("state", "reconnecting");
+    this.#emit("state", "reconnecting");
     if (code === AUTHENTICATION && !(await this.#refresh())) return;
     const wait = Math.min(FIRST_RETRY * 2 ** this.#attempts, LONGEST_RETRY);
     this.#attempts += 1;
     this.#later("retry", wait * (0.5 + Math.random() / 2), () => this.#connect());
   }
 
-  /** A line that is dead may take minutes to say so. */
-  #expectSomething() {
+  /** A dead connection may take minutes to be reported. */
+  #watchForSilence() {
     const socket = this.#socket;
     this.#later("silence", SILENCE, () => {
       if (socket !== this.#socket) return;
@@ -120,14 +120,14 @@ export class BrokerStream extends EventTarget {
     if (!this.#closed) this.#timers[name] = setTimeout(act, milliseconds);
   }
 
-  // What comes ------------------------------------------------------------------------------------
+  // Messages --------------------------------------------------------------------------------------
 
   #receive(message) {
-    this.#expectSomething();
+    this.#watchForSilence();
     switch (message.type) {
       case "auth_success":
         this.#renewBefore(message.expires_at);
-        if (this.#isSubscribed) this.#tell("state", "renewed");
+        if (this.#isSubscribed) this.#emit("state", "renewed");
         else this.#send({ type: "subscribe", symbols: this.#symbols, channels: ["orders"] });
         break;
       case "subscribed":
@@ -135,25 +135,25 @@ export class BrokerStream extends EventTarget {
         this.#isSubscribed = true;
         this.#showQuotes(message.quotes);
         this.#resume(message);
-        this.#tell("state", "live");
+        this.#emit("state", "live");
         break;
       case "price_update":
         this.#showQuotes(message.quotes);
         break;
       case "order_update":
-        this.#take(message);
+        this.#apply(message);
         break;
       case "gap":
         this.#sequence = message.sequence;
-        this.#heal(message.since);
+        this.#fetchMissed(message.since);
         break;
       case "heartbeat":
-        if (!this.#healing) this.#completeAt = message.time;
+        if (!this.#fetching) this.#completeAt = message.time;
         break;
       case "market_alert":
-        this.#tell("alert", message);
+        this.#emit("alert", message);
         break;
-      default: // an error, which a close follows if it matters, or something newer than this client
+      default: // an error, after which the server closes if necessary, or a type newer than this client
     }
   }
 
@@ -168,35 +168,35 @@ export class BrokerStream extends EventTarget {
   #showQuotes(quotes) {
     const news = quotes.filter(({ symbol, sequence }) => !(this.quotes.get(symbol)?.sequence >= sequence));
     for (const quote of news) this.quotes.set(quote.symbol, quote);
-    if (news.length) this.#tell("quotes", news);
+    if (news.length) this.#emit("quotes", news);
   }
 
   /** After a (new) subscription: the next update has the number after `orders_sequence`. */
   #resume({ orders_sequence: sequence, time }) {
     const missedNothing = this.#sequence === sequence;
     this.#sequence = sequence;
-    if (missedNothing && !this.#healing) this.#completeAt = time;
-    else this.#heal(this.#completeAt && earlier(this.#completeAt), time);
+    if (missedNothing && !this.#fetching) this.#completeAt = time;
+    else this.#fetchMissed(this.#completeAt && earlier(this.#completeAt), time);
   }
 
-  #take(update) {
+  #apply(update) {
     if (this.#sequence !== null && update.sequence <= this.#sequence) return;
     const missed = update.sequence !== this.#sequence + 1;
     this.#sequence = update.sequence;
-    if (missed) this.#heal(this.#completeAt && earlier(this.#completeAt));
-    if (this.#healing) this.#waiting.push(update);
+    if (missed) this.#fetchMissed(this.#completeAt && earlier(this.#completeAt));
+    if (this.#fetching) this.#waiting.push(update);
     else this.#show(update.order);
   }
 
   // Gaps ------------------------------------------------------------------------------------------
 
   /**
-   * Ask REST for what changed since then, and once for the open orders. Updates that come meanwhile
-   * are applied after the answer: each either is in it or follows it.
+   * Ask REST for the orders that changed since then, and once for the open orders. Updates that arrive
+   * meanwhile are applied after the response: each is either contained in it or newer.
    */
-  async #heal(since, time) {
-    const mine = (this.#healing = {});
-    this.#since = [this.#since, since].filter(Boolean).sort()[0]; // also what an earlier try did not get
+  async #fetchMissed(since, time) {
+    const mine = (this.#fetching = {});
+    this.#since = [this.#since, since].filter(Boolean).sort()[0]; // includes what an earlier attempt did not get
     const queries = [];
     if (!this.#isLoaded) queries.push("status=open");
     if (this.#since) queries.push(`updated_since=${encodeURIComponent(this.#since)}`);
@@ -206,11 +206,11 @@ export class BrokerStream extends EventTarget {
         answered.push(...(await this.#all(`/api/exchange/api/v1/orders/?page_size=200&${query}`)));
       }
     } catch {
-      if (mine === this.#healing) this.#later("healing", 1000, () => this.#heal(since, time));
+      if (mine === this.#fetching) this.#later("fetching", 1000, () => this.#fetchMissed(since, time));
       return;
     }
-    if (mine !== this.#healing) return; // another gap opened, and asked again
-    this.#healing = null;
+    if (mine !== this.#fetching) return; // another gap has started a newer request
+    this.#fetching = null;
     this.#isLoaded = true;
     this.#since = undefined;
     if (time) this.#completeAt = time;
@@ -220,7 +220,7 @@ export class BrokerStream extends EventTarget {
 
   #show(order) {
     this.orders.set(order.id, order);
-    this.#tell("order", order);
+    this.#emit("order", order);
   }
 
   async #all(path) {
@@ -236,7 +236,7 @@ export class BrokerStream extends EventTarget {
     return found;
   }
 
-  // Access ----------------------------------------------------------------------------------------
+  // Authentication --------------------------------------------------------------------------------
 
   #fetch(path, body) {
     return fetch(this.#base + path, {
@@ -256,25 +256,25 @@ export class BrokerStream extends EventTarget {
   }
 
   /**
-   * Spend the refresh token for new tokens. False if the session has ended: then all is over.
+   * Exchange the refresh token for new tokens. False if the session has ended.
    *
-   * Whoever asks meanwhile waits for the same answer: a token that is spent twice ends the session.
+   * Concurrent callers share one request: a refresh token that is used twice ends the session.
    */
   #refresh() {
-    this.#refreshing ??= this.#spend().finally(() => (this.#refreshing = null));
+    this.#refreshing ??= this.#requestTokens().finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
-  async #spend() {
+  async #requestTokens() {
     try {
       const fresh = await renewed(this.#tokens, (token) => this.#exchange(token));
-      this.#tell("tokens", fresh);
+      this.#emit("tokens", fresh);
       this.#tokens = { ...this.#tokens, ...fresh };
       return true;
     } catch (error) {
-      if (error.status !== 401) return true; // no server just now, or a busy one: try again
+      if (error.status !== 401) return true; // the server is down or busy: the caller tries again
     }
-    this.#tell("state", "signed out");
+    this.#emit("state", "signed out");
     this.close();
     return false;
   }
@@ -285,7 +285,7 @@ export class BrokerStream extends EventTarget {
     throw Object.assign(new Error("The refresh was refused."), { status: response.status });
   }
 
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

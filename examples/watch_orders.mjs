@@ -1,7 +1,7 @@
 // node --experimental-websocket examples/watch_orders.mjs BASE ACCESS_TOKEN REFRESH_TOKEN [SYMBOL...]
 //
-// Prints a line for each change of an order and each change of the connection, and at the end of its
-// input the orders as it knows them, as JSON. (From Node 22 on the flag is not needed.)
+// Prints a line for each change of an order and of the connection, and its orders as JSON when its input
+// ends. (From Node 22 on the flag is not needed.)
 
 import { BrokerStream } from "./stream_client.mjs";
 

@@ -4,16 +4,15 @@
 # pandas-market-calendars 5.5.0, calendar SIFMAUS, and QuantLib 1.44, UnitedStates(GovernmentBond).
 #
 # When the month's employment report comes out on Good Friday, SIFMA recommends that bonds trade until
-# noon, and that the day be no good day of settlement (its notices of 2010, 2012, 2015 and 2026). Asked
-# about such days,
-#   * SIFMAUS knows those of 2021, 2023 and 2026 (until 12:00), and not those of 2010, 2012 and 2015,
-#     which it has as closed: a history of sessions has a trading day less in each of those years;
-#   * QuantLib takes all of them for business days, so that T+1 of the Thursday before settles on Good
-#     Friday, where SIFMAUS's valid days say the same for 2021 on. Accrued interest is then three days
-#     short for every bond bought on that Thursday.
-# A plain Good Friday (2022) is closed in both.
+# noon, and that the day be no settlement day (its notices of 2010, 2012, 2015 and 2026). For such days,
+#   * SIFMAUS has those of 2021, 2023 and 2026 (until 12:00), but has those of 2010, 2012 and 2015 as
+#     closed. Its sessions lack a trading day in each of these years.
+#   * QuantLib has all of them as business days, so that T+1 of the Thursday before settles on Good
+#     Friday. SIFMAUS's valid days say the same from 2021 on. Accrued interest is then three days short
+#     for every bond bought on that Thursday.
+# An ordinary Good Friday (2022) is closed in both.
 #
-# Seen:
+# Output:
 #   2010-04-02 SIFMAUS closed QuantLib business-day
 #   2012-04-06 SIFMAUS closed QuantLib business-day
 #   2015-04-03 SIFMAUS closed QuantLib business-day
@@ -48,4 +47,4 @@ print("QuantLib: 2026-04-02 + 1 business day =", settles.ISO())
 PYTHON
 "$folder/venv/bin/python" "$folder/ask.py" | tee "$folder/seen"
 sed -n 's/^#   \(20[0-9-]* SIFMAUS.*\|QuantLib: 2026.*\)$/\1/p' "$0" | diff - "$folder/seen"
-echo "As it was."
+echo "The output is as recorded."

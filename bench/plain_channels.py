@@ -1,6 +1,6 @@
-"""Channels as it comes: a consumer for each socket, a member of the group, sends what it gets.
+"""Plain Channels: a consumer for each socket, which is in the group and sends what it receives.
 
-The text is ready when it is published, so that nothing is encoded here.
+The text is encoded before it is published, so that nothing is encoded here.
 """
 
 import os

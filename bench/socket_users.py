@@ -1,6 +1,6 @@
-"""python -m bench.crowd FILE USERS: a seeded market, and users who are signed in to watch it.
+"""python -m bench.socket_users FILE USERS: a seeded market, and users for its sockets.
 
-Writes JSON to FILE: a first round's quotes, and access tokens.
+Writes JSON to FILE: the quotes of a first round, and an access token for each user.
 """
 
 import json
@@ -27,12 +27,12 @@ def main(path: str, users: str) -> None:
     call_command("migrate", verbosity=0)
     now = timezone.now()
     seeding.seed(now=now, seed=1, days=2, fine_days=0, people=False, progress=seeding.NoProgress())
-    crowd = User.objects.bulk_create(
+    created = User.objects.bulk_create(
         User(email=f"{uuid4().hex}@example.com") for _ in range(int(users))
     )
     tokens = [
         sessions.open_session(user=user, user_agent="", ip_address=None, now=now).access_token
-        for user in crowd
+        for user in created
     ]
     documents = [quotes.document(quote) for quote in quotes.current()]
     Path(path).write_text(json.dumps({"quotes": documents, "tokens": tokens}))

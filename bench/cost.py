@@ -1,4 +1,4 @@
-"""What work costs: CPU time here, CPU time of the database's processes, time on the clock."""
+"""The cost of work: CPU time of this process, of the database's processes, and elapsed time."""
 
 import os
 import statistics
@@ -16,7 +16,7 @@ TURNS = int(os.environ.get("BENCH_TURNS", "7"))
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Units of work: a CPU-second here, a CPU-second here or in the database, a second."""
+    """Units of work: per CPU-second here, per CPU-second here and in the database, per second."""
 
     here: float
     together: float
@@ -29,7 +29,7 @@ class Rates:
 
 
 def measure(work: Work, backends: Sequence[int] = ()) -> Rates:
-    """Do the work once. `backends` are the database's processes that work for it."""
+    """Do the work once. `backends` are the process ids of its database connections."""
     here, there, clock = time.process_time(), _cpu_of(backends), time.perf_counter()
     done = work()
     here, there = time.process_time() - here, _cpu_of(backends) - there
@@ -37,9 +37,10 @@ def measure(work: Work, backends: Sequence[int] = ()) -> Rates:
 
 
 def _cpu_of(processes: Sequence[int]) -> float:
-    """CPU-seconds of these processes; zero for the ones that are not on this machine.
+    """CPU-seconds of these processes; zero for those that are not on this machine.
 
-    The scheduler counts nanoseconds; `stat` counts ticks of ten milliseconds, and a turn has few.
+    From the scheduler, which counts nanoseconds. `stat` counts ticks of ten milliseconds, which is
+    too coarse for a turn.
     """
     return sum(_nanoseconds(pid) for pid in processes) / NANOSECONDS
 
@@ -54,7 +55,7 @@ def _nanoseconds(pid: int) -> int:
 def compare(
     works: Sequence[Work], *, backends: Sequence[int] = (), turns: int = TURNS
 ) -> list[Rates]:
-    """Do all of them in turn, several times over; the median rates of each."""
+    """Do all of them in turn, several times; returns the median rates of each."""
     for work in works:  # warm up
         work()
     taken = [[measure(work, backends) for work in works] for _ in range(turns)]

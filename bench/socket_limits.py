@@ -1,11 +1,11 @@
-"""python -m bench.socket_floors transport|broadcast PORT: the least that a round can cost.
+"""python -m bench.socket_limits transport|broadcast PORT: the least a round can cost.
 
-It receives rounds from the channel layer as the hub does, encodes each once, and
+It receives rounds from the channel layer as the hub does, encodes each once, and then
 
-* `transport`: writes the finished frame to the asyncio transport of each socket, in a bare loop;
+* `transport`: writes the frame to the asyncio transport of each socket, in a loop;
 * `broadcast`: calls `websockets.broadcast`.
 
-There are no users, no subscriptions, and no care for slow readers.
+There are no users, no subscriptions, and no handling of slow readers.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ BACKLOG = 2048
 
 
 class Bare(asyncio.Protocol):
-    """Answers the handshake, and is a transport from then on."""
+    """Answers the handshake; from then on only its transport is used."""
 
     transports: set[asyncio.Transport] = set()
 

@@ -1,8 +1,8 @@
-"""What an order sends to the database, taken from the running code: the SQL, and its values.
+"""The SQL that an order sends to the database, and its values, recorded from the running code.
 
-One order is placed through the domain and watched. Every value that belongs to that order alone
-(its id, its owner, the time ...) becomes a `Slot`; what is left is the same for each order of this
-shape. So a route in another framework can do the same writes, also when the code has changed.
+One order is placed through the domain and recorded. Every value that belongs to this order alone
+(its id, its owner, the time ...) becomes a `Slot`. The rest is the same for all orders of its kind.
+So a route in another framework can do the same writes, also after the code has changed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +22,13 @@ from exchange.models import Execution, OrderType, Quote, Side
 from exchange.trading import orders
 from exchange.trading.intake.requests import OrderRequest
 
-# Numbers that nothing else in the statements is equal to.
+# Numbers that no other value in the statements equals.
 ASK_TAKEN = 1_000_000_007
 FIRST_ACCOUNT = 7_000_000_001
 
 
 def record(*, owner_id: UUID, token: str, symbol: str) -> Recording:
-    """Place an order on PostgreSQL and remember what was sent. The owner has traded it before."""
+    """Place an order on PostgreSQL and record what is sent. The owner has accounts already."""
     quote = Quote.objects.select_related("instrument").get(instrument__symbol=symbol)
     Quote.objects.filter(pk=quote.pk).update(ask_taken=ASK_TAKEN)
     now = timezone.now()
@@ -55,11 +55,11 @@ def record(*, owner_id: UUID, token: str, symbol: str) -> Recording:
         ASK_TAKEN + quote.instrument.asset.units(QUANTITY): "ask_taken",
         **{row.pk: _account(row) for row in LedgerAccount.objects.all() if _belongs(row, owner_id)},
     }
-    first, *look, accounts, write = [_with_slots(each, slots) for each in sent]
+    first, *lookups, accounts, write = [_with_slots(each, slots) for each in sent]
     return Recording(
         session,
         first,
-        look,
+        lookups,
         accounts,
         write,
         [field.column for field in Quote._meta.concrete_fields],

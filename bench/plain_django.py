@@ -1,4 +1,4 @@
-"""Django as it comes: its own ASGI handler, and orders placed by plain ORM code."""
+"""Plain Django: its own ASGI handler, and orders placed by plain ORM code."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""The same statements without us: what a domain call sends, sent again by the driver alone.
+"""The SQL statements of a domain call, sent again by the database driver alone.
 
-A call is recorded once: texts and values, in order. Each replay sends them with fresh ids in the
-place of those that the call has made. What is left out is everything that Python does in between:
-rules, amounts, rows, documents, publishing. So the rate of replays is a limit for that of calls.
+A call is recorded once: its statements and values, in order. Each replay sends them with new ids in
+place of those that the call made. It leaves out everything that Python does in between: rules,
+amounts, rows, documents, publishing. So the rate of replays is an upper limit for that of calls.
 """
 
 import re
@@ -21,13 +21,13 @@ ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Statements with their values; `made` are the ids that differ from call to call."""
+    """Statements with their values; `made` are the ids that each call makes anew."""
 
     statements: tuple[tuple[str, Any], ...]
     made: frozenset[str]
 
     def replay_on_postgresql(self, raw: "psycopg.Connection[Any]") -> None:
-        """Send them all in one transaction, prepared, and fetch what they answer."""
+        """Send all in one transaction, prepared, and fetch the results."""
         fresh = self._fresh()
         with psycopg.RawCursor(raw) as cursor:
             for sql, values in self.statements:
@@ -36,7 +36,7 @@ class Recording:
         raw.commit()
 
     def replay_on_sqlite(self, raw: sqlite3.Connection) -> None:
-        """Execute them all in one transaction, and fetch what they answer."""
+        """Execute all in one transaction, and fetch the results."""
         fresh = self._fresh()
         raw.execute("BEGIN IMMEDIATE")
         for sql, values in self.statements:
@@ -62,7 +62,7 @@ def _swap(value: Any, fresh: Mapping[str, str]) -> Any:
 
 
 def record(call: Callable[[], object], *, known: Container[str]) -> Recording:
-    """What `call` sends. Ids in its values that are not `known` (without dashes) are its own."""
+    """Record what `call` sends. Ids that are not `known` (without dashes) are made by the call."""
     sent: list[tuple[str, Any]] = []
     with _watched(sent):
         call()
