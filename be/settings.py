@@ -383,8 +383,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "be.api.request_id.RequestIdFilter"}},
     "formatters": {
-        "text": {"()": "be.logs.lines.TextLines"},
-        "json": {"()": "be.logs.lines.JSONLines"},
+        "text": {"()": "be.logs.formatters.TextFormatter"},
+        "json": {"()": "be.logs.formatters.JSONFormatter"},
     },
     "handlers": {
         "console": {

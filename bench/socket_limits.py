@@ -24,7 +24,7 @@ django.setup(set_prefix=False)
 
 from channels.layers import get_channel_layer  # noqa: E402
 
-from exchange.streaming import bus  # noqa: E402
+from exchange.streaming import listener  # noqa: E402
 from exchange.streaming.rules import protocol  # noqa: E402
 from exchange.streaming.rules.frames import Frame  # noqa: E402
 
@@ -62,7 +62,7 @@ def _json(message: dict[str, Any]) -> bytes:
 
 
 async def _listen(receive: Callable[[dict[str, Any]], None]) -> None:
-    await bus.listen(get_channel_layer(), receive=receive, joined=lambda: None)
+    await listener.listen(get_channel_layer(), receive=receive, joined=lambda: None)
 
 
 async def transport(port: int) -> None:

@@ -21,7 +21,7 @@ from uuid import UUID
 import msgspec
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
-from be.database.prepared import PlainCursor, PreparedStatements
+from be.database.prepared_statements import PlainCursor, PreparedStatements
 
 Row = tuple[Any, ...]
 

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from be.logs.lines import JSONLines
+from be.logs.formatters import JSONFormatter
 from exchange.tests.scenes import __name__ as scenes
 from exchange.tests.server import LiveServer
 
@@ -123,7 +123,7 @@ def test_an_error_stays_one_line_of_json(caplog: pytest.LogCaptureFixture):
         logging.getLogger("be").exception("It failed.")
     record = caplog.records[-1]
     record.request_id = "r"
-    told = JSONLines().format(record)
+    told = JSONFormatter().format(record)
     assert len(told.splitlines()) == 1
     line = json.loads(told)
     assert (line["level"], line["message"]) == ("ERROR", "It failed.")

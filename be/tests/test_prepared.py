@@ -17,7 +17,7 @@ from django.db import (
 from django.test.utils import CaptureQueriesContext
 
 from be.database import statements
-from be.database.prepared import MAX_STATEMENTS
+from be.database.prepared_statements import MAX_STATEMENTS
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from banking.rules.assets import canonical
 from be.kernel.formats import time_text
-from exchange.streaming import bus, snapshots
+from exchange.streaming import listener, snapshots
 from exchange.streaming.order_updates import OrderUpdates
 from exchange.streaming.prices import Prices
 from exchange.streaming.publish import Document
@@ -67,7 +67,9 @@ class Hub:
     def start(self) -> None:
         """Begin to listen; does nothing if the hub has started already."""
         if not self._tasks:
-            listening = bus.listen(self._layer, receive=self._receive, joined=self._prices.open_gap)
+            listening = listener.listen(
+                self._layer, receive=self._receive, joined=self._prices.open_gap
+            )
             self._tasks = [
                 asyncio.create_task(listening),
                 asyncio.create_task(self._keep_checking()),

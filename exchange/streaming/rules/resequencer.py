@@ -1,14 +1,14 @@
 """Puts the order updates of one user into the order of their sequence numbers. Pure.
 
-Updates are numbered under a lock and published after it, by several processes, over a bus that may
-lose them. A number that arrives too early is held for a moment. A number that has not arrived by
-then is a gap. It is announced once and never filled later: REST has what was in it.
+Updates are numbered under a lock and published after it, by several processes, over a channel layer
+that may lose them. A number that arrives too early is held for a moment. A number that has not
+arrived by then is a gap. It is announced once and never filled later: REST has what was in it.
 """
 
 from exchange.streaming.rules.protocol import OrderUpdate
 
-# Far longer than a publisher waits to fill a batch and than a healthy bus takes, also on a busy
-# machine: a false gap costs every client a request.
+# Far longer than a publisher waits to fill a batch and than a healthy channel layer takes, also on
+# a busy machine: a false gap costs every client a request.
 SECONDS_TO_HOLD = 2.0
 MAX_HELD = 1000
 

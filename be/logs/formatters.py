@@ -17,7 +17,7 @@ from be.kernel.formats import time_text
 _DJANGO_FIELDS = ("request", "status_code", "duration", "sql", "params", "alias")
 
 
-class TextLines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """`2026-03-02T15:00:00.000000Z INFO brokerpro.events [4f…] signed in user_id=… session_id=…`"""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class TextLines(logging.Formatter):
         return " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
 
 
-class JSONLines(MsgspecFormatter):
+class JSONFormatter(MsgspecFormatter):
     """One object a line: time, level, logger, request_id, message, then the fields."""
 
     def __init__(self) -> None:
