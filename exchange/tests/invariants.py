@@ -33,7 +33,7 @@ ENTRY_CLASSES = ("bracket", "oto")
 
 
 def violations(before: State, after: State) -> Iterator[str]:
-    """One sentence for each rule that is broken, in the state itself or by the step to it."""
+    """One sentence for each rule that is broken, in `after` itself or by the step from `before`."""
     yield from integrity.check()
     yield from reconciliation.check()
     yield from _nothing_is_overdrawn(after)
@@ -66,7 +66,7 @@ def _nothing_is_overdrawn(state: State) -> Iterator[str]:
 
 
 def _every_asset_sums_to_zero(state: State) -> Iterator[str]:
-    """Over all accounts, the house's included."""
+    """Over all accounts, including those of the house."""
     sums = Posting.objects.values("account__asset").annotate(total=Sum("units"))
     for row in sums:
         if row["total"]:
@@ -133,7 +133,7 @@ def _status_agrees_with_fills(order: Order) -> Iterator[str]:
 
 
 def _does_not_wait_longer(order: Order) -> Iterator[str]:
-    """At once or never is not later; all or nothing is not some."""
+    """An `ioc` or `fok` order never rests, and a `fok` order is filled completely or not at all."""
     at_once = order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     if at_once and order.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
         yield f"{_name(order)} rests, and was to trade at once"
@@ -174,7 +174,7 @@ def _exact(state: State, order: Order) -> tuple[Fraction, Fraction]:
 
 
 def _cents_are_rounded_once(state: State, order: Order) -> Iterator[str]:
-    """For the order as a whole: up when its owner pays, down when he receives."""
+    """For the order as a whole: up when its owner pays, down when the owner receives."""
     fills = state.fills[order.pk]
     if not fills:
         return
@@ -186,7 +186,7 @@ def _cents_are_rounded_once(state: State, order: Order) -> Iterator[str]:
 
 
 def _is_held_for(state: State, order: Order) -> Iterator[str]:
-    """One hold for an open order (or its pair), of what the rest of it needs at its worst."""
+    """An open order (or pair) has one hold, of what the rest of it needs in the worst case."""
     held = state.live_holds.get(order.pair_id or order.pk, [])
     if not order.is_open or order.status == OrderStatus.HELD:
         if held and (order.pair_id is None or order.status == OrderStatus.HELD):
@@ -208,7 +208,7 @@ def _is_held_for(state: State, order: Order) -> Iterator[str]:
 
 
 def _covers_the_worst(state: State, order: Order, held: int) -> Iterator[str]:
-    """What was paid and what is held are what all of it costs at its worst, not much more."""
+    """What was paid and what is held cover the worst case of the whole order, and hardly more."""
     worst = order.limit_price or order.collar_price
     if worst is None:
         yield f"{_name(order)} has no worst price"
@@ -224,7 +224,7 @@ def _covers_the_worst(state: State, order: Order, held: int) -> Iterator[str]:
 
 
 def _exits_agree(state: State, order: Order) -> Iterator[str]:
-    """Legs wait while their entry is open; two exits that are open have as much to sell."""
+    """Legs wait while their entry is open; two open exits of a pair have the same quantity left."""
     if order.status == OrderStatus.HELD:
         parent = state.orders.get(order.parent_id or order.pk)
         if parent is None or not parent.is_open:
@@ -240,7 +240,7 @@ def _exits_agree(state: State, order: Order) -> Iterator[str]:
 
 
 def _legs_sell_what_was_bought(before: State, after: State) -> Iterator[str]:
-    """All that the entry bought, unless its owner has less than that when they go to work."""
+    """Legs sell all that the entry bought, unless the owner has less when they go to work."""
     for order in after.orders.values():
         if order.parent_id is None or order.order_class not in ENTRY_CLASSES:
             continue
@@ -257,7 +257,7 @@ def _legs_sell_what_was_bought(before: State, after: State) -> Iterator[str]:
             yield f"{_name(order)} sells {-left} more than was bought"
         old = before.orders.get(order.pk)
         if left > 0 and (old is None or old.status == OrderStatus.HELD):
-            there = _available(after, order) - _come_between(before, after, order)
+            there = _available(after, order) - _became_available(before, after, order)
             if there > 0:
                 yield f"{_name(order)} leaves {left} of {bought}, and {there} are there"
 
@@ -266,8 +266,8 @@ def _available(state: State, order: Order) -> int:
     return state.available(order.owner_id, state.instruments[order.instrument_id].symbol)
 
 
-def _come_between(before: State, after: State, leg: Order) -> int:
-    """At most so many units became available to its owner in this step after the leg looked.
+def _became_available(before: State, after: State, leg: Order) -> int:
+    """At most so many units became available to the owner in this step after the leg was sized.
 
     Other orders bought them, or have ended and no longer sell them.
     """
@@ -286,7 +286,7 @@ def _come_between(before: State, after: State, leg: Order) -> int:
 
 
 def _chain(state: State, key: UUID) -> Iterator[Order]:
-    """The order and those whose place it has taken, one after the other."""
+    """The order, the one that it replaced, the one that that replaced, and so on."""
     order: Order | None = state.orders[key]
     while order is not None:
         yield order
@@ -303,7 +303,7 @@ def _nobody_trades_with_himself(state: State) -> Iterator[str]:
 
 
 def _the_street_sells_once(state: State) -> Iterator[str]:
-    """What was traded with the street since the quote is what is noted on it, and was displayed."""
+    """What was traded with the street since the quote is counted on it, and had been displayed."""
     taken: dict[tuple[UUID, str], int] = defaultdict(int)
     for fill in (fills[0] for fills in state.trades.values() if len(fills) == 1):
         order = state.orders[fill.order_id]
@@ -322,7 +322,7 @@ def _the_street_sells_once(state: State) -> Iterator[str]:
 
 
 def _the_book_is_not_crossed(state: State) -> Iterator[str]:
-    """Two orders that rest could have traded with each other when the younger one came."""
+    """No two resting orders could trade with each other."""
     now = max((order.updated_at for order in state.orders.values()), default=None)
     for instrument in state.quotes:
         resting = [order for order in _resting(state, instrument) if not _is_due(order, now)]
@@ -347,9 +347,9 @@ def _is_due(order: Order, now: datetime | None) -> bool:
 
 
 def _better_comes_first(before: State, after: State) -> Iterator[str]:
-    """No order that rests is filled while a better one, or an older one, rests beside it.
+    """No resting order is filled while one with a better price, or an older one, still rests.
 
-    One whose day is over is no longer there, even before a round has ended it.
+    An order whose time is up does not count, even before a round has ended it.
     """
     now = max((order.updated_at for order in after.orders.values()), default=None)
     for instrument in after.quotes:
@@ -366,13 +366,13 @@ def _better_comes_first(before: State, after: State) -> Iterator[str]:
 
 
 def _priority(order: Order) -> tuple[Decimal, UUID]:
-    """Smaller comes first."""
+    """The sort key of price-time priority: smaller comes first."""
     price = order.limit_price or Decimal(0)
     return (-price if order.side == Side.BUY else price, order.pk)
 
 
 def _cash_comes_from_somewhere(before: State, after: State) -> Iterator[str]:
-    """What a customer has, less what came from banks and from trades, is always the same."""
+    """A customer's cash, less what banks and trades brought, never changes."""
     for owner in {account.owner_id for account in before.accounts if account.owner_id is not None}:
         given = [state.cash(owner) - _flow(state, owner) for state in (before, after)]
         if given[0] != given[1]:
@@ -394,7 +394,7 @@ def _flow(state: State, owner: UUID) -> int:
 
 
 def _the_house_has_its_share(state: State) -> Iterator[str]:
-    """Fees, odd cents between customers, and what the street was paid, each where it belongs."""
+    """Fees, odd cents and the street's cash are in the house account of each."""
     due = {"fees": 0, "rounding": 0, "market": 0}
     for fills in state.trades.values():
         role = "market" if len(fills) == 1 else "rounding"
@@ -409,21 +409,21 @@ def _the_house_has_its_share(state: State) -> Iterator[str]:
 
 
 def left_behind(state: State, instrument: UUID) -> Iterator[str]:
-    """What a round should have worked: stops that are reached, orders that the street meets."""
+    """What a round should have worked: stops and limits that its price has reached."""
     quote, listed = state.quotes[instrument], state.instruments[instrument]
     if quote.unworked:
         yield f"{listed.symbol} is unworked"
     for order in state.orders.values():
         if order.instrument_id == instrument and order.is_open:
-            yield from _slept(order, quote)
+            yield from _left_out(order, quote)
     for order in _resting(state, instrument):
         best = next(street_levels(listed, quote, order.side), None)
         if best is not None and _reaches(order.side, best.price, order.limit_price):
             yield f"{_name(order)} rests, and the street is at {best.price}"
 
 
-def _slept(order: Order, quote: Quote) -> Iterator[str]:
-    """Legs that have gone to work in this round are worked in the next one."""
+def _left_out(order: Order, quote: Quote) -> Iterator[str]:
+    """Signs that the round left this order out; legs that went to work in it wait for the next."""
     if order.status == OrderStatus.ACCEPTED and order.parent_id is None:
         yield f"{_name(order)} still waits"
     opposite = Side.SELL if order.side == Side.BUY else Side.BUY

@@ -82,7 +82,7 @@ class _ErrorLog(logging.Handler):
 
 
 class OrderMachine(RuleBasedStateMachine):
-    """Three customers and three instruments. Each step has a moment of its own."""
+    """Three customers and three instruments. Each step has a time of its own."""
 
     customers: ClassVar[list[User]]
     accounts: ClassVar[dict[tuple[UUID, str], UUID]]
@@ -130,7 +130,7 @@ class OrderMachine(RuleBasedStateMachine):
         return self.now
 
     def _attempt(self, call: Callable[[], Order | list[Order] | object]) -> Any:
-        """The answer, or the refusal, which must have moved nothing."""
+        """The result of the call, or its refusal; after a refusal nothing may have changed."""
         try:
             return call()
         except Refusal as refusal:
@@ -145,7 +145,7 @@ class OrderMachine(RuleBasedStateMachine):
         return found[-1 - number % len(found)] if found else None
 
     def _started(self) -> Order | None:
-        """The youngest of those that are filled in part."""
+        """The youngest partially filled order."""
         found = self.state.orders.values()
         started = [each for each in found if each.status == OrderStatus.PARTIALLY_FILLED]
         return started[-1] if started else None
@@ -164,7 +164,7 @@ class OrderMachine(RuleBasedStateMachine):
     # Orders.
 
     def _open(self, symbol: str) -> None:
-        """Let it trade, at the prices that it had, if it does not."""
+        """Resume trading, if it is halted, with a fresh quote at the old prices."""
         halts.set_status(symbol=symbol, status=InstrumentStatus.ACTIVE, now=self._later())
         quote = self.state.quotes[self._listed(symbol)]
         if self.now - quote.timestamp > FRESH:
@@ -274,7 +274,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._started())
     @rule(away=st.integers(5, 9))
     def sell_what_has_come(self, away: int) -> None:
-        """Before the order that brings it has ended."""
+        """Sell what a partially filled order has bought so far."""
         order = self._started()
         if order is None or order.side == Side.SELL:
             return
@@ -385,7 +385,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_is_right(self) -> None:
-        """What has not changed is as right as it was."""
+        """Check the books, unless nothing has changed since the last check."""
         assert self.errors.records == []
         before, self.state = self.checked, State()
         self.checked = self.state

@@ -109,7 +109,7 @@ def simple_requests(draw: st.DrawFn, listing: Listing) -> OrderRequest:
 
 
 def _times(listing: Listing, type_: str) -> st.SearchStrategy[TimeInForce | None]:
-    """How long an order of this type may wait there."""
+    """The times in force that an order of this type may have."""
     waits: list[TimeInForce | None] = [None, TimeInForce.GTC]
     if listing is not COIN:
         waits.append(TimeInForce.DAY)
@@ -155,7 +155,7 @@ def tied_requests(draw: st.DrawFn, listing: Listing) -> OrderRequest:
 
 @st.composite
 def rounds_of(draw: st.DrawFn, listing: Listing) -> tuple[Tick, ...]:
-    """New prices, most of them near, some after a gap."""
+    """A round of new prices: most are near, some are a gap away."""
     others = [other for other in LISTINGS.values() if other is not listing]
     chosen = [listing, *draw(st.lists(st.sampled_from(others), max_size=1))]
     found = []
@@ -210,7 +210,7 @@ class Focus(Protocol):
 
 
 def in_play(requests: Callable[[Listing], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """Mostly about the instrument that this run is about, so that orders meet."""
+    """Mostly about the instrument that this run is about, so that orders trade."""
 
     def of(machine: Focus) -> st.SearchStrategy[T]:
         return mostly.flatmap(lambda main: requests(machine.main if main else machine.aside))

@@ -1,4 +1,4 @@
-"""The one place that rounds."""
+"""Rounding of fills, and the cents to hold."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -79,7 +79,7 @@ def test_however_an_order_is_cut_it_costs_the_exact_value_rounded_once(
 def test_a_hold_always_covers_what_the_next_fill_takes(
     cuts: list[tuple[int, Decimal]], improvement: Decimal, fee_bps: int
 ):
-    """However the fills fall, the hold shrinks by at least what each of them costs."""
+    """Whatever the fills are, the hold shrinks by at least what each of them costs."""
     limit = max(price for _, price in cuts)
     left = sum(units for units, _ in cuts)
     totals = Totals()

@@ -109,7 +109,7 @@ def test_a_connection_that_is_not_ours_replaces_nothing(
 
 
 def replace_by(key: tuple[str, ...], table: str) -> str:
-    """A REPLACE that meets the first row by this key, and no row by any other."""
+    """A REPLACE that conflicts with the first row by this key, and with no row by another key."""
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA table_info({table})")
         columns = [name for _, name, *_ in cursor.fetchall()]

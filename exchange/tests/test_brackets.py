@@ -1,4 +1,4 @@
-"""Orders that hang together: bracket, oco and oto."""
+"""Orders that are tied to each other: bracket, oco and oto."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -171,7 +171,7 @@ def test_an_expired_entry_ends_its_bracket(client: APIClient, alice: User, aapl:
 def test_an_entry_that_expires_half_filled_takes_its_exits_with_it(
     client: APIClient, alice: User, aapl: Instrument
 ):
-    """They are of the same day."""
+    """Both are day orders of the same day."""
     bracket = post(client, BRACKET, time_in_force="day")
     rounds("179.98", size="4")
     orders.expire_due(now=NOW + timedelta(days=1))

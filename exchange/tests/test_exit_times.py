@@ -98,7 +98,7 @@ def test_exits_without_a_time_have_that_of_their_order(
 @pytest.mark.parametrize(
     ("body", "change", "field"),
     [
-        # The end of one would be the end of the other: the stop-loss too would end at midnight.
+        # The end of one exit cancels the other: the stop-loss too would end at midnight.
         (BRACKET, {"stop_loss": exits("gtc")["stop_loss"]}, "stop_loss.time_in_force"),
         (BRACKET, {"take_profit": exits("gtc")["take_profit"]}, "stop_loss.time_in_force"),
         (OCO, {"stop_loss": exits("gtc")["stop_loss"]}, "stop_loss.time_in_force"),

@@ -1,4 +1,4 @@
-"""Fees come from a table that an administrator edits; an order keeps those of its day."""
+"""Fees come from a table that an administrator edits; an order keeps those of its placing."""
 
 from decimal import Decimal
 from importlib import import_module

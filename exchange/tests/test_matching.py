@@ -1,4 +1,4 @@
-"""Price-time priority, as pure rules."""
+"""Matching by price-time priority."""
 
 from decimal import Decimal
 from uuid import UUID, uuid4

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def is_waited_for() -> bool:
-    """Whether somebody waits for a lock. SQLite, locked as a whole, does not tell."""
+    """Whether a connection waits for a lock. SQLite has one lock, and does not say."""
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
@@ -31,7 +31,7 @@ def is_waited_for() -> bool:
 
 
 def while_waited_for(holds: Callable[[], object], waits: Callable[[], object]) -> object:
-    """What `waits` answers that came while the locks of `holds` were held, which then commits."""
+    """Run `waits` while `holds` has its locks, then commit; returns what `waits` returns."""
     has_lock, pause = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -55,7 +55,7 @@ def assert_books_agree() -> None:
 
 
 def test_an_order_sees_those_behind_one_that_is_canceled_meanwhile():
-    """Sixteen are looked at first, all would be met, and one is canceled meanwhile."""
+    """Sixteen are locked at first, all would be filled, and one is canceled meanwhile."""
     aapl = market.make_instrument()
     market.set_quote(aapl, "190.00", "190.03")
     alice, bob = market.make_customer(), market.make_customer("bob@example.com")

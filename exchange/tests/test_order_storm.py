@@ -74,7 +74,7 @@ def trade_once(customer: User, rng: random.Random) -> None:
 
 
 def simulate(stop: threading.Event) -> int:
-    """Rounds of quotes that jump about, until told to stop."""
+    """Rounds of quotes that jump about, until the event is set."""
     rng, rounds = random.Random(99), 0
     while not stop.is_set():
         rounds += 1

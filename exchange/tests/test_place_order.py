@@ -1,4 +1,4 @@
-"""POST orders/: what a customer may ask for, and what comes of it at once."""
+"""POST orders/: what a customer may order, and its immediate result."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -244,7 +244,7 @@ def test_a_notional_that_meets_nobody_finds_no_liquidity(client: APIClient, aapl
 def test_what_is_left_of_an_order_may_be_worth_less_than_a_cent(
     client: APIClient, alice: User, bob: User
 ):
-    """The fill before was rounded up by more than the rest can cost, which holds nothing."""
+    """The earlier fill was rounded up by more than the rest can cost, so the hold is of nothing."""
     coin = make_instrument("BTC-USD", "crypto", price_increment=Decimal("0.01"))
     set_quote(coin, "65000.00", "65010.00", size="3")
     place(bob, "buy", "0.05", symbol="BTC-USD")

@@ -1,4 +1,4 @@
-"""What the books' proof finds when orders, executions and holds do not agree."""
+"""What reconciliation reports when orders, executions and holds do not agree."""
 
 from decimal import Decimal
 from uuid import uuid4

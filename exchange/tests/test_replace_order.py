@@ -1,4 +1,4 @@
-"""Replacing an order: another one in its place, in one step, or nothing at all."""
+"""Replacing an order: another one takes its place in one transaction, or nothing changes."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A round of the market: prices are recorded and orders meet them."""
+"""A round of the market: prices are recorded and orders trade at them."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A defect in one order is nobody else's; what a round leaves undone, the next one does."""
+"""One failing order does not stop the others; the next round finishes what one left undone."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -91,7 +91,7 @@ def test_on_sqlite_a_market_order_is_eleven_statements(
 def test_an_unworked_quote_is_worked_before_an_order_that_arrives(
     alice: User, bob: User, aapl: Instrument, monkeypatch: pytest.MonkeyPatch
 ):
-    """The round is recorded; before its orders are worked, somebody else wants the same shares."""
+    """Between the recording of a round and its work, another customer wants the same shares."""
     first = place(alice, "buy", "3", limit="180.00")
     with monkeypatch.context() as patch:
         patch.setattr(rounds, "work_quote", lambda pk, now: 0)

@@ -1,4 +1,4 @@
-"""The table of legal moves."""
+"""The table of an order's states and legal moves."""
 
 import pytest
 from django.conf import settings

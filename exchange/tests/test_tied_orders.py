@@ -1,4 +1,4 @@
-"""What the state machine has found once, told as examples: fills, time and replacing among orders.
+"""Examples of what the order machine once found: fills, time and replacing among tied orders.
 
 The books are proved after each.
 """
