@@ -39,7 +39,7 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.tests import invariants, market
-from exchange.tests.market_state import State
+from exchange.tests.invariants import State
 from exchange.tests.order_machine_world import (
     BOND,
     CLASSES,

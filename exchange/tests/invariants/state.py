@@ -1,4 +1,4 @@
-"""Every row that trading changes, read at one moment, for tests that compare two of them."""
+"""Every row that trading changes, read from the database at one moment."""
 
 from collections import defaultdict
 from functools import cached_property
@@ -128,3 +128,7 @@ def _read(model: type[Model]) -> list[Row]:
     key = meta.pk.column if meta.pk is not None else "id"
     sql = f"SELECT {columns} FROM {meta.db_table} every ORDER BY every.{key}"  # noqa: S608
     return statements.query(sql, ())
+
+
+def name_of(order: Order) -> str:
+    return f"order {order.pk} ({order.side} {order.order_class} {order.order_type} {order.status})"
