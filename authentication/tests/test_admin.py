@@ -3,7 +3,8 @@ from django.test import Client
 
 from authentication.models import User
 from authentication.tests.api_client import client_with, signed_in
-from authentication.tests.factories import PASSWORD, UserFactory
+from authentication.tests.browsers import administrator
+from authentication.tests.factories import PASSWORD
 
 USERS = "/admin/authentication/user/"
 SESSIONS = "/admin/authentication/session/"
@@ -11,9 +12,7 @@ SESSIONS = "/admin/authentication/session/"
 
 @pytest.fixture
 def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
-    return client
+    return administrator()
 
 
 def test_the_pages_open_and_show_no_hash(admin, alice):

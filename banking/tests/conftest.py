@@ -1,21 +1,13 @@
-"""The cast: Alice, whose money it is, and Bob, another customer."""
+"""The cast of authentication's tests, Alice and Bob, with a client of the API each."""
 
 import pytest
 from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from authentication.tests.factories import UserFactory
+from authentication.tests.conftest import alice, bob
 
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return UserFactory.create(email="alice@example.com", first_name="Alice", last_name="Archer")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return UserFactory.create(email="bob@example.com", first_name="Bob", last_name="Baker")
+__all__ = ["alice", "bob"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from authentication.models import User
+from authentication.tests.browsers import administrator
 from banking import transactions
 from banking.models import BankAccount, BankTransaction, Hold, JournalEntry, LedgerAccount
 from banking.tests.factories import NOW, BankAccountFactory, give
@@ -16,9 +16,8 @@ NUMBER = "700123456789"
 
 
 @pytest.fixture
-def admin(client, db):
-    client.force_login(User.objects.create_superuser("root@example.com", "long enough pw"))
-    return client
+def admin(db):
+    return administrator()
 
 
 @pytest.fixture

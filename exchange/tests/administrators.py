@@ -1,4 +1,4 @@
-"""Administrators who enter corporate actions, for the tests of the admin."""
+"""Staff at the admin's forms, and what its pages show, for the tests of the admin."""
 
 import re
 from typing import Any
@@ -8,14 +8,10 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from authentication.models import User
+from authentication.tests.browsers import browser
 from exchange.models import Instrument
 
 ACTIONS = "/admin/exchange/corporateaction/"
-
-
-def administrator(email: str = "root@example.com") -> Client:
-    """The browser of a new superuser."""
-    return browser(User.objects.create_superuser(email, "a long enough pass-phrase"))
 
 
 def clerk(email: str, *codenames: str) -> Client:
@@ -24,12 +20,6 @@ def clerk(email: str, *codenames: str) -> Client:
     names = [f"{name}_corporateaction" for name in codenames]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     return browser(user)
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def dividend(instrument: Instrument, **changes: str) -> dict[str, str]:
@@ -51,27 +41,32 @@ def split(instrument: Instrument, new: str, old: str, **changes: str) -> dict[st
 
 
 def confirmed(page: Any) -> dict[str, str]:
-    """The fields that the page of a look sends when it is confirmed."""
+    """The fields that a preview sends when it is confirmed."""
     found = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.content.decode())
     return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
 
 
 def enter(admin: Client, form: dict[str, str], url: str = f"{ACTIONS}add/") -> Any:
-    """Fill in the form, look at what it does, and confirm it."""
-    look = admin.post(url, form)
-    assert look.status_code == 200, look.content
-    fields = confirmed(look)
-    assert "_confirmed" in fields, text(look)
+    """Send the form, and confirm the preview of its effects."""
+    preview = admin.post(url, form)
+    assert preview.status_code == 200, preview.content
+    fields = confirmed(preview)
+    assert "_confirmed" in fields, text(preview)
     saved = admin.post(url, fields)
     assert saved.status_code == 302, text(saved)
-    return look
+    return preview
 
 
 def text(page: Any) -> str:
-    """What a reader sees, each piece on its own, in one line."""
+    """The page's text in one line, its pieces separated by bars."""
     return " | ".join(strip_tags(page.content.decode().replace("<", "\n<")).split("\n")).strip()
 
 
 def words(page: Any) -> str:
-    """The same, with single spaces."""
+    """The page's text in one line, with single spaces."""
     return re.sub(r"[\s|]+", " ", text(page))
+
+
+def on(day: int) -> dict[str, str]:
+    """The form's dates for an action on this day of March 2026."""
+    return {"ex_date": f"2026-03-0{day}", "payable_date": f"2026-03-0{day}"}

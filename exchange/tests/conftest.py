@@ -1,18 +1,18 @@
-"""A market with one stock, and Alice who has money. Bob trades too; Charlie must see nothing."""
+"""A market with one stock. Alice and Bob trade, Charlie must see nothing; root is a superuser."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 import time_machine
+from django.test import Client
 from rest_framework.test import APIClient
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import integrity
+from authentication.tests.browsers import administrator
 from exchange.models import Instrument
 from exchange.tests import market
-from exchange.trading.settlement import reconciliation
 
 # Its assertions explain themselves like those of a test.
 pytest.register_assert_rewrite("exchange.tests.order_machine")
@@ -54,7 +54,13 @@ def client(alice: User, now: datetime) -> APIClient:
 
 
 @pytest.fixture
+def root(db: None) -> Client:
+    """A superuser's browser."""
+    return administrator()
+
+
+@pytest.fixture
 def books_must_agree(db: None) -> Iterator[None]:
-    """After the test the books are proved, whatever it did."""
+    """Check the books after the test, whatever it did."""
     yield
-    assert [*integrity.check(), *reconciliation.check()] == []
+    market.assert_books_are_right()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from authentication.models import User
-from banking import ledger
+from banking import integrity, ledger
 from banking.models import EntryKind, HouseAccount
 from banking.rules.assets import USD, Asset
 from exchange import engine
@@ -14,6 +14,7 @@ from exchange.market.rules.ticks import Round, Tick
 from exchange.models import AssetClass, Bond, Instrument, Order, OrderType, Quote, Side
 from exchange.trading import orders
 from exchange.trading.intake.requests import OrderRequest
+from exchange.trading.settlement import reconciliation
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # a Monday
 
@@ -80,6 +81,14 @@ def set_quote(
         timestamp=at,
         sequence=1,
     )
+
+
+def requote(instrument: Instrument, bid: str, ask: str, at: datetime) -> None:
+    """A large quote: the first one of the instrument, or by a round."""
+    if Quote.objects.filter(pk=instrument.pk).exists():
+        advance(tick(instrument.symbol, bid, ask, size="1000000"), at=at)
+    else:
+        set_quote(instrument, bid, ask, size="1000000", at=at)
 
 
 def tick(symbol: str, bid: str, ask: str, *, size: str = "1000", volume: str = "0") -> Tick:
@@ -156,3 +165,8 @@ def balance(user: User, asset: Asset = USD) -> tuple[Decimal, Decimal]:
     account = ledger.account_of(user.pk, asset)
     account.refresh_from_db()
     return asset.amount(account.available), asset.amount(account.held)
+
+
+def assert_books_are_right() -> None:
+    """The ledger adds up, and agrees with orders and executions."""
+    assert [*integrity.check(), *reconciliation.check()] == []

@@ -1,6 +1,6 @@
 """A state machine of Hypothesis that drives orders, prices, banks and the clock in any order.
 
-After each step the books are proved (`exchange/tests/invariants.py`).
+After each step the books are proved (`exchange/tests/invariants/`).
 """
 
 import logging

@@ -11,33 +11,26 @@ from exchange.tests import market
 LOOK_ONLY = ["order", "execution", "quote", "simulator"]
 
 
-@pytest.fixture
-def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin@example.com", "a long pass-phrase"))
-    return client
-
-
-def act(admin: Client, action: str, instrument: Instrument) -> None:
-    answer = admin.post(
+def act(root: Client, action: str, instrument: Instrument) -> None:
+    answer = root.post(
         reverse("admin:exchange_instrument_changelist"),
         {"action": action, "_selected_action": [str(instrument.pk)]},
     )
     assert answer.status_code == 302
 
 
-def test_an_instrument_can_be_halted_and_resumed(admin: Client, aapl: Instrument):
-    act(admin, "halt", aapl)
+def test_an_instrument_can_be_halted_and_resumed(root: Client, aapl: Instrument):
+    act(root, "halt", aapl)
     aapl.refresh_from_db()
     assert aapl.status == "halted"
-    act(admin, "resume", aapl)
+    act(root, "resume", aapl)
     aapl.refresh_from_db()
     assert aapl.status == "active"
 
 
-def test_what_balances_are_counted_in_can_not_be_changed(admin: Client, aapl: Instrument):
+def test_what_balances_are_counted_in_can_not_be_changed(root: Client, aapl: Instrument):
     url = reverse("admin:exchange_instrument_change", args=[aapl.pk])
-    answer = admin.post(
+    answer = root.post(
         url, {"name": "Apple", "tradable": "on", "scale": "0", "symbol": "X", "_save": "Save"}
     )
     aapl.refresh_from_db()
@@ -47,23 +40,23 @@ def test_what_balances_are_counted_in_can_not_be_changed(admin: Client, aapl: In
 
 @pytest.mark.parametrize("model", LOOK_ONLY)
 def test_lists_open_and_nothing_can_be_added(
-    admin: Client, alice: User, aapl: Instrument, model: str
+    root: Client, alice: User, aapl: Instrument, model: str
 ):
     market.place(alice)
     market.advance(market.tick("AAPL", "190.00", "190.02"))
-    assert admin.get(reverse(f"admin:exchange_{model}_changelist")).status_code == 200
-    assert admin.get(reverse(f"admin:exchange_{model}_add")).status_code == 403
+    assert root.get(reverse(f"admin:exchange_{model}_changelist")).status_code == 200
+    assert root.get(reverse(f"admin:exchange_{model}_add")).status_code == 403
 
 
 def test_an_order_shows_its_executions_and_can_not_be_edited(
-    admin: Client, alice: User, aapl: Instrument
+    root: Client, alice: User, aapl: Instrument
 ):
     order = market.place(alice)
     url = reverse("admin:exchange_order_change", args=[order.pk])
-    page = admin.get(url)
+    page = root.get(url)
     assert page.status_code == 200
     assert "190.02" in page.content.decode()
-    assert admin.post(url, {"status": "canceled"}).status_code == 403
+    assert root.post(url, {"status": "canceled"}).status_code == 403
     order.refresh_from_db()
     assert order.status == "filled"
 

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
 import pytest
 from django.contrib import admin as django_admin
@@ -26,10 +25,8 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.tests import market
+from exchange.tests.corporate.actions import announce_dividend
 from exchange.tests.market import NOW
-from exchange.tests.test_admin import admin
-
-__all__ = ["admin"]
 
 # 3 shares at 190.02 with a fee, 2 more that wait at 123.45, and a dividend of 0.1 a share.
 BOUGHT = "3"
@@ -40,15 +37,7 @@ def traded(alice: User, aapl: Instrument) -> Order:
     FeeSchedule.objects.update_or_create(
         asset_class="stock", defaults={"maker_bps": 5, "taker_bps": 10}
     )
-    CorporateAction.objects.create(
-        id=uuid7(NOW),
-        instrument=aapl,
-        kind="dividend",
-        ex_date=date(2026, 3, 3),
-        payable_date=date(2026, 3, 3),
-        amount=Decimal("0.1"),
-        announced_at=NOW,
-    )
+    announce_dividend(aapl, "0.1", ex_date=date(2026, 3, 3))
     order = market.place(alice, quantity=BOUGHT)
     market.place(alice, quantity="2", limit="123.45", time_in_force=TimeInForce.GTC)
     processing.run(now=datetime(2026, 3, 3, 17, tzinfo=UTC))
@@ -60,29 +49,29 @@ def cells(page: str) -> set[str]:
     return {line.strip() for line in text.splitlines() if line.strip()}
 
 
-def page_of(admin: Client, row: object) -> set[str]:
+def page_of(root: Client, row: object) -> set[str]:
     opts = row._meta  # type: ignore[attr-defined]
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk])  # type: ignore[attr-defined]
-    answer = admin.get(url)
+    answer = root.get(url)
     assert answer.status_code == 200
     return cells(answer.content.decode())
 
 
-def list_of(admin: Client, model: type) -> set[str]:
+def list_of(root: Client, model: type) -> set[str]:
     opts = model._meta  # type: ignore[attr-defined]
-    answer = admin.get(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
+    answer = root.get(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
     assert answer.status_code == 200
     return cells(answer.content.decode())
 
 
-def test_house_accounts_show_the_sum_of_what_was_posted_to_them(admin, alice, traded):
+def test_house_accounts_show_the_sum_of_what_was_posted_to_them(root, alice, traded):
     fees = LedgerAccount.objects.get(house="fees", asset="USD")
     bank = LedgerAccount.objects.get(house="bank_clearing", asset="USD")
     street = LedgerAccount.objects.get(house="market", asset="USD")
     paid = sum(row.fee_cents for row in Execution.objects.all())
     assert paid
 
-    listed = list_of(admin, LedgerAccount)
+    listed = list_of(root, LedgerAccount)
 
     # 10,000 came from the bank; 3 × 190.02 went to the market, and 3 × 0.10 came from it.
     for account, shown in (
@@ -91,28 +80,28 @@ def test_house_accounts_show_the_sum_of_what_was_posted_to_them(admin, alice, tr
         (street, "569.76"),
     ):
         assert shown in listed
-        assert shown in page_of(admin, account)
+        assert shown in page_of(root, account)
     assert "-3.000000" in listed, "shares that the market gave"
 
 
-def test_a_customers_account_shows_what_is_available_and_held_and_both_together(admin, alice):
+def test_a_customers_account_shows_what_is_available_and_held_and_both_together(root, alice):
     account = ledger.account_of(alice.pk, USD)
     holds.hold(account=account, units=246, reference=uuid7(NOW), at=NOW)
 
-    assert {"10,000.00", "9,997.54", "2.46"} <= list_of(admin, LedgerAccount)
-    assert {"10,000.00", "9,997.54", "2.46"} <= page_of(admin, account)
+    assert {"10,000.00", "9,997.54", "2.46"} <= list_of(root, LedgerAccount)
+    assert {"10,000.00", "9,997.54", "2.46"} <= page_of(root, account)
 
 
-def test_a_house_account_that_nothing_was_posted_to_is_zero(admin):
+def test_a_house_account_that_nothing_was_posted_to_is_zero(root):
     ledger.house_account(HouseAccount.ROUNDING, USD)
 
-    assert "0.00" in list_of(admin, LedgerAccount)
+    assert "0.00" in list_of(root, LedgerAccount)
 
 
-def test_balances_can_be_sorted_by(admin, traded):
+def test_balances_can_be_sorted_by(root, traded):
     url = reverse("admin:banking_ledgeraccount_changelist")
 
-    answer = admin.get(url, {"o": "4"})
+    answer = root.get(url, {"o": "4"})
 
     assert answer.status_code == 200
     shown = answer.context["cl"].result_list
@@ -120,43 +109,41 @@ def test_balances_can_be_sorted_by(admin, traded):
     assert balances == sorted(balances)
 
 
-def test_orders_and_executions_are_shown_in_shares_and_dollars(admin, traded):
+def test_orders_and_executions_are_shown_in_shares_and_dollars(root, traded):
     execution = Execution.objects.get(order=traded)
     fee = f"{USD.amount(execution.fee_cents):,f}"
 
     for page in (
-        list_of(admin, Order),
-        page_of(admin, traded),
-        list_of(admin, Execution),
-        page_of(admin, execution),
+        list_of(root, Order),
+        page_of(root, traded),
+        list_of(root, Execution),
+        page_of(root, execution),
     ):
         assert "3.000000" in page
-    for page in (page_of(admin, traded), list_of(admin, Execution), page_of(admin, execution)):
+    for page in (page_of(root, traded), list_of(root, Execution), page_of(root, execution)):
         assert {"570.06", fee, "190.02"} <= page
-    assert "123.45" in list_of(admin, Order)
+    assert "123.45" in list_of(root, Order)
 
 
-def test_an_order_for_dollars_shows_them(admin, alice, aapl):
+def test_an_order_for_dollars_shows_them(root, alice, aapl):
     order = market.place(alice, quantity=None, notional="1234.56")
 
-    assert "1,234.56" in list_of(admin, Order)
-    assert "1,234.56" in page_of(admin, order)
+    assert "1,234.56" in list_of(root, Order)
+    assert "1,234.56" in page_of(root, order)
 
 
-def test_holds_quotes_entitlements_and_postings_are_shown_as_amounts(admin, alice, aapl, traded):
+def test_holds_quotes_entitlements_and_postings_are_shown_as_amounts(root, alice, aapl, traded):
     hold = Hold.objects.get(ended_at__isnull=True)
     reserved = f"{USD.amount(hold.remaining):,f}"
-    for page in (list_of(admin, Hold), page_of(admin, hold)):
+    for page in (list_of(root, Hold), page_of(root, hold)):
         assert {reserved, "alice@example.com", "USD"} <= page
-    assert "1,000.000000" in page_of(admin, Quote.objects.get())
-    assert {"3.000000", "0.30", "alice@example.com"} <= page_of(
-        admin, CorporateAction.objects.get()
-    )
+    assert "1,000.000000" in page_of(root, Quote.objects.get())
+    assert {"3.000000", "0.30", "alice@example.com"} <= page_of(root, CorporateAction.objects.get())
     trade = JournalEntry.objects.get(kind="trade")
-    assert {"+570.06 USD", "+3.000000 AAPL", "alice@example.com", "market"} <= page_of(admin, trade)
+    assert {"+570.06 USD", "+3.000000 AAPL", "alice@example.com", "market"} <= page_of(root, trade)
 
 
-def test_no_page_of_money_or_orders_shows_whole_units(admin, traded):
+def test_no_page_of_money_or_orders_shows_whole_units(root, traded):
     """What is stored of each, in its whole units, is nowhere on the pages of the admin."""
     raw = {
         str(abs(units))
@@ -172,6 +159,6 @@ def test_no_page_of_money_or_orders_shows_whole_units(admin, traded):
         if model._meta.app_label not in ("banking", "exchange"):
             continue
         rows = model._default_manager.all()[:5]
-        pages = [list_of(admin, model), *(page_of(admin, row) for row in rows)]
+        pages = [list_of(root, model), *(page_of(root, row) for row in rows)]
         for page in pages:
             assert not raw & {number for cell in page for number in re.findall(r"\d+", cell)}, model

@@ -13,7 +13,7 @@ from exchange.market import closures
 from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, Instrument, MarketClosure
 from exchange.tests import market
-from exchange.tests.administrators import administrator, clerk, words
+from exchange.tests.administrators import clerk, words
 from exchange.trading import halts
 
 pytestmark = pytest.mark.usefixtures("now")  # Monday 2 March 2026
@@ -22,11 +22,6 @@ CLOSURES = "/admin/exchange/marketclosure/"
 FEES = "/admin/exchange/feeschedule/"
 INSTRUMENTS = "/admin/exchange/instrument/"
 NO_TERMS = {"bond-TOTAL_FORMS": "0", "bond-INITIAL_FORMS": "0"}
-
-
-@pytest.fixture
-def root(db: None) -> Client:
-    return administrator()
 
 
 def close(root: Client, day: str, closes_at: str = ""):

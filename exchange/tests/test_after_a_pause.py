@@ -16,10 +16,9 @@ from django.core.management import call_command
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import integrity, transactions
+from banking import transactions
 from banking.rules import rails
 from banking.tests.factories import BankAccountFactory
-from be.kernel.identifiers import uuid7
 from exchange.market import closures
 from exchange.models import (
     ActionKind,
@@ -33,8 +32,8 @@ from exchange.models import (
     Simulator,
 )
 from exchange.simulator.model.catalogue import CATALOGUE
-from exchange.tests.market import balance, make_customer
-from exchange.trading.settlement import reconciliation
+from exchange.tests.corporate.actions import announce
+from exchange.tests.market import assert_books_are_right, balance, make_customer
 
 # In no transaction, which PostgreSQL would end while a pause of years is computed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +83,7 @@ class Market:
     def assert_all_is_well(
         self, *, closed: tuple[str, ...] = (), split: tuple[str, ...] = ()
     ) -> None:
-        assert [*integrity.check(), *reconciliation.check()] == []
+        assert_books_are_right()
         call_command("check_ledger", stdout=StringIO())
         assert Simulator.objects.get().holder == ""
         minutes = Candle.objects.filter(interval=Interval.ONE_MINUTE)
@@ -126,14 +125,8 @@ def prices() -> dict[str, Decimal]:
 
 
 def enter(symbol: str, kind: ActionKind, ex_date: date, **fields: Any) -> CorporateAction:
-    return CorporateAction.objects.create(
-        id=uuid7(MONDAY),
-        instrument=Instrument.objects.get(symbol=symbol),
-        kind=kind,
-        ex_date=ex_date,
-        announced_at=MONDAY,
-        **{"payable_date": ex_date, **fields},
-    )
+    instrument = Instrument.objects.get(symbol=symbol)
+    return announce(instrument, kind, ex_date, at=MONDAY, **fields)
 
 
 def owned(user: User, symbol: str) -> Decimal:
@@ -295,7 +288,7 @@ def has_matured(bond: Any) -> bool:
 
 def test_after_the_fastest_run_the_market_goes_on_at_its_pace(broker: Market) -> None:
     broker.run(MONDAY + timedelta(hours=1), speed=100_000)
-    assert [*integrity.check(), *reconciliation.check()] == []
+    assert_books_are_right()
 
     broker.run(MONDAY + timedelta(hours=1, minutes=1))
 
@@ -329,4 +322,4 @@ def test_a_market_with_hours_is_stopped_on_one_day_and_started_on_another(
     broker.run(datetime(2026, 11, 27, 14, 31, tzinfo=UTC))  # a half day has just begun
     assert quotes()["AAPL"].timestamp > broker.started
     assert quotes()["AAPL"].previous_close == stock.price
-    assert [*integrity.check(), *reconciliation.check()] == []
+    assert_books_are_right()

@@ -8,8 +8,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from be.database import immutability
-from exchange.models import ActionKind, Clawback, CorporateAction, Entitlement, Instrument
+from exchange.models import Clawback, Entitlement, Instrument
 from exchange.tests import market
+from exchange.tests.corporate.actions import announce_dividend
 
 TABLES = (
     "exchange_execution",
@@ -36,15 +37,7 @@ def traded(aapl: Instrument) -> None:
     """Each of the tables has rows."""
     alice = market.make_customer()
     market.place(alice)
-    dividend = CorporateAction.objects.create(
-        id=uuid4(),
-        instrument=aapl,
-        kind=ActionKind.DIVIDEND,
-        ex_date=date(2026, 3, 2),
-        payable_date=date(2026, 3, 9),
-        amount=1,
-        announced_at=market.NOW,
-    )
+    dividend = announce_dividend(aapl, "1", ex_date=date(2026, 3, 2), payable_date=date(2026, 3, 9))
     entitlement = Entitlement.objects.create(
         id=uuid4(),
         action=dividend,

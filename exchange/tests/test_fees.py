@@ -56,21 +56,11 @@ def test_a_class_that_is_not_in_the_table_has_the_default_rates(alice: User, bit
     assert place(alice, "buy", "1", symbol="BTC-USD").executions.get().fee_cents == 250
 
 
-def test_an_administrator_edits_the_table(bitcoin: Instrument, client_of_admin: Client):
+def test_an_administrator_edits_the_table(bitcoin: Instrument, root: Client):
     page = "/admin/exchange/feeschedule/crypto/change/"
-    answer = client_of_admin.post(page, {"asset_class": "crypto", "maker_bps": 1, "taker_bps": 2})
+    answer = root.post(page, {"asset_class": "crypto", "maker_bps": 1, "taker_bps": 2})
     assert answer.status_code == 302, answer.content.decode()
     assert FeeSchedule.objects.get(asset_class="crypto").taker_bps == 2
-    answer = client_of_admin.post(
-        page, {"asset_class": "crypto", "maker_bps": 1, "taker_bps": 9999}
-    )
+    answer = root.post(page, {"asset_class": "crypto", "maker_bps": 1, "taker_bps": 9999})
     assert answer.status_code == 200
     assert FeeSchedule.objects.get(asset_class="crypto").taker_bps == 2
-
-
-@pytest.fixture
-def client_of_admin(db: None) -> Client:
-    admin = User.objects.create_superuser("admin@example.com", "a long enough pass-phrase")
-    client = Client()
-    client.force_login(admin)
-    return client

@@ -137,22 +137,15 @@ def test_a_good_till_canceled_order_outlives_the_close_and_rests_overnight(alice
     assert (seller.data["status"], state_of(order)) == ("accepted", "new")
 
 
-@pytest.fixture
-def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin@example.com", "a long pass-phrase"))
-    return client
-
-
 @pytest.mark.usefixtures("stock")
 def test_an_administrator_can_close_the_exchange_for_a_day(
-    admin: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    root: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("django.utils.timezone.now", lambda: OPENING)
     quote(OPENING)
     assert hours.is_open("stock", OPENING)
 
-    answer = admin.post(
+    answer = root.post(
         reverse("admin:exchange_marketclosure_add"),
         {"day": "2026-03-02", "closes_at": "", "reason": "A day of mourning"},
     )
@@ -165,12 +158,12 @@ def test_an_administrator_can_close_the_exchange_for_a_day(
         "2026-03-03T21:00:00.000000Z",
     )
 
-    admin.post(reverse("admin:exchange_marketclosure_delete", args=["2026-03-02"]), {"post": "yes"})
+    root.post(reverse("admin:exchange_marketclosure_delete", args=["2026-03-02"]), {"post": "yes"})
     assert hours.is_open("stock", OPENING)
 
 
 @pytest.mark.django_db
-def test_an_early_close_ends_the_session(admin: Client):
+def test_an_early_close_ends_the_session(root: Client):
     MarketClosure.objects.create(day=date(2026, 3, 2), closes_at=time(12), reason="Snow")
     closures.forget()
     assert hours.end_of_day("etf", OPENING) == datetime(2026, 3, 2, 17, tzinfo=UTC)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
-from banking import integrity, transactions
+from banking import transactions
 from banking.models import BankTransaction, EntryKind, Hold, JournalEntry, LedgerAccount
 from banking.tests.factories import BankAccountFactory
 from banking.tests.parallel import at_once
@@ -24,10 +24,17 @@ from exchange import engine
 from exchange.market.rules.ticks import Round
 from exchange.models import Execution, Order
 from exchange.tests import market
-from exchange.tests.market import NOW, make_customer, make_instrument, place, set_quote, tick
+from exchange.tests.market import (
+    NOW,
+    assert_books_are_right,
+    make_customer,
+    make_instrument,
+    place,
+    set_quote,
+    tick,
+)
 from exchange.trading import orders
 from exchange.trading.intake.requests import ReplaceRequest
-from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +66,7 @@ def all_at_once(calls: list[Callable[[], object]]) -> list[str]:
 
 def assert_all_is_right() -> None:
     """The books agree, nothing is overdrawn or overfilled, and what has ended holds nothing."""
-    assert [*integrity.check(), *reconciliation.check()] == []
+    assert_books_are_right()
     assert not LedgerAccount.objects.filter(Q(available__lt=0) | Q(held__lt=0)).exists()
     assert not Order.objects.filter(filled_quantity__gt=F("quantity")).exists()
     assert not Hold.objects.filter(ended_at__isnull=False).exclude(remaining=0).exists()

@@ -7,13 +7,11 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from banking import integrity
 from banking.tests.parallel import at_once
 from exchange.models import InstrumentStatus, Order, Quote
 from exchange.tests import market
 from exchange.tests.market import NOW, place
 from exchange.trading import halts, orders, rounds
-from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,10 +48,6 @@ def while_waited_for(holds: Callable[[], object], waits: Callable[[], object]) -
     return at_once([hold, wait])[1]
 
 
-def assert_books_agree() -> None:
-    assert [*integrity.check(), *reconciliation.check()] == []
-
-
 def test_an_order_sees_those_behind_one_that_is_canceled_meanwhile():
     """Sixteen are locked at first, all would be filled, and one is canceled meanwhile."""
     aapl = market.make_instrument()
@@ -74,7 +68,7 @@ def test_an_order_sees_those_behind_one_that_is_canceled_meanwhile():
         *[("190.01", 1)] * 15,
         ("190.02", 4),
     ]
-    assert_books_agree()
+    market.assert_books_are_right()
 
 
 def test_a_round_does_not_work_what_was_halted_while_it_waited():

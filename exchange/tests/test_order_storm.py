@@ -3,52 +3,26 @@
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
-from django.db import connection
 
 from authentication.models import User
-from banking import integrity
 from banking.models import LedgerAccount
 from be.kernel.refusals import Refusal
 from exchange.models import Execution, Order, Quote, TimeInForce
 from exchange.tests import market
 from exchange.tests.market import make_customer, make_instrument, place, set_quote
+from exchange.tests.parallel import in_threads
 from exchange.trading import orders
-from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS = 8
 ORDERS_EACH = 12
-
-
-def in_threads(jobs: list[Callable[[], object]]) -> list[object]:
-    """Run all jobs at once, each with a database connection of its own."""
-    start = threading.Barrier(len(jobs))
-
-    def run(job: Callable[[], object]) -> object:
-        start.wait()
-        try:
-            return job()
-        except Refusal as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(run, jobs))
-
-
-def assert_books_agree() -> None:
-    assert [*integrity.check(), *reconciliation.check()] == []
-
-
 SYMBOLS = ("AAPL", "MSFT")
 
 
@@ -105,7 +79,7 @@ def test_random_orders_of_eight_customers_leave_the_books_right():
     assert isinstance(rounds, int)
     assert rounds > 0
     assert Execution.objects.count() > THREADS
-    assert_books_agree()
+    market.assert_books_are_right()
     assert not LedgerAccount.objects.filter(available__lt=0).exists()
 
 
@@ -118,7 +92,7 @@ def test_parallel_orders_for_the_same_money_are_accepted_as_far_as_it_goes():
     assert (len(filled), len(refused)) == (5, 15)
     assert {refusal.code for refusal in refused} == {"insufficient_funds"}
     assert market.balance(alice) == (0, 0)
-    assert_books_agree()
+    market.assert_books_are_right()
 
 
 def test_parallel_takers_share_what_a_quote_displays():
@@ -126,7 +100,7 @@ def test_parallel_takers_share_what_a_quote_displays():
     customers = [make_customer(f"taker-{number}@example.com") for number in range(THREADS)]
     in_threads([buyer(customer, "100.02", "ioc") for customer in customers])
     assert sum(Order.objects.values_list("filled_quantity", flat=True)) == 5_000_000
-    assert_books_agree()
+    market.assert_books_are_right()
 
 
 def buyer(customer: User, limit: str, time_in_force: str) -> Callable[[], object]:
@@ -147,7 +121,7 @@ def test_one_resting_order_is_sold_once_however_many_want_it():
         *["canceled"] * (THREADS - 1),
         "filled",
     ]
-    assert_books_agree()
+    market.assert_books_are_right()
 
 
 def test_cancel_against_fill_has_one_winner_and_leaves_no_hold():
@@ -167,4 +141,4 @@ def test_cancel_against_fill_has_one_winner_and_leaves_no_hold():
         assert order.status in ("canceled", "filled")
         spent = Decimal(0) if order.status == "canceled" else Decimal("179.02")
         assert market.balance(alice) == (10_000 - spent, 0)
-    assert_books_agree()
+    market.assert_books_are_right()

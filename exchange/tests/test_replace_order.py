@@ -11,8 +11,8 @@ from authentication.models import User
 from be.kernel.refusals import Refusal
 from exchange.models import Instrument, Order, OrderType, Quote
 from exchange.tests import market
-from exchange.tests.market import NOW, advance, balance, place, tick
-from exchange.tests.test_order_storm import assert_books_agree, in_threads
+from exchange.tests.market import NOW, advance, assert_books_are_right, balance, place, tick
+from exchange.tests.parallel import in_threads
 from exchange.trading import orders
 from exchange.trading.intake.requests import ReplaceRequest
 
@@ -206,7 +206,7 @@ def test_replacing_against_its_own_fill_has_one_winner_and_never_both():
             assert old.status == "replaced"
             assert not old.executions.exists()
             assert balance(user) == (9850, 150)
-    assert_books_agree()
+    assert_books_are_right()
 
 
 def test_the_new_order_keeps_the_name_of_the_old_one(

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from authentication.models import User
-from be.kernel.identifiers import uuid7
 from exchange import engine
 from exchange.corporate import processing
 from exchange.market.rules.ticks import Round, Tick
-from exchange.models import ActionKind, CorporateAction, Order, Quote
+from exchange.models import Order, Quote
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.sources import replay
 from exchange.simulator.sources.replay import Replay
 from exchange.tests import market, real_bars
+from exchange.tests.corporate.actions import announce_split
 from exchange.tests.market import NOW
 from exchange.trading.rules import paths
 
@@ -267,16 +267,7 @@ def test_a_split_ends_the_way_of_a_price(played: Market):
     *_, last = played.rounds("100/101/90/92")
     engine.advance(played.next_round(last))
     assert Quote.objects.get().came_from == 90
-    CorporateAction.objects.create(
-        id=uuid7(NOW),
-        instrument=played.instrument,
-        kind=ActionKind.SPLIT,
-        ex_date=NOW.date(),
-        payable_date=NOW.date(),
-        new_shares=2,
-        old_shares=1,
-        announced_at=NOW,
-    )
+    announce_split(played.instrument, 2, 1, ex_date=NOW.date())
     processing.run(now=played.at)
     assert (Quote.objects.get().price, Quote.objects.get().came_from) == (46, None)
 

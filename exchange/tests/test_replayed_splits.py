@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from io import StringIO
@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 
 from authentication.models import User
 from banking import ledger
-from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
 from exchange.market.rules import calendar
-from exchange.models import ActionKind, CorporateAction, Instrument, Quote
+from exchange.models import CorporateAction, Instrument, Quote
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import lease
@@ -32,6 +31,7 @@ from exchange.simulator.sources.replay import Recording, Replay
 from exchange.simulator.sources.replay.rows import Row
 from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests import market, scenes
+from exchange.tests.corporate.actions import announce_split
 from exchange.tests.market import NOW
 
 pytestmark = pytest.mark.django_db
@@ -39,19 +39,6 @@ pytestmark = pytest.mark.django_db
 SPECS = tuple(spec for spec in CATALOGUE if spec.symbol in ("AAPL", "MSFT"))
 LISTED = {spec.symbol: spec.asset_class for spec in SPECS}
 OLD_VOLUME = Decimal(2_000_000)
-
-
-def enter_split(instrument: Instrument, new: int, old: int, *, day: date, at: datetime) -> None:
-    CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=instrument,
-        kind=ActionKind.SPLIT,
-        ex_date=day,
-        payable_date=day,
-        new_shares=new,
-        old_shares=old,
-        announced_at=at,
-    )
 
 
 def shares_of(owner: User, instrument: Instrument) -> Decimal:
@@ -86,7 +73,7 @@ class Holding:
     def split_today(self, new: int, old: int) -> None:
         now = timezone.now()
         today = (now - timedelta(minutes=2)).astimezone(calendar.NEW_YORK).date()
-        enter_split(self.instrument, new, old, day=today, at=now)
+        announce_split(self.instrument, new, old, ex_date=today, at=now)
 
     def replay(self, price: Decimal, **options: Any) -> str:
         """Two days on which nothing moves."""
@@ -187,7 +174,7 @@ class Broker:
         day = self.at.astimezone(calendar.NEW_YORK).date()
         while CorporateAction.objects.filter(payable_date=day).exists():
             day -= timedelta(days=1)
-        enter_split(self.aapl, new, old, day=day, at=self.at)
+        announce_split(self.aapl, new, old, ex_date=day, at=self.at)
 
     def round(self) -> Quote:
         self.at += timedelta(minutes=1)

@@ -13,7 +13,6 @@ from django.db import OperationalError
 from django.utils import timezone
 from rich.console import Console
 
-from be.kernel.identifiers import uuid7
 from exchange import engine
 from exchange.corporate import processing
 from exchange.market import candles, closures
@@ -32,6 +31,7 @@ from exchange.simulator.run import lease, live_view
 from exchange.simulator.run.runner import Progress, Runner, continue_model
 from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests import market, scenes
+from exchange.tests.corporate.actions import announce_dividend, announce_split
 from exchange.tests.market import NOW, set_quote
 
 pytestmark = pytest.mark.django_db
@@ -86,17 +86,7 @@ def make_runner(
 
 
 def enter_split() -> CorporateAction:
-    today = NOW.date()
-    return CorporateAction.objects.create(
-        id=uuid7(NOW),
-        instrument=Instrument.objects.get(symbol="AAPL"),
-        kind=ActionKind.SPLIT,
-        ex_date=today,
-        payable_date=today,
-        new_shares=4,
-        old_shares=1,
-        announced_at=NOW,
-    )
+    return announce_split(Instrument.objects.get(symbol="AAPL"), 4, 1, ex_date=NOW.date())
 
 
 def test_after_a_split_the_model_goes_on_in_new_shares(listed):
@@ -126,15 +116,8 @@ def test_a_split_is_followed_also_when_what_comes_after_it_is_interrupted(listed
     runner.make_round()
     before = Quote.objects.get(pk=listed["AAPL"].pk).price
     enter_split()
-    dividend = CorporateAction.objects.create(
-        id=uuid7(NOW + timedelta(seconds=1)),
-        instrument=listed["AAPL"],
-        kind=ActionKind.DIVIDEND,
-        ex_date=NOW.date(),
-        payable_date=NOW.date(),
-        amount=Decimal(1),
-        announced_at=NOW,
-    )
+    later = NOW + timedelta(seconds=1)
+    dividend = announce_dividend(listed["AAPL"], "1", ex_date=NOW.date(), at=later)
     clock.at += timedelta(minutes=1)
     pay = processing._PROCESSORS[ActionKind.DIVIDEND]
 

@@ -12,14 +12,12 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from authentication.models import User
-from banking import integrity
 from exchange.management.progress import ProgressBar
 from exchange.market import candles
 from exchange.models import Candle, Execution, Instrument, Interval, Quote
 from exchange.seeding import listing
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.tests import market
-from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +41,7 @@ def test_seeding_makes_a_market_with_a_past_and_a_customer_with_one(settings):
     assert demo.check_password(settings.DEMO_PASSWORD)
     assert User.objects.get(email=settings.ADMIN_EMAIL).is_superuser
     assert Execution.objects.filter(order__owner=demo).count() > 2
-    assert [*integrity.check(), *reconciliation.check()] == []
+    market.assert_books_are_right()
 
 
 def test_candles_of_one_path_agree_with_each_other_and_with_the_quote():

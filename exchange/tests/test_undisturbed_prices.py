@@ -20,7 +20,6 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from be.kernel.identifiers import uuid7
 from exchange.corporate import splits
 from exchange.market import closures
 from exchange.market.rules import calendar
@@ -41,6 +40,7 @@ from exchange.simulator.run import lease
 from exchange.simulator.run.runner import Runner, continue_model
 from exchange.simulator.sources.round_source import RoundSource
 from exchange.simulator.sources.scenarios import RunningScenario, Scenario, Step
+from exchange.tests.corporate.actions import announce
 from exchange.tests.market import NOW, set_quote
 from exchange.trading import halts
 
@@ -163,17 +163,7 @@ def enter(
         instrument=instrument, kind=kind, payable_date=today
     ).exists():
         today -= timedelta(days=1)
-    CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=instrument,
-        kind=kind,
-        ex_date=today,
-        payable_date=today,
-        new_shares=new,
-        old_shares=old,
-        amount=amount,
-        announced_at=at,
-    )
+    announce(instrument, kind, today, at=at, new_shares=new, old_shares=old, amount=amount)
 
 
 @contextmanager

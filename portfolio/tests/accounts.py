@@ -13,18 +13,17 @@ from authentication.tests.api_client import signed_in_client
 from banking import holds, ledger
 from banking.models import Bucket, EntryKind, HouseAccount
 from banking.rules.assets import USD
-from be.kernel.identifiers import uuid7
 from exchange.corporate import processing
 from exchange.market import candles
 from exchange.models import (
     ActionKind,
     Candle,
-    CorporateAction,
     Instrument,
     Interval,
     Order,
     Quote,
 )
+from exchange.tests.corporate.actions import announce
 from exchange.tests.market import NOW, advance, make_customer, place, set_quote, tick
 
 CENT = Decimal("0.01")
@@ -122,15 +121,7 @@ def closes(
 
 def carry_out(instrument: Instrument, kind: ActionKind, *, at: datetime, **terms: Any) -> None:
     """A corporate action that is announced, due and carried out at that time."""
-    CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=instrument,
-        kind=kind,
-        ex_date=at.date(),
-        payable_date=at.date(),
-        announced_at=at,
-        **terms,
-    )
+    announce(instrument, kind, at.date(), at=at, **terms)
     assert len(processing.run(now=at)) == 1
 
 

@@ -14,6 +14,7 @@ from exchange.models import Instrument, Order, Quote
 from exchange.tests.market import (
     NOW,
     advance,
+    assert_books_are_right,
     balance,
     give,
     make_bond,
@@ -23,7 +24,7 @@ from exchange.tests.market import (
     set_quote,
     tick,
 )
-from exchange.tests.test_order_storm import assert_books_agree, in_threads
+from exchange.tests.parallel import in_threads
 from exchange.trading import closing
 from exchange.trading.closing import CloseRequest
 
@@ -257,7 +258,7 @@ def test_everything_can_be_closed_and_what_can_not_stops_nothing(client, alice, 
     }
     assert balance(alice, aapl.asset) == (0, 0)
     assert balance(bob, aapl.asset) == (1, 0)
-    assert_books_agree()
+    assert_books_are_right()
     [msft_now, halted_now] = client.delete(f"{URL}?cancel_orders=true").json()["results"][::-1]
     assert msft_now["order"]["status"] == "filled"
     assert halted_now["problem"]["status"] == 422
@@ -279,7 +280,7 @@ def test_closing_twice_at_once_sells_once(alice, aapl, now):
         refused = [each.code for each in outcomes if isinstance(each, Refusal)]
         assert refused == ["not_found"] * 2
         assert balance(alice, aapl.asset) == (0, 0)
-    assert_books_agree()
+    assert_books_are_right()
 
 
 # Selling all in dollars -------------------------------------------------------------------------

@@ -6,15 +6,16 @@ from functools import partial
 import pytest
 from django.test import Client
 
+from authentication.tests.browsers import administrator
 from banking.tests.parallel import at_once
 from exchange.corporate import processing
 from exchange.models import CorporateAction, Quote
 from exchange.tests.administrators import (
     ACTIONS,
-    administrator,
     confirmed,
     dividend,
     enter,
+    on,
     split,
     words,
 )
@@ -32,15 +33,6 @@ def alice(aapl):
     alice = make_customer()
     give(alice, aapl.asset, "1")
     return alice
-
-
-@pytest.fixture
-def root(db):
-    return administrator()
-
-
-def on(day: int) -> dict[str, str]:
-    return {"ex_date": f"2026-03-0{day}", "payable_date": f"2026-03-0{day}"}
 
 
 def way_back(root: Client, action: CorporateAction) -> dict[str, str]:

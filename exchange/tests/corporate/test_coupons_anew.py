@@ -2,22 +2,24 @@
 
 import pytest
 
-from banking import integrity
+from authentication.tests.browsers import administrator
 from banking.tests.parallel import at_once
 from exchange.corporate import processing, workflow
 from exchange.models import CorporateAction
-from exchange.tests.administrators import ACTIONS, administrator, clerk, words
-from exchange.tests.market import NOW, balance, give, make_bond, make_customer, set_quote
-from exchange.trading.settlement import reconciliation
+from exchange.tests.administrators import ACTIONS, clerk, words
+from exchange.tests.market import (
+    NOW,
+    assert_books_are_right,
+    balance,
+    give,
+    make_bond,
+    make_customer,
+    set_quote,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 
 PAID_AT = NOW.replace(month=5, day=15)
-
-
-@pytest.fixture
-def root(db):
-    return administrator()
 
 
 @pytest.fixture
@@ -42,10 +44,6 @@ def page(action: CorporateAction, step: str) -> str:
 
 def the_new_one(coupon: CorporateAction) -> CorporateAction:
     return CorporateAction.objects.exclude(pk=coupon.pk).get(ex_date=coupon.ex_date)
-
-
-def assert_books_are_right() -> None:
-    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def test_a_coupon_that_was_reversed_by_mistake_is_paid_after_all(root, alice, coupon):

@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from exchange.corporate import processing
 from exchange.models import CorporateAction, Quote
-from exchange.tests.administrators import ACTIONS, administrator, dividend, enter, split, words
+from exchange.tests.administrators import ACTIONS, dividend, enter, on, split, words
 from exchange.tests.market import NOW, balance, give, make_customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now", "books_must_agree")]
@@ -22,15 +22,6 @@ def alice(aapl):
     alice = make_customer(dollars="0")
     give(alice, aapl.asset, "1")
     return alice
-
-
-@pytest.fixture
-def root(db):
-    return administrator()
-
-
-def on(day: int) -> dict[str, str]:
-    return {"ex_date": f"2026-03-0{day}", "payable_date": f"2026-03-0{day}"}
 
 
 def the(kind: str) -> CorporateAction:

@@ -1,25 +1,22 @@
 """What settlement and payment days mean in money: accrued interest, coupons and who gets them."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 import pytest
 import time_machine
 
 from authentication.tests.api_client import signed_in_client
-from be.kernel.identifiers import uuid7
 from exchange.corporate import announcements, processing
 from exchange.models import ActionKind, CorporateAction, Entitlement, Execution, Instrument
+from exchange.tests.corporate.actions import announce, noon
 from exchange.tests.market import balance, make_bond, make_customer, place, set_quote
 
 pytestmark = pytest.mark.django_db
 
 ORDERS = "/api/exchange/api/v1/orders/"
 QUOTES = "/api/exchange/api/v1/market-data/current_prices/"
-
-
-def noon(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, 17, 0, tzinfo=UTC)
 
 
 def treasury() -> Instrument:
@@ -99,18 +96,14 @@ def test_a_redemption_waits_for_the_fed_too():
     assert balance(alice, bond.asset)[0] == 0
 
 
-def announced_by_the_exchanges_calendar(bond: Instrument, **changes: object) -> CorporateAction:
+def announced_by_the_exchanges_calendar(bond: Instrument, **changes: date) -> CorporateAction:
     """The coupon of 13 October 2026 as it was announced before bonds had their own calendar."""
-    known = {"ex_date": date(2026, 10, 12), "payable_date": date(2026, 10, 13), **changes}
-    at = noon(date(2026, 4, 13))
-    return CorporateAction.objects.create(
-        id=uuid7(at),
-        instrument=bond,
-        kind=ActionKind.COUPON,
-        amount=3,
-        announced_at=at,
-        **known,
-    )
+    known: dict[str, Any] = {
+        "ex_date": date(2026, 10, 12),
+        "payable_date": date(2026, 10, 13),
+        **changes,
+    }
+    return announce(bond, ActionKind.COUPON, at=noon(date(2026, 4, 13)), amount=3, **known)
 
 
 @pytest.fixture

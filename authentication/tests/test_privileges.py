@@ -1,4 +1,4 @@
-"""Nobody grants what they don't have, or rules over who has more: Sam is of the support desk."""
+"""The guard against privilege escalation. Sam works at the support desk."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -6,6 +6,7 @@ from django.test import Client
 
 from authentication.models import User
 from authentication.tests.api_client import client_with, signed_in
+from authentication.tests.browsers import browser
 from authentication.tests.factories import PASSWORD, UserFactory
 
 USERS = "/admin/authentication/user/"
@@ -39,12 +40,6 @@ def group(name: str, *codenames: str) -> Group:
     made = Group.objects.create(name=name)
     made.permissions.set(Permission.objects.filter(codename__in=codenames))
     return made
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from authentication.tests.browsers import administrator
 from banking.tests.parallel import at_once
 from exchange.corporate import processing
 from exchange.models import CorporateAction
 from exchange.tests.administrators import (
     ACTIONS,
-    administrator,
     clerk,
     confirmed,
     dividend,

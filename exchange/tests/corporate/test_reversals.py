@@ -8,7 +8,8 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import Sum
 
 from authentication.tests.api_client import signed_in_client
-from banking import integrity, ledger
+from authentication.tests.browsers import administrator
+from banking import ledger
 from banking.models import EntryKind, JournalEntry, LedgerAccount, Posting
 from banking.rules.assets import USD
 from banking.tests.parallel import at_once
@@ -17,15 +18,22 @@ from exchange.corporate import processing, reversals
 from exchange.models import Clawback, CorporateAction, TimeInForce
 from exchange.tests.administrators import (
     ACTIONS,
-    administrator,
     clerk,
     dividend,
     enter,
     split,
     words,
 )
-from exchange.tests.market import NOW, balance, give, make_bond, make_customer, place, set_quote
-from exchange.trading.settlement import reconciliation
+from exchange.tests.market import (
+    NOW,
+    assert_books_are_right,
+    balance,
+    give,
+    make_bond,
+    make_customer,
+    place,
+    set_quote,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 
@@ -44,11 +52,6 @@ def bob(aapl):
     bob = make_customer("bob@example.com", dollars="0")
     give(bob, aapl.asset, "10")
     return bob
-
-
-@pytest.fixture
-def root(db):
-    return administrator()
 
 
 @pytest.fixture
@@ -76,10 +79,6 @@ def spend(user, dollars: str) -> None:
     bank = LedgerAccount.objects.get(house="bank_clearing", asset="USD")
     lines = [ledger.Line(account, -units), ledger.Line(bank, units)]
     ledger.post(kind=EntryKind.WITHDRAWAL, reference=uuid7(NOW), lines=lines, at=NOW)
-
-
-def assert_books_are_right() -> None:
-    assert [*integrity.check(), *reconciliation.check()] == []
 
 
 def test_a_dividend_is_taken_back_from_everybody_and_the_journal_keeps_both(root, paid, alice, bob):

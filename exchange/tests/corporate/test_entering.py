@@ -7,12 +7,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 
-from be.kernel.identifiers import uuid7
+from authentication.tests.browsers import administrator
 from exchange.corporate import processing
-from exchange.models import CorporateAction, Entitlement, Instrument, TimeInForce
+from exchange.models import CorporateAction, Entitlement, TimeInForce
 from exchange.tests.administrators import (
     ACTIONS,
-    administrator,
     clerk,
     confirmed,
     dividend,
@@ -20,6 +19,7 @@ from exchange.tests.administrators import (
     split,
     words,
 )
+from exchange.tests.corporate.actions import announce_dividend, announce_split
 from exchange.tests.market import (
     NOW,
     balance,
@@ -34,11 +34,6 @@ from exchange.tests.market import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 
 TWO_DAYS = timedelta(days=2, hours=2)  # after NOW, on the ex-date of the forms
-
-
-@pytest.fixture
-def root(db):
-    return administrator()
 
 
 def test_a_dividend_is_shown_with_holders_and_cash_before_it_is_saved(root, aapl):
@@ -242,8 +237,11 @@ def test_a_failure_is_shown_and_not_tried_again_by_itself(root, aapl, caplog, ca
     set_quote(msft, "300.00", "300.02")
     place(alice, "buy", "2")
     place(alice, "buy", "2", symbol="MSFT")
-    failing = make_split(aapl, 1, 1_000_000)  # to a price above all bounds
-    after, other = make_dividend(aapl, date(2026, 3, 4)), make_dividend(msft, date(2026, 3, 4))
+    failing = announce_split(
+        aapl, 1, 1_000_000, ex_date=date(2026, 3, 3)
+    )  # to a price above all bounds
+    day = date(2026, 3, 4)
+    after, other = [announce_dividend(each, "0.25", ex_date=day) for each in (aapl, msft)]
 
     assert [done.action for done in processing.run(now=NOW + TWO_DAYS)] == [other]
     assert processing.run(now=NOW + TWO_DAYS + timedelta(minutes=1)) == []
@@ -275,30 +273,9 @@ def test_a_dividend_that_fails_blocks_nothing(aapl):
     alice = make_customer()
     give(alice, aapl.asset, "9000000000000")
     # More than the ledger can count.
-    first = make_dividend(aapl, date(2026, 3, 3), amount="9999999999")
-    second = make_dividend(aapl, date(2026, 3, 4), amount="0.0001")
+    first = announce_dividend(aapl, "9999999999", ex_date=date(2026, 3, 3))
+    second = announce_dividend(aapl, "0.0001", ex_date=date(2026, 3, 4))
 
     assert [done.action for done in processing.run(now=NOW + TWO_DAYS)] == [second]
     first.refresh_from_db()
     assert first.state == "failed"
-
-
-def make_split(instrument: Instrument, new: int, old: int) -> CorporateAction:
-    return make(instrument, "split", date(2026, 3, 3), new_shares=new, old_shares=old)
-
-
-def make_dividend(instrument: Instrument, day: date, amount: str = "0.25") -> CorporateAction:
-    return make(instrument, "dividend", day, amount=Decimal(amount))
-
-
-def make(instrument: Instrument, kind: str, day: date, **fields: object) -> CorporateAction:
-    """Put there without the admin, as one was before there were limits."""
-    return CorporateAction.objects.create(
-        id=uuid7(NOW),
-        instrument=instrument,
-        kind=kind,
-        ex_date=day,
-        payable_date=day,
-        announced_at=NOW,
-        **fields,
-    )

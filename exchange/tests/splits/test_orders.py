@@ -1,43 +1,26 @@
-"""Splits: holders, holds, open orders, quote and candles, all in new shares at once."""
+"""Open orders after a split: restated in new shares, or canceled where that is not possible."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from fractions import Fraction
-from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import integrity
-from banking.models import JournalEntry, LedgerAccount
-from banking.tests.parallel import at_once
-from be.kernel.identifiers import uuid7
-from be.kernel.refusals import Refusal
-from exchange.corporate import processing
-from exchange.corporate.rules import terms
-from exchange.market import book, candles
+from exchange.market import book
 from exchange.models import (
-    ActionKind,
-    Candle,
     CorporateAction,
-    Entitlement,
-    Execution,
-    Instrument,
-    Interval,
     Order,
     OrderClass,
     OrderFeed,
     OrderType,
     Quote,
-    Simulator,
     TimeInForce,
 )
 from exchange.tests.market import (
     NOW,
     advance,
+    assert_books_are_right,
     balance,
     make_customer,
     make_instrument,
@@ -45,85 +28,10 @@ from exchange.tests.market import (
     set_quote,
     tick,
 )
-from exchange.trading import orders
+from exchange.tests.splits.cast import LATER, gtc, shares, split
 from exchange.trading.intake.requests import StopLoss, TakeProfit
-from exchange.trading.settlement import reconciliation
 
 pytestmark = pytest.mark.django_db
-
-EX_DATE = date(2026, 3, 2)
-LATER = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
-
-
-def enter_split(instrument: Instrument, new: int, old: int) -> CorporateAction:
-    return CorporateAction.objects.create(
-        id=uuid7(NOW),
-        instrument=instrument,
-        kind=ActionKind.SPLIT,
-        ex_date=EX_DATE,
-        payable_date=EX_DATE,
-        new_shares=new,
-        old_shares=old,
-        announced_at=NOW,
-    )
-
-
-def split(instrument: Instrument, new: int, old: int) -> None:
-    enter_split(instrument, new, old)
-    assert len(processing.run(now=LATER)) == 1
-
-
-@pytest.fixture
-def aapl() -> Instrument:
-    instrument = make_instrument()
-    set_quote(instrument, "199.98", "200.00", size="1000000")
-    return instrument
-
-
-@pytest.fixture
-def alice() -> User:
-    return make_customer(dollars="100000")
-
-
-def shares(user: User, instrument: Instrument) -> tuple[Decimal, Decimal]:
-    return balance(user, instrument.asset)
-
-
-def assert_books_are_right() -> None:
-    assert [*integrity.check(), *reconciliation.check()] == []
-
-
-def gtc(user: User, side: str, quantity: str, limit: str, *, symbol: str = "AAPL") -> Order:
-    return place(user, side, quantity, symbol=symbol, limit=limit, time_in_force=TimeInForce.GTC)
-
-
-def test_holders_get_new_shares_for_old_and_the_market_quotes_them(aapl, alice):
-    place(alice, "buy", "10.5")
-    cash = balance(alice)
-
-    split(aapl, 4, 1)
-
-    assert shares(alice, aapl) == (42, 0)
-    assert balance(alice) == cash
-    quote = Quote.objects.get()
-    assert (quote.bid, quote.ask, quote.price) == (
-        Decimal("49.99"),
-        Decimal("50.00"),
-        Decimal("49.99"),
-    )
-    assert quote.ask_size == aapl.asset.units(Decimal(4_000_000))
-    assert_books_are_right()
-
-
-def test_a_fraction_of_the_smallest_unit_is_dropped(aapl, alice):
-    place(alice, "buy", "10.000001")
-
-    split(aapl, 1, 3)
-
-    assert shares(alice, aapl) == (Decimal("3.333333"), 0)
-    given = Entitlement.objects.get()
-    assert (given.units, given.units_after) == (10_000_001, 3_333_333)
-    assert_books_are_right()
 
 
 def test_open_orders_are_counted_in_new_shares_and_prices(aapl, alice):
@@ -303,17 +211,6 @@ def test_an_order_at_a_price_that_no_order_may_have_is_canceled_and_stops_nothin
     assert_books_are_right()
 
 
-def test_a_split_to_a_price_at_which_nobody_could_order_is_not_carried_out(aapl, alice, caplog):
-    place(alice, "buy", "2")
-    enter_split(aapl, 1, 100_000)
-
-    assert processing.run(now=LATER) == []
-
-    assert "above 10000000" in caplog.text
-    assert Quote.objects.get().price == Decimal("199.98")
-    assert shares(alice, aapl) == (2, 0)
-
-
 def test_an_order_of_more_units_than_can_be_stored_is_canceled_and_stops_nothing():
     coin, alice = make_instrument("ADA-USD", "crypto"), make_customer(dollars="2000000000")
     set_quote(coin, "2000.00", "2000.01", size="1")
@@ -325,43 +222,6 @@ def test_an_order_of_more_units_than_can_be_stored_is_canceled_and_stops_nothing
     assert (large.status, large.reject_reason) == ("canceled", "split")
     assert balance(alice)[1] == 0
     assert_books_are_right()
-
-
-def test_below_a_dollar_the_grid_is_finer(alice):
-    cheap = make_instrument()
-    set_quote(cheap, "1.50", "1.51", size="1000")
-    candles.record([candles.Trade(cheap.pk, NOW, Decimal("1.51"), 1_000_000)])
-    order = gtc(alice, "buy", "1", "1.49")
-
-    split(cheap, 4, 1)
-
-    quote = Quote.objects.get()
-    order.refresh_from_db()
-    assert (quote.bid, quote.ask) == (Decimal("0.375"), Decimal("0.3775"))
-    assert order.limit_price == Decimal("0.3725")
-    assert set(Candle.objects.values_list("close", flat=True)) == {Decimal("0.3775")}
-
-
-def test_what_would_be_worth_less_than_an_increment_keeps_a_price():
-    aapl = make_instrument()
-    set_quote(aapl, "1.00", "1.01", size="1")
-    candles.record([candles.Trade(aapl.pk, NOW, Decimal("1.01"), 7)])
-
-    split(aapl, 10**6, 1)
-
-    quote = Quote.objects.get()
-    assert quote.bid == quote.ask == quote.price == Decimal("0.0001")
-    candle = Candle.objects.filter(interval=Interval.ONE_DAY).get()
-    assert (candle.low, candle.close) == (Decimal("0.00000101"), Decimal("0.00000101"))
-
-
-@pytest.mark.parametrize(("new", "old", "volume"), [(10_001, 10_000, 10**15), (3, 2, 7)])
-def test_volumes_of_candles_are_exact_however_large(aapl, new, old, volume):
-    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.01"), volume)])
-
-    split(aapl, new, old)
-
-    assert set(Candle.objects.values_list("volume", flat=True)) == {volume * new // old}
 
 
 def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
@@ -437,25 +297,6 @@ def test_a_limit_that_becomes_less_than_an_increment_is_canceled(aapl, alice):
     assert_books_are_right()
 
 
-def test_an_instrument_without_quote_candles_and_holders_can_be_split_too():
-    action = enter_split(make_instrument(), 2, 1)
-
-    (done,) = processing.run(now=LATER)
-
-    assert (done.action, done.holders) == (action, 0)
-
-
-def test_what_is_too_little_to_change_is_noted_and_not_posted(aapl, alice):
-    place(alice, "buy", "0.000001")
-
-    split(aapl, 3, 2)
-
-    given = Entitlement.objects.get()
-    assert (given.units, given.units_after) == (1, 1)
-    assert not JournalEntry.objects.filter(kind="split").exists()
-    assert_books_are_right()
-
-
 def test_an_order_for_dollars_that_waits_buys_new_shares_for_them(aapl, alice):
     stale = NOW + timedelta(hours=1)
     waiting = place(alice, "buy", None, notional="100.00", now=stale)
@@ -489,19 +330,6 @@ def test_what_is_still_to_be_worked_is_worked_in_new_shares(aapl, alice):
     assert_books_are_right()
 
 
-def test_what_was_taken_from_the_street_stays_taken(alice):
-    scarce = make_instrument()
-    set_quote(scarce, "199.98", "200.00", size="3")
-    place(alice, "buy", "2")
-    left = next(book.street_levels(scarce, Quote.objects.get(), "buy")).units
-
-    split(scarce, 2, 1)
-
-    quote = Quote.objects.get()
-    assert (quote.ask_size, quote.ask_taken) == (6_000_000, 4_000_000)
-    assert next(book.street_levels(scarce, quote, "buy")).units == 2 * left
-
-
 def test_owners_are_told_and_the_api_shows_the_order_as_it_is_now(
     aapl, alice, django_capture_on_commit_callbacks, monkeypatch
 ):
@@ -521,88 +349,3 @@ def test_owners_are_told_and_the_api_shows_the_order_as_it_is_now(
     document = signed_in_client(alice).get(f"/api/exchange/api/v1/orders/{order.pk}/").json()
     assert document["limit_price"] == update["order"]["limit_price"] == "25.00"
     assert document["quantity"] == update["order"]["quantity"] == "12"
-
-
-def test_candles_are_shown_in_new_shares_as_exactly_as_prices_are_stored(aapl):
-    candles.record([candles.Trade(aapl.pk, NOW, Decimal("200.00"), 3_000_000)])
-    Simulator.objects.create(name="default", state={"at": "whenever"})
-
-    split(aapl, 3, 1)
-
-    for candle in Candle.objects.filter(interval=Interval.ONE_DAY):
-        assert (candle.close, candle.volume) == (Decimal("66.66666667"), 9_000_000)
-    # The model counts in other shares: what it has stored stays right.
-    assert Simulator.objects.get().state == {"at": "whenever"}
-
-
-def test_executions_stay_as_they_happened(aapl, alice):
-    place(alice, "buy", "2")
-
-    split(aapl, 2, 1)
-
-    fill = Execution.objects.get()
-    assert (fill.quantity, fill.price) == (2_000_000, 200)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_orders_that_come_during_a_split_are_before_it_or_after_it():
-    aapl, alice = make_instrument(), make_customer(dollars="1000000")
-    set_quote(aapl, "199.98", "200.00", size="1000000")
-    place(alice, "buy", "100")
-    enter_split(aapl, 2, 1)
-
-    def attempt(call):
-        try:
-            call()
-        except Refusal as refusal:
-            return refusal.code
-        return ""
-
-    calls = [
-        *[partial(processing.run, now=LATER)] * 2,
-        *[partial(place, alice, "buy", "1")] * 5,
-        *[partial(place, alice, "sell", "1")] * 5,
-        *[partial(gtc, alice, "sell", "1", "300.00")] * 4,
-        partial(orders.cancel_all, owner_id=alice.pk, now=NOW),
-    ]
-    assert set(at_once([partial(attempt, call) for call in calls])) == {""}
-
-    assert JournalEntry.objects.filter(kind="split").count() == 1
-    account = LedgerAccount.objects.get(owner=alice, asset="AAPL")
-    given = Entitlement.objects.get()
-    assert given.units_after == 2 * given.units
-    assert account.available + account.held >= 195_000_000
-    assert_books_are_right()
-
-
-@given(
-    units=st.integers(1, 10**12),
-    parts=st.lists(st.integers(0, 10**9), max_size=5),
-    new=st.integers(1, 50),
-    old=st.integers(1, 50),
-)
-def test_what_holds_reserve_is_never_more_than_what_there_is(units, parts, new, old):
-    ratio = Fraction(new, old)
-    reserved = [part for part in parts if part <= units // len(parts)]
-
-    after = sum(terms.units_after_split(part, ratio) for part in reserved)
-
-    assert after <= terms.units_after_split(units, ratio)
-    assert terms.units_after_split(units - sum(reserved), ratio) <= (
-        terms.units_after_split(units, ratio) - after
-    )
-
-
-@given(
-    quantity=st.integers(1, 10**9),
-    cents=st.integers(1, 10**6),
-    new=st.integers(1, 50),
-    old=st.integers(1, 50),
-)
-def test_what_was_held_for_a_buy_covers_it_after_a_split(quantity, cents, new, old):
-    ratio, price = Fraction(new, old), Decimal(cents) / 100
-    new_price = terms.order_price_after_split(price, ratio, Decimal("0.01"), "stock", buys=True)
-
-    assert Fraction(new_price) * terms.units_after_split(quantity, ratio) <= (
-        Fraction(price) * quantity
-    )

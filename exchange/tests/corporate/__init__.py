@@ -1,0 +1,1 @@
+"""Tests of coupons, redemptions and dividends, and of what administrators do with actions."""
