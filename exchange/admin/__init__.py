@@ -1,4 +1,4 @@
-"""The market and its orders for administrators, a module for each thing they work on."""
+"""Admin pages of the market, orders and corporate actions; no rule, they call the domain."""
 
 from exchange.admin import corporate_actions, instruments, market, orders
 

@@ -1,4 +1,4 @@
-"""Columns of what is stored in whole units or many decimals, as people write it."""
+"""Admin columns that show units and prices with the decimals of their asset."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from exchange.models import Instrument
 
 
 def instrument_of(row: Any) -> Instrument:
-    """Of an order or quote its own, of an execution its order's, of an entitlement its action's."""
+    """The instrument of a row: its own, its order's (executions) or its action's (entitlements)."""
     for name in ("order", "action"):
         row = getattr(row, name, row)
     instrument: Instrument = row.instrument
@@ -20,7 +20,7 @@ def instrument_of(row: Any) -> Instrument:
 
 
 def quantity(field: str, title: str = "") -> Column:
-    """Shares, coins or face value."""
+    """A column of units as shares, coins or face value."""
     return amount_column(field, _asset_of, title or field.replace("_", " "))
 
 
@@ -33,12 +33,12 @@ def _dollars(row: Model) -> Asset:
 
 
 def dollars(field: str, title: str) -> Column:
-    """Dollars, of what is stored in cents."""
+    """A column of cents as dollars."""
     return amount_column(field, _dollars, f"{title} (USD)")
 
 
 def price(field: str) -> Column:
-    """A price, with the decimals of its instrument."""
+    """A column of a price, with the decimals of its instrument."""
 
     @admin.display(description=field.replace("_", " "), ordering=field)
     def shown(row: Model) -> str:

@@ -1,4 +1,4 @@
-"""What trades here: to look at, to halt and to resume."""
+"""Admin pages of instruments: change the name, halt and resume trading."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ else:
     BondStackedInline = admin.StackedInline
 
 
-# So many at once are asked about: a slip of the mouse selects them all.
+# Halting more than these asks for confirmation: one click selects all.
 HALTED_WITHOUT_ASKING = 5
 
 
@@ -57,7 +57,7 @@ class InstrumentAdmin(InstrumentModelAdmin):
     list_filter = ("asset_class", "status", "tradable")
     search_fields = ("symbol", "name")
     list_select_related = ("quote",)
-    # Scale and increments are what balances and orders are counted in.
+    # Balances and orders are counted in these units, so they never change.
     readonly_fields = (
         "id",
         "symbol",
@@ -79,7 +79,7 @@ class InstrumentAdmin(InstrumentModelAdmin):
         return "-" if quote is None else f"{quote.price.normalize():f}"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """What was changed and nothing else: trading may have been halted meanwhile."""
+        """Write the changed fields only: trading may have been halted since the form was loaded."""
         Instrument.objects.filter(pk=obj.pk).update(name=obj.name)
         if "tradable" in form.changed_data:
             halts.set_tradable(symbol=obj.symbol, tradable=obj.tradable, today=_today())

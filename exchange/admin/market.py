@@ -1,4 +1,4 @@
-"""Fees, days without a session, and what the simulator and its quotes are doing."""
+"""Admin pages of fees and market closures, and read-only ones of quotes and the simulator."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class FeeForm(FeeModelForm):
 
 @admin.register(FeeSchedule)
 class FeeScheduleAdmin(FeeScheduleModelAdmin):
-    """Rates for orders that will be placed; those that have been placed keep theirs."""
+    """Rates for new orders; orders that were placed keep theirs."""
 
     form = FeeForm
     list_display = ("asset_class", "maker_bps", "taker_bps", "of_ten_thousand")
@@ -59,7 +59,7 @@ class FeeScheduleAdmin(FeeScheduleModelAdmin):
         return super().get_changelist_form(request, **{"form": FeeForm, **kwargs})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Another class is another row: to change it would add one, and leave this one."""
+        """The asset class is the primary key: changing it would add a row and leave this one."""
         return () if obj is None else ("asset_class",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -79,20 +79,20 @@ class ClosureForm(ClosureModelForm):
         try:
             closures.check(self.instance, today=today)
         except Refusal as refusal:
-            # On the page of a day that is entered already, the day is not a field.
+            # When an existing closure is changed, the day is read-only and not a field of the form.
             self.add_error(refusal.field if refusal.field in self.fields else None, refusal.detail)
 
 
 @admin.register(MarketClosure)
 class MarketClosureAdmin(MarketClosureModelAdmin):
-    """Days without a session, or with a short one, that no rule foresees."""
+    """Unscheduled closures: days without a session, or with a short one, that no rule foresees."""
 
     form = ClosureForm
     list_display = ("day", "closes_at", "reason")
     date_hierarchy = "day"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Another day is another row: to change it would close that one too."""
+        """The day is the primary key: changing it would add a row and close that day too."""
         return () if obj is None else ("day",)
 
     def save_model(self, request: HttpRequest, obj: MarketClosure, form: Any, change: bool) -> None:

@@ -1,4 +1,4 @@
-"""Orders and executions, to look at."""
+"""Read-only admin pages of orders and executions."""
 
 from typing import TYPE_CHECKING
 

@@ -1,1 +1,1 @@
-"""Corporate actions: coupons and redemptions of bonds, cash dividends and splits."""
+"""Corporate actions: coupons and redemptions of bonds, cash dividends and splits; no HTTP."""

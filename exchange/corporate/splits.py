@@ -46,7 +46,7 @@ from exchange.trading.rows import order_rows
 from exchange.trading.rules import stops
 
 CANCEL_REASON = "split"
-# Prices of an order on the price grid, and the others.
+# The prices of an order that are on the price grid, and those that are not.
 GRID_PRICES = ("limit_price", "stop_price", "collar_price")
 FREE_PRICES = ("trail_amount", "peak_price")
 MIN_PRICE = Decimal("1e-8")  # the smallest that can be stored

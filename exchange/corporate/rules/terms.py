@@ -1,6 +1,6 @@
-"""What a corporate action gives for how many units: pure rules.
+"""What a corporate action gives for a number of units.
 
-What a customer receives is rounded down, as everywhere: to whole cents, to whole units.
+What a customer receives is rounded down, to whole cents and whole units.
 """
 
 from datetime import date
@@ -13,13 +13,16 @@ from exchange.market.rules.ticks import increment_at
 
 
 def paid_cents(asset: Asset, units: int, amount: Decimal, divisor: Decimal) -> int:
-    """Cents for `units` at `amount` dollars for each share (or each `divisor` of face value)."""
+    """Cents for `units` at `amount` dollars for each share, or each `divisor` of face value.
+
+    The divisor is 1 for shares and 100 for bonds.
+    """
     dollars = EXACT.divide(EXACT.multiply(asset.amount(units), amount), divisor)
     return USD.units_down(dollars)
 
 
 def units_after_split(units: int, ratio: Fraction) -> int:
-    """New units for old ones; a fraction of the smallest unit is worth nothing and is dropped."""
+    """New units for old ones; a fraction of the smallest unit is dropped."""
     return units * ratio.numerator // ratio.denominator
 
 
@@ -32,10 +35,10 @@ def price_after_split(price: Decimal, ratio: Fraction) -> Decimal:
 def order_price_after_split(
     price: Decimal, ratio: Fraction, increment: Decimal, asset_class: str, *, buys: bool
 ) -> Decimal:
-    """An order's price for new shares, on the grid: a buy's rounded down, a sell's up.
+    """An order's price for new shares, on the price grid: a buy's rounded down, a sell's up.
 
-    So what was held for a buy covers it. `increment` is the instrument's usual one; the grid is the
-    one at the new price. It can be zero, where the old price was close to it.
+    So the hold of a buy still covers it. `increment` is the instrument's usual one; the grid is
+    that at the new price. The result can be zero if the old price was very low.
     """
     exact = EXACT.divide(EXACT.multiply(price, Decimal(ratio.denominator)), ratio.numerator)
     increment = increment_at(exact, increment, asset_class)
@@ -45,9 +48,9 @@ def order_price_after_split(
 
 
 def coupon_ex_date(coupon_date: date) -> date:
-    """The day from which on a buyer has no part in a coupon: his trade settles on it or later.
+    """The first day whose trades settle on the coupon date or later.
 
-    A trade that settles on the coupon's date pays no accrued interest, so the coupon is the
-    seller's; one that settles before has paid for it.
+    A buyer whose trade settles on the coupon date pays no accrued interest, so the coupon is the
+    seller's. A buyer whose trade settles before it has paid for it.
     """
     return calendar.settles_from(coupon_date)
