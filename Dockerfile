@@ -11,7 +11,7 @@ COPY --from=build /app/.venv .venv
 COPY --chown=brokerpro . .
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 VAR_DIR=/data
 RUN mkdir /data && chown brokerpro /data
-# From here on production rules apply: see .env.example for what must be set.
+# Production rules apply from here on; .env.example says which settings are required.
 ENV DEBUG=false
 USER brokerpro
 VOLUME /data

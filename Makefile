@@ -1,4 +1,4 @@
-# Everything a developer types. `make` alone explains itself.
+# The commands of development; `make` alone lists them.
 
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -6,12 +6,12 @@ PYTHON ?= python3.11
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 MANAGE := $(RUN) python manage.py
-# What the broker itself needs, without the tools of its tests; what is there already may stay.
+# The broker runs without the test tools; this does not install or remove any.
 SERVE := .venv/bin/python manage.py
-# The tests bring their own settings: what is set for a real server must not reach them.
+# Tests run with default settings, whatever the environment and .env have for a real server.
 CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev/null
 
-# Trust what the machine trusts, also behind a proxy with a certificate of its own.
+# Use the machine's own certificates, for networks whose proxy has one of its own.
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
@@ -75,7 +75,7 @@ lint: install ## style and layers
 	@$(RUN) ruff format --check .
 	@$(CLEAN) $(RUN) lint-imports
 
-format: install ## put the code into its format
+format: install ## format the code
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
@@ -85,7 +85,7 @@ picture: install ## draw the picture of docs/architecture.md from the import con
 typecheck: install ## mypy, strict
 	@$(CLEAN) $(RUN) mypy .
 
-check: lint typecheck ## everything that can be said without running the tests
+check: lint typecheck ## all checks that need no tests
 	@$(RUN) python docs/draw_architecture.py --check
 	@$(CLEAN) $(MANAGE) check
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
@@ -94,13 +94,13 @@ check: lint typecheck ## everything that can be said without running the tests
 		BANKING_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
 		$(MANAGE) check --deploy --fail-level WARNING
 
-migrate: serving ## bring the database up to date
+migrate: serving ## migrate the database
 	@$(SERVE) migrate
 
 makemigrations: install ## write migrations for changed models; ARGS="banking --name why"
 	@$(MANAGE) makemigrations $(ARGS)
 
-createsuperuser: serving ## an administrator of your own
+createsuperuser: serving ## create an administrator
 	@$(SERVE) createsuperuser
 
 shell: serving ## a Python shell with the project loaded

@@ -1,4 +1,4 @@
-"""Fixtures and safeguards for every test."""
+"""Fixtures for every test."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 from be.database import immutability
 
-# A busy machine is no defect, and CI looks at the same examples each time.
+# No deadlines, since the machine may be busy; in CI the same examples each time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("steady")
 
@@ -45,7 +45,7 @@ FLUSH: dict[type[BaseDatabaseOperations], Any] = {
 
 
 def _flush_sqlite(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
-    """Between tests SQLite empties tables row by row, which append-only tables refuse."""
+    """Between tests SQLite deletes all rows, which append-only tables refuse."""
     guarded = [table for table in APPEND_ONLY if table in tables]
     drop = [sql for table in guarded for sql in immutability.sqlite_drop(table)]
     create = [sql for table in guarded for sql in immutability.sqlite_create(table)]
@@ -53,7 +53,7 @@ def _flush_sqlite(self: Any, style: Any, tables: Any, **options: Any) -> list[st
 
 
 def _flush_postgresql(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
-    """PostgreSQL truncates them, which they refuse as well."""
+    """Between tests PostgreSQL truncates tables, which append-only tables refuse as well."""
     guarded = [table for table in APPEND_ONLY if table in tables]
     disable = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate" for table in guarded]
     enable = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate" for table in guarded]
@@ -71,7 +71,7 @@ def _allow_flush_between_tests() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fast_passwords(settings: Any) -> None:
-    """Argon2 is slow on purpose; tests of passwords that matter put it back."""
+    """Argon2 is slow on purpose; tests of password hashing set it themselves."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -1,8 +1,8 @@
 """All settings, read from the environment (or a `.env` file beside manage.py).
 
-Every variable stands in `.env.example` with its default. With nothing set the project runs on
-SQLite and the embedded channel layer, for one machine; `DATABASE_URL` and `REDIS_URL` (or
-`REDIS_HOST`) turn the same code into one of many servers.
+`.env.example` has every variable with its default. With nothing set the project runs on SQLite and
+the embedded channel layer, on one machine. With `DATABASE_URL` and `REDIS_URL` (or `REDIS_HOST`) it
+runs on PostgreSQL and Redis, on any number of servers.
 """
 
 import os
@@ -35,7 +35,7 @@ LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
-if DEBUG:  # a private address beside them, for a phone; the developer's own pages work on
+if DEBUG:  # add to them: with a private address for a phone, localhost goes on working
     ALLOWED_HOSTS = [*dict.fromkeys([*LOCAL_HOSTS, *ALLOWED_HOSTS])]
 environment.require_hosts(ALLOWED_HOSTS)
 
@@ -45,7 +45,7 @@ parse_setting(
 )
 
 INSTALLED_APPS = [
-    "be",  # first, so that runserver is ours, which is Daphne's
+    "be",  # first: its runserver extends Daphne's
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -109,12 +109,12 @@ USE_TZ = True
 DATABASE_URL = env.str("DATABASE_URL", default="")
 USES_POSTGRESQL = DATABASE_URL.startswith(("postgres://", "postgresql://"))
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20, at_least=1)
-# For sign-ins, which have threads of their own, and for sockets.
+# Connections for sign-ins, which have threads of their own, and for sockets.
 OTHER_CONNECTIONS = 4
-# Requests are answered by so many threads, which use a connection each. Further requests wait for a
-# thread, so many and so many seconds at most; what is beyond that is answered with 503. SQLite has
-# one writer at a time: there requests that write have as many threads of their own, so that none of
-# them keeps a reader waiting.
+# HTTP_THREADS threads answer requests, with a connection each. HTTP_QUEUE further requests wait for
+# a thread, for HTTP_QUEUE_SECONDS at most; beyond that the answer is a 503. SQLite has one writer
+# at a time: there, requests that write have as many threads of their own, so that they don't keep
+# reading requests waiting.
 HTTP_THREADS = env.int(
     "HTTP_THREADS",
     default=min(16, max(DATABASE_POOL_SIZE - OTHER_CONNECTIONS, 1)) if USES_POSTGRESQL else 16,
@@ -131,7 +131,7 @@ if USES_POSTGRESQL and DATABASE_POOL_SIZE < HTTP_THREADS + OTHER_CONNECTIONS:
         f"Make it HTTP_THREADS + {OTHER_CONNECTIONS} at least, or HTTP_THREADS smaller.",
     )
 
-# A request that writes to SQLite while another process does waits so long for its turn.
+# How long a transaction waits for SQLite's write lock.
 SQLITE_LOCK_SECONDS = env.float("SQLITE_LOCK_SECONDS", default=5.0, at_most=60)
 
 if USES_POSTGRESQL:
@@ -186,8 +186,8 @@ ACCESS_TOKEN_LIFETIME = timedelta(
 REFRESH_TOKEN_LIFETIME = timedelta(
     seconds=env.int("REFRESH_TOKEN_LIFETIME_SECONDS", default=14 * 24 * 3600, at_least=1)
 )
-# A refresh that is repeated from the same address and agent within so many seconds is answered as
-# the first time, instead of ending the session: see docs/decisions/sessions.md for what it risks.
+# A refresh that is repeated from the same address and agent within REFRESH_GRACE_SECONDS gets the
+# first answer again, instead of ending the session: docs/decisions/sessions.md has the risks.
 LONGEST_REFRESH_GRACE = 60
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=0, at_most=LONGEST_REFRESH_GRACE)
 SIMPLE_JWT = {
@@ -235,10 +235,10 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "be.api.auto_schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "be.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    # As be.kernel.formats.time_text writes them; TIME_ZONE is UTC. A column of times whose widths
-    # differ is read as text by pandas, and by others.
+    # As be.kernel.formats.time_text writes them; TIME_ZONE is UTC. Pandas and others read
+    # a column of times with different widths as text.
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
-    # ASCII only: an error may have to echo half of a surrogate pair, which UTF-8 can't encode.
+    # ASCII only: an error may echo half of a surrogate pair, which UTF-8 can't encode.
     "UNICODE_JSON": False,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -270,7 +270,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH may leave out, its serializer says
+    "COMPONENT_SPLIT_PATCH": False,  # serializers say what a PATCH may leave out
     "SCHEMA_PATH_PREFIX": r"/api/",
     "ENUM_NAME_OVERRIDES": {
         "OrderStatusEnum": "exchange.models.OrderStatus",
@@ -292,11 +292,11 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Security headers, strict when not in development ------------------------------------------------
-# Where no other host is named than this machine, nobody before the broker speaks TLS either.
+# While ALLOWED_HOSTS names only this machine, no proxy with TLS is expected.
 EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOSTS)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
-# Whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed: see be/serving/proxies.py. It
-# tells what came over TLS too, and SECURE_PROXY_SSL_HEADER, which believes everybody, is not set.
+# Proxies whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto count: see be/serving/proxies.py.
+# SECURE_PROXY_SSL_HEADER is not set: it would believe everybody's X-Forwarded-Proto.
 TRUSTED_PROXIES = parse_setting(
     "TRUSTED_PROXIES",
     lambda: TrustedProxies.parse(env.list("TRUSTED_PROXIES", default=[])),
@@ -314,7 +314,8 @@ CSRF_COOKIE_SECURE = EXPECTS_TLS
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
 STATICFILES_DIRS = [BASE_DIR / "be" / "pages" / "static"]
-# Files are served from where they are; collecting them is for those who serve them by other means.
+# Files are served from where they are. `collectstatic` is needed only where another server has
+# them.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -339,17 +340,17 @@ LONGEST_RETENTION_DAYS = 36_500
 SIMULATOR_INTERVAL_SECONDS = env.float("SIMULATOR_INTERVAL_SECONDS", default=2.0)
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", default=42, at_most=2**63 - 1)
 SIMULATOR_LEASE_SECONDS = env.float("SIMULATOR_LEASE_SECONDS", default=10.0)
-# Stocks, ETFs and bonds trade in the sessions of their markets (docs/calendars.md), not always.
+# Whether stocks, ETFs and bonds trade only in the sessions of their markets (docs/calendars.md).
 EXCHANGE_MARKET_HOURS = env.bool("EXCHANGE_MARKET_HOURS", default=False)
 # A quote older than this is not traded on: orders wait as `accepted` for the next one.
 QUOTE_MAX_AGE_SECONDS = env.float("QUOTE_MAX_AGE_SECONDS", default=30.0)
-# From so many dollars on, a dividend, split or reversal awaits a second administrator.
+# A dividend, split or reversal of this amount or more needs a second administrator.
 SECOND_LOOK_DOLLARS = env.int("SECOND_LOOK_DOLLARS", default=10_000)
-# How far from the quote a market order may trade; what it can't get within that is canceled.
+# How far from the quote a market order may trade; the rest of it is canceled.
 MARKET_ORDER_COLLAR_PERCENT = env.int(
     "MARKET_ORDER_COLLAR_PERCENT", default=5, at_least=1, at_most=99
 )
-# How long candles are kept, in days, by interval; 0 is for ever. Those of a day always are.
+# How long candles are kept, in days, by interval; 0 is for ever. Daily candles are always kept.
 CANDLE_RETENTION_DAYS = {
     "1m": env.int("CANDLE_RETENTION_DAYS_1M", default=30, at_most=LONGEST_RETENTION_DAYS),
     "5m": env.int("CANDLE_RETENTION_DAYS_5M", default=90, at_most=LONGEST_RETENTION_DAYS),
@@ -357,7 +358,7 @@ CANDLE_RETENTION_DAYS = {
     "1h": env.int("CANDLE_RETENTION_DAYS_1H", default=1095, at_most=LONGEST_RETENTION_DAYS),
 }
 for name, days in CANDLE_RETENTION_DAYS.items():
-    # Statistics of a week look at hours, those of a day at 5 minutes.
+    # Statistics of a week read candles of an hour, those of a day candles of 5 minutes.
     if 0 < days < SHORTEST_RETENTION_DAYS:
         raise Misconfigured(
             f"CANDLE_RETENTION_DAYS_{name.upper()}",
@@ -366,7 +367,7 @@ for name, days in CANDLE_RETENTION_DAYS.items():
         )
 WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
 WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
-# A socket whose client has read next to nothing for so long is closed.
+# A socket is closed when its client has read next to nothing for so long.
 WEBSOCKET_STALL_SECONDS = env.float("WEBSOCKET_STALL_SECONDS", default=20.0)
 
 # The demo that `make run` and `make seed` create, only while DEBUG is on -------------------------
@@ -395,10 +396,10 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # Django would write its own lines beside ours, in another form.
+        # Django's own lines for requests would come in another format beside those of the handler.
         "django": {"handlers": []},
         "django.request": {"level": "ERROR"},
-        # Whoever sends a foreign Host header would fill the log; the request has its line.
+        # Requests with a foreign Host header would fill the log; each has its own line anyway.
         "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
         "daphne.http_protocol": {"level": "WARNING"},
     },
@@ -406,7 +407,7 @@ LOGGING = {
 
 
 def refuse_unsafe_production() -> None:
-    """Stop a misconfigured server before it serves, naming the variable to set."""
+    """Raise Misconfigured for settings that are unsafe in production, with the variable to set."""
     public = [host for host in ALLOWED_HOSTS if not local_hosts.is_private(host)]
     if DEBUG and public:
         raise Misconfigured(
