@@ -1,1 +1,1 @@
-"""Tests of the whole: servers, pages, settings, the contract and the project itself."""
+"""Tests of the project as a whole: servers, pages, settings, the schema and the documentation."""

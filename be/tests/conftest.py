@@ -1,4 +1,4 @@
-"""What tests of the whole share: a broker to talk to, and an empty database on a real server."""
+"""Shared by tests of the whole: a running broker, and an empty database on a real server."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Views of every kind that an HTTP entrypoint has to cope with; the URLs of test_http."""
+"""Views of every kind that the HTTP handler has to answer; the URLs of be/tests/test_http.py."""
 
 import threading
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, to be killed without harm to anybody.
+"""A PostgreSQL server for one test, which the test may kill.
 
 with Cluster() as cluster:
     LiveServer(tmp_path, env={"DATABASE_URL": cluster.url})

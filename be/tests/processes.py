@@ -1,4 +1,4 @@
-"""Processes beside a server under test."""
+"""Processes that run beside a server under test."""
 
 import subprocess
 import sys

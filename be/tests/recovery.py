@@ -1,4 +1,4 @@
-"""What a storm asks for beside the server, through `LiveServer.call`.
+"""What the tests with killed servers read from the database, through `LiveServer.call`.
 
 Each function begins with a new connection, as the database may have been away since the last.
 """

@@ -1,4 +1,4 @@
-"""Customers that send orders and money to a running server all at once, and remember what it said.
+"""Customers who send orders and transfers to a running server at once, and record its answers.
 
     with Storm(server, customers=6) as storm:
         storm.wait_for(answers=60)

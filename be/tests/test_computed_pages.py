@@ -1,4 +1,4 @@
-"""Pages of rows that are computed anew for each request: forth and back, while rows come and go."""
+"""Pages of rows that are computed for each request: forwards and backwards, while rows change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

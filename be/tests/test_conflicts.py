@@ -1,4 +1,4 @@
-"""Real conflicts of real transactions: they are tried again, or put off with a 503, never shown."""
+"""Real conflicts of real transactions: they are tried again, or answered with 503."""
 
 import threading
 from collections.abc import Iterator

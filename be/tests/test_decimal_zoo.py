@@ -1,4 +1,4 @@
-"""What is no amount of money, in every field that takes one: a 4xx that names it, nothing moved.
+"""Malformed amounts in every field that takes one: a 4xx that names the field, and no effect.
 
 A new field is a line in AMOUNTS.
 """

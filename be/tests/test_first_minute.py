@@ -1,4 +1,4 @@
-"""What a newcomer meets before there is anything: no tables, no market, second thoughts."""
+"""The first minute of a new user: no tables yet, no market yet, commands run twice."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""examples/first_trade.py, run as a reader would, against servers that were really started."""
+"""examples/first_trade.py, run as a reader runs it, against real servers."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Commands that people paste, one after the other, on a copy that has nothing installed.
+"""Documented commands, one after the other, on a copy where nothing is installed.
 
 A copy of the files, uv, an environment without settings: what `uv sync`, Django's own commands, the
 simulator and the image's steps do there. The image itself needs an engine; its steps are the same.

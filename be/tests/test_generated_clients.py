@@ -1,4 +1,4 @@
-"""Clients that generators make of the schema a real server serves, each through a session with it.
+"""Clients that generators make from a real server's schema, each in a session with that server.
 
 `make test-clients` installs the generators and runs this: they are no part of the ordinary tests.
 """

@@ -1,4 +1,4 @@
-"""The HTTP entrypoint: what comes in reaches Django whole, and what Django says goes out whole."""
+"""The HTTP handler: requests reach Django whole, and Django's answers reach the client whole."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Another process holds SQLite's write lock: what writes is put off in time, what reads goes on."""
+"""Another process holds SQLite's write lock: writes get a 503 in time, and reading goes on."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What the log says of a customer's day, and what it never says."""
+"""What is logged of a customer's requests, and what is never logged."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""REST goes on without Redis: what it tells sockets is lost, what it does is not."""
+"""REST goes on without Redis: messages to sockets are lost, committed changes are not."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""In production behind nginx, as docs/deployment.md has it: everybody is who they are."""
+"""In production behind nginx, configured as in docs/deployment.md: clients keep their addresses."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Whole numbers from outside, read whole or not at all."""
+"""Strict parsing of whole numbers and ids."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Pages on other ports and hosts: in development they may call; in production, whom it names."""
+"""CORS: in development, pages on any port of this machine; in production, named origins only."""
 
 import re
 from pathlib import Path

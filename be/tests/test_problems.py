@@ -1,4 +1,4 @@
-"""Errors are problem documents, whatever went wrong and wherever."""
+"""Every error is a problem document, wherever it happens."""
 
 import re
 from collections.abc import Iterator

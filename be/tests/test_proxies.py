@@ -1,4 +1,4 @@
-"""Whose word about the client is taken, and what of it."""
+"""Which proxies' headers about the client count, and which address results."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Numbers, moments and choices in the query of every call that takes them."""
+"""Numbers, times and choices in the query of every call that takes them."""
 
 from base64 import b64encode
 from typing import Any

@@ -1,4 +1,4 @@
-"""run_broker ends what it started, however it ends itself."""
+"""run_broker ends the processes that it has started, however it ends itself."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""The connections of a server: kept from one request to the next, and not taking notes."""
+"""A server's database connections: kept between requests, and without a log of queries."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""SIGTERM ends the server, also while browsers keep asking, and nobody who has asked goes empty."""
+"""SIGTERM ends the server, also under load, and every open request is answered."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What no call reads is refused by every call, and named."""
+"""Every call refuses unknown parameters and fields, and names them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""manage.py test, which Django's documentation names, runs the tests that there are."""
+"""manage.py test runs the tests with pytest."""
 
 import re
 from pathlib import Path

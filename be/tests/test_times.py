@@ -1,4 +1,4 @@
-"""One form of times everywhere: whole seconds, which some writers shorten, look like all others."""
+"""All times in answers have one format, also those with whole seconds."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tabs that hold the same refresh token, in a real browser against a real server."""
+"""Browser tabs with the same refresh token, in a real browser against a real server."""
 
 import secrets
 from collections.abc import Iterator

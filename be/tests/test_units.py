@@ -1,4 +1,4 @@
-"""Percent and fractions stand side by side in this API, so every ratio says which it is."""
+"""The API has percentages and fractions, so the schema names the unit of every ratio."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What in an answer is a time, and whether all of them have the one form."""
+"""Finds the times in an answer, and checks their format."""
 
 import re
 from collections.abc import Iterator

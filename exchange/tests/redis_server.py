@@ -1,4 +1,4 @@
-"""A Redis of a test's own, to be killed."""
+"""A Redis server for one test, which the test may kill."""
 
 import shutil
 import socket

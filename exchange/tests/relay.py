@@ -1,4 +1,4 @@
-"""What stands between a client and a server, and ends sockets in good order as proxies do."""
+"""A relay between client and server, which closes connections as proxies do."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What tests of a running server ask for beside it, through `LiveServer.call`."""
+"""What tests with a running server do in its environment, through `LiveServer.call`."""
 
 import time
 from datetime import timedelta

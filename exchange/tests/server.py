@@ -1,4 +1,4 @@
-"""A really started server for tests: its own process, database and folder.
+"""A real server for tests, with its own process, database and folder.
 
     with LiveServer(tmp_path, env={"WEBSOCKET_HEARTBEAT_SECONDS": "1"}) as server:
         token = server.call("exchange.tests.scenes:sign_in", email="alice@example.com")

@@ -1,4 +1,4 @@
-"""The conversation with one client, in this process and through plain ASGI, whatever the server."""
+"""Messages of one client, in this process over plain ASGI, independent of the server."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Our frames beside those of a library that others wrote."""
+"""Frames compared with those of the websockets library."""
 
 import pytest
 from websockets.frames import Frame as Reference

@@ -1,4 +1,4 @@
-"""What is committed stays committed, whatever becomes of the message about it."""
+"""A lost or late message never changes what was committed."""
 
 import json
 import os

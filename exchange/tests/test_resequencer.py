@@ -1,4 +1,4 @@
-"""Whatever a bus does to the updates of one user, they come out in order, and losses are told."""
+"""The updates of one user come out in order, and losses are announced, whatever the order."""
 
 from hypothesis import given
 from hypothesis import strategies as st

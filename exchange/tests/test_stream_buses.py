@@ -1,4 +1,4 @@
-"""Several servers and one simulator: over Redis and over the embedded layer, and without a bus."""
+"""Several servers and one simulator: over Redis, over the embedded layer, and without either."""
 
 import asyncio
 import json

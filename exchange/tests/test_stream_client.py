@@ -1,4 +1,4 @@
-"""The client of examples/ under Node, while the bus and the server die and come back."""
+"""The client of examples/ under Node, while channel layer and server die and come back."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The WebSocket, through real sockets against a really started server."""
+"""The WebSocket, over real sockets to a real server."""
 
 import asyncio
 import json
