@@ -18,6 +18,7 @@ PAGES = (
 )
 APPS = ("authentication", "banking", "be", "exchange", "portfolio")
 FOLDERS = (*APPS, "bench", "docs", "examples")
+MAX_LINES = 500
 SUFFIXES = ("py", "md", "toml", "html", "js", "mjs", "css", "sh", "lock", "png")
 PATH = re.compile(
     rf"(?<![\w/.<>{{}}*-])(?:[\w.-]+/)*[\w.-]+\.(?:{'|'.join(SUFFIXES)})(?![\w/.])"
@@ -90,3 +91,12 @@ def test_every_package_says_what_lives_in_it():
         if path.parent.name != "migrations" and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+def test_no_python_file_is_longer_than_five_hundred_lines():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in python_files()
+        if (lines := len(path.read_text().splitlines())) > MAX_LINES
+    }
+    assert long == {}
