@@ -1,4 +1,4 @@
-"""The order in which the project's modules are called: the walk of docs/life-of-an-order.md."""
+"""The order in which modules are called: docs/life-of-an-order.md and docs/life-of-a-tick.md."""
 
 import inspect
 import sys
