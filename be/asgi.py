@@ -11,7 +11,7 @@ django.setup(set_prefix=False)  # first: what follows imports models
 from django.conf import settings  # noqa: E402
 
 from be.serving import daphne_shutdown, proxies  # noqa: E402
-from be.serving.handler import HTTPHandler  # noqa: E402
+from be.serving.http_handler import HTTPHandler  # noqa: E402
 from be.serving.proxies import BehindProxies  # noqa: E402
 from exchange.streaming import routing  # noqa: E402
 

@@ -7,7 +7,7 @@ from rest_framework.fields import empty
 
 from authentication.models import Session, User
 from authentication.tokens import MAX_LENGTH as MAX_TOKEN_LENGTH
-from be.api.strict import Body
+from be.api.strict_requests import Body
 
 MAX_PASSWORD_LENGTH = 128
 

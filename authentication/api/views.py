@@ -25,7 +25,7 @@ from authentication.api.serializers import (
 )
 from authentication.models import Session
 from be.api.auto_schema import problems
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Authentication"]

@@ -20,7 +20,7 @@ from banking.models import (
 )
 from banking.rules.assets import USD, Asset
 from be.api import fields
-from be.api.strict import Body
+from be.api.strict_requests import Body
 from be.kernel import formats, identifiers
 
 DECIMAL_SCHEMA = {**fields.ANSWER_DECIMAL, "example": "250.00"}

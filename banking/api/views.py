@@ -34,7 +34,7 @@ from banking.rules import rails
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.content_negotiation import format_parameter
 from be.api.idempotency import idempotent
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Banking"]

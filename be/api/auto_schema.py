@@ -7,7 +7,7 @@ from drf_spectacular.plumbing import force_instance
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from be.api.strict import Body
+from be.api.strict_requests import Body
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):
@@ -47,7 +47,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], Any]:
 class ProblemAutoSchema(AutoSchema):
     """Adds the problems that any operation can answer with; leaves out docstrings of views.
 
-    Views ask it which parameters a call has, and refuse others (be/api/strict.py).
+    Views ask it which parameters a call has, and refuse others (be/api/strict_requests.py).
     """
 
     def query_names(self) -> frozenset[str]:

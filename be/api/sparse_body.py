@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from be.api.strict import Body, refuse_unknown_fields
+from be.api.strict_requests import Body, refuse_unknown_fields
 
 
 class SparseBody(Body):

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from be.api import openapi_document
 from be.api.content_negotiation import format_parameter
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from exchange.streaming import asyncapi as streaming
 
 # The browser may load from this server only: ReDoc's bundle would load a logo from another host.

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as configured
 from django.http import HttpResponse
 
-from be.serving.handler import PASSWORD_THREADS, HTTPHandler, Message
+from be.serving.http_handler import PASSWORD_THREADS, HTTPHandler, Message
 from be.serving.thread_pool import Overloaded, ThreadPool
 from be.tests import odd_views
 

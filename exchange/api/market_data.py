@@ -14,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from be.api import conditional_get
 from be.api.auto_schema import problems
 from be.api.pagination import NewestFirst
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from be.kernel.formats import plain, price_text, time_text
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 from authentication.models import User
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 from be.kernel.refusals import NotFound
 from exchange.api import examples, queries, serializers

@@ -18,7 +18,7 @@ from be.api.fields import (
     WholeNumberField,
 )
 from be.api.sparse_body import SparseBody
-from be.api.strict import Body
+from be.api.strict_requests import Body
 from exchange.market.statistics import Period
 from exchange.models import (
     AssetClass,

@@ -6,7 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from exchange.api import health, serializers
 
 

@@ -14,7 +14,7 @@ from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
 from be.api.pagination import ComputedNewestFirst
 from be.api.problems import from_refusal
-from be.api.strict import StrictView
+from be.api.strict_requests import StrictView
 from exchange.api.serializers import OrderSerializer
 from exchange.models import Execution
 from exchange.trading import closing

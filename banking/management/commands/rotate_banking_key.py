@@ -5,7 +5,7 @@ from django.core.management.base import CommandError
 from banking import bank_accounts
 from banking.models import BankAccount
 from banking.rules import encryption
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from be.database.commands import PlainCommand
+from be.database.base_commands import PlainCommand
 from be.management.ports import require_free_port
 
 SECONDS_TO_START = 60

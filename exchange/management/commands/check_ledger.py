@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 from banking import integrity
 from banking.models import JournalEntry
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 from exchange.trading.settlement import reconciliation
 
 

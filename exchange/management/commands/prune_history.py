@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 from exchange.market import retention
 
 

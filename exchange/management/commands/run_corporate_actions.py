@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 from exchange.corporate import processing
 from exchange.models import ActionKind, CorporateAction
 from exchange.simulator.run import lease

@@ -16,7 +16,7 @@ from django.utils import timezone
 from rich.console import Console
 
 from be.database import transactions
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 from exchange.corporate import splits
 from exchange.models import AssetClass, Instrument, Quote, Simulator
 from exchange.seeding import seeding

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from be.database.commands import DatabaseCommand
+from be.database.base_commands import DatabaseCommand
 from be.logs import events
 from exchange.management.progress import ProgressBar
 from exchange.seeding import seeding
