@@ -41,10 +41,10 @@ class Statement:
     sqlite: str
     returning: tuple[str, ...] = ()
     exports: bool = False
-    answers: bool = field(init=False)
+    returns_rows: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "answers", bool(self.returning) and not self.exports)
+        object.__setattr__(self, "returns_rows", bool(self.returning) and not self.exports)
 
 
 def insert(
@@ -126,7 +126,7 @@ def run(*parts: tuple[Statement, Sequence[Row]]) -> list[Any]:
     Statements without rows are left out of the SQL. No statement may rely on what another one of
     the call has changed; foreign keys between them are checked at the commit.
     """
-    answers: list[Any] = [[] if statement.answers else 0 for statement, _ in parts]
+    answers: list[Any] = [[] if statement.returns_rows else 0 for statement, _ in parts]
     filled = [number for number, (_, rows) in enumerate(parts) if rows]
     if filled:
         execute = _run_as_one if is_postgresql() else _run_one_by_one
@@ -140,7 +140,7 @@ def _run_as_one(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[Any]:
     sql = _combined(tuple(statement for statement, _ in parts))
     answers: Sequence[Any] = execute(sql, [encode(rows) for _, rows in parts])[0]
     return [
-        [tuple(row) for row in answer or []] if statement.answers else answer
+        [tuple(row) for row in answer or []] if statement.returns_rows else answer
         for (statement, _), answer in zip(parts, answers, strict=True)
     ]
 
@@ -162,7 +162,7 @@ def _combined(statements: tuple[Statement, ...]) -> str:
         sql = sql.replace("{exported}", exported)
         parts.append(f"{name} AS ({sql} RETURNING {returning})")
         columns = returning.replace("old.", "")
-        answer = f"json_agg(json_build_array({columns}))" if statement.answers else "count(*)"
+        answer = f"json_agg(json_build_array({columns}))" if statement.returns_rows else "count(*)"
         answers.append(f"(SELECT {answer} FROM {name})")
         exported = name if statement.exports else exported
     return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
@@ -185,7 +185,7 @@ def _run_one_by_one(parts: Sequence[tuple[Statement, Sequence[Row]]]) -> list[An
 
 def _run_rows(sqlite: Any, statement: Statement, rows: Sequence[Row]) -> Any:
     sql, values = _sqlite_text(statement), [adapt(row) for row in rows]
-    if statement.answers:
+    if statement.returns_rows:
         return [answer for row in values for answer in sqlite.execute(sql, row).fetchall()]
     if len(values) == 1:
         return sqlite.execute(sql, values[0]).rowcount
@@ -195,7 +195,7 @@ def _run_rows(sqlite: Any, statement: Statement, rows: Sequence[Row]) -> Any:
 @cache
 def _sqlite_text(statement: Statement) -> str:
     sql = statement.sqlite
-    if statement.answers:
+    if statement.returns_rows:
         sql += f" RETURNING {', '.join(statement.returning).replace('old.', '')}"
     return _with_question_marks(sql)
 
