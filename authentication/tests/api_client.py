@@ -1,4 +1,4 @@
-"""Clients that speak to the API as somebody."""
+"""API clients that are signed in as a user."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The cast: Alice, whose account it is; Bob, another user; a client that nobody has signed in."""
+"""The cast: Alice, whose account it is; Bob, another user; a client that is not signed in."""
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
@@ -25,7 +25,7 @@ def anonymous() -> APIClient:
 
 @pytest.fixture
 def hash_count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by one entry for each password that is hashed, whatever for."""
+    """The passwords that were hashed so far, for any purpose."""
     hashed: list[str] = []
     encode = MD5PasswordHasher.encode
 

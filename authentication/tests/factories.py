@@ -1,4 +1,4 @@
-"""Users for the tests of this app and of those above it."""
+"""Users, for the tests of this app and of the apps above it."""
 
 from factory.declarations import Sequence
 from factory.django import DjangoModelFactory, Password

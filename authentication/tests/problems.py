@@ -1,4 +1,4 @@
-"""What every refusal must look like."""
+"""The form of every refusal."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Wrong passwords at the admin's door."""
+"""Wrong passwords at the admin's sign-in."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""REFRESH_GRACE_SECONDS: a repeat, as after a lost answer, is answered as the first time."""
+"""REFRESH_GRACE_SECONDS: a repeat after a lost response gets the same response."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -146,7 +146,7 @@ def test_without_the_setting_the_first_repeat_ends_the_family(alice, settings):
     token = signed_in(alice).refresh_token
     first = refresh(token)
 
-    # Of two racing requests one may have read the clock before the other, and come after it.
+    # Of two racing requests, the one that read the clock first may come second.
     with pytest.raises(InvalidToken):
         refresh(token, after=-0.001)
 

@@ -1,4 +1,4 @@
-"""The cast of authentication's tests, Alice and Bob, with a client of the API each."""
+"""The cast: Alice and Bob of authentication's tests, their API clients, Alice's bank account."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -6,13 +6,21 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.conftest import alice, bob
+from banking.models import BankAccount
+from banking.tests.factories import BankAccountFactory
 
 __all__ = ["alice", "bob"]
 
 
 @pytest.fixture
+def account(alice: User) -> BankAccount:
+    """Alice's bank account."""
+    return BankAccountFactory.create(owner=alice)
+
+
+@pytest.fixture
 def api(alice: User) -> APIClient:
-    """The API as Alice sees it."""
+    """Alice's client."""
     return signed_in_client(alice)
 
 

@@ -1,4 +1,4 @@
-"""Bank accounts and money for the tests of this app and of those above it."""
+"""Bank accounts and money, for the tests of this app and of the apps above it."""
 
 import uuid
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What somebody has, and that the books are right."""
+"""Balances in the ledger, and the check that it adds up."""
 
 from authentication.models import User
 from banking import integrity

@@ -1,4 +1,4 @@
-"""Real threads, each with its own database connection, let go at the same moment."""
+"""Real threads, each with its own database connection, started at the same moment."""
 
 import threading
 from collections.abc import Callable, Sequence

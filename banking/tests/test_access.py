@@ -1,4 +1,4 @@
-"""Banking is for who is signed in, and another customer's things are as good as missing."""
+"""Banking requires a signed-in user, and answers 404 for what belongs to another customer."""
 
 import uuid
 from decimal import Decimal
@@ -24,7 +24,7 @@ MALFORMED = ["1", "abc", "a.b", "%00", "%F0%9F%98%80", "x" * 300, str(uuid.UUID(
 
 
 def answer_to(client, method, path):
-    """Status and document, without what names the request."""
+    """Status and document, without the request's id."""
     answer = getattr(client, method)(BASE + path)
     document = answer.json()
     del document["request_id"]
@@ -33,7 +33,7 @@ def answer_to(client, method, path):
 
 @pytest.fixture
 def bobs(bob):
-    """The ids of things that Bob has."""
+    """The ids of Bob's bank account and transaction."""
     account = BankAccountFactory.create(owner=bob, account_number=rails.DELAYED)
     row = transactions.deposit(owner=bob, account_id=account.pk, amount=Decimal(5), now=NOW)
     return {"accounts": account.pk, "transactions": row.pk}

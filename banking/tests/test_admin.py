@@ -1,4 +1,4 @@
-"""Staff look at banking and change nothing."""
+"""The admin pages of banking are read-only."""
 
 from decimal import Decimal
 

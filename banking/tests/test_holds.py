@@ -1,4 +1,4 @@
-"""Money that is reserved: once, and ended once."""
+"""Holds: they reserve money, and end once."""
 
 import uuid
 
@@ -18,7 +18,7 @@ def hold(account: LedgerAccount, units: int) -> Hold:
 
 
 def pay_out_of_hold(held: Hold, units: int) -> None:
-    """Post what a settlement has given up to a house account."""
+    """Post the units that a settled hold gives up to a house account."""
     ledger.post(
         kind=EntryKind.TRADE,
         reference=held.reference,

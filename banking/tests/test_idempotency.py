@@ -15,11 +15,6 @@ from banking.tests.parallel import at_once
 URL = "/api/banking/transactions/"
 
 
-@pytest.fixture
-def account(alice):
-    return BankAccountFactory.create(owner=alice)
-
-
 def send(client, account, amount="10", kind="deposit", key="key-1"):
     body = {"account": str(account.pk), "type": kind, "amount": amount}
     return client.post(URL, body, headers={"Idempotency-Key": key})

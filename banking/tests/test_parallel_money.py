@@ -1,4 +1,4 @@
-"""The same money, from many sides at once, with real threads."""
+"""The same money moved by several threads at once."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -106,7 +106,7 @@ def test_a_transaction_is_either_settled_or_canceled():
         ]
     )
 
-    # A settler passes over a row that is locked; one more round takes what is left.
+    # settle_due skips locked rows; one more call takes what is left.
     settled = results[0] + results[1] + transactions.settle_due(now=LATER)
     canceled = sum(results[2:])
     assert settled + canceled == 8

@@ -1,4 +1,4 @@
-"""Changing the key under which account numbers are stored, while customers go on."""
+"""Rotation of the encryption key of account numbers, while the servers run."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""What the bank decides later: delayed, refused and returned transactions, and cancellation."""
+"""Transactions that are delayed, refused, returned or canceled."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -13,11 +13,6 @@ from banking.tests.money import assert_books_are_right, dollars, house_dollars
 URL = "/api/banking/transactions/"
 
 
-@pytest.fixture
-def account(alice):
-    return BankAccountFactory.create(owner=alice)
-
-
 def body(account, kind, amount):
     return {"account": str(account.pk), "type": kind, "amount": amount}
 

@@ -1,4 +1,4 @@
-"""Jobs at the same moment, whose refusals are results."""
+"""Jobs in parallel threads; a Refusal is a result."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Django admin: staff see the market and its orders; only instruments can be changed."""
+"""The admin: the market and its orders are read-only; instruments can be changed."""
 
 import pytest
 from django.test import Client

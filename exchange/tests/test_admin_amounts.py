@@ -1,4 +1,4 @@
-"""The admin shows amounts, of the house too, and never the whole units that are stored."""
+"""The admin shows decimal amounts, also of the house, and never the integer units."""
 
 import re
 from datetime import UTC, date, datetime
@@ -144,7 +144,7 @@ def test_holds_quotes_entitlements_and_postings_are_shown_as_amounts(root, alice
 
 
 def test_no_page_of_money_or_orders_shows_whole_units(root, traded):
-    """What is stored of each, in its whole units, is nowhere on the pages of the admin."""
+    """No admin page shows a stored value in integer units."""
     raw = {
         str(abs(units))
         for row in (*Order.objects.values(), *Execution.objects.values(), *Hold.objects.values())

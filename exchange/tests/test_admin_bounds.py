@@ -1,4 +1,4 @@
-"""No form of the admin closes the market for ever, asks for absurd fees, or revives a dead bond."""
+"""Limits of the admin's forms: market closures, fees, and trading in matured bonds."""
 
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -54,7 +54,7 @@ def test_a_closure_that_is_none_is_refused(root, day, closes_at, message):
 
 
 def test_the_exchange_can_not_be_closed_for_ever(root):
-    """Five business days in a row, weekends and holidays between them not counted, and no more."""
+    """At most five business days in a row, not counting weekends and holidays between them."""
     week = ["2026-03-30", "2026-03-31", "2026-04-01", "2026-04-02", "2026-04-06"]
     for day in week:  # the 3rd is Good Friday
         assert close(root, day).status_code == 302

@@ -1,4 +1,4 @@
-"""Corporate actions put there without the admin and its limits."""
+"""Corporate actions that are written to the database directly, without the admin's limits."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from exchange.tests.market import NOW
 
 
 def noon(day: date) -> datetime:
-    """17:00 UTC: noon or later in New York."""
+    """17:00 UTC: noon or 13:00 in New York."""
     return datetime(day.year, day.month, day.day, 17, 0, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""What settlement and payment days mean in money: accrued interest, coupons and who gets them."""
+"""Settlement and payment days of bonds: accrued interest, and who gets a coupon when."""
 
 from datetime import date
 from decimal import ROUND_CEILING, Decimal

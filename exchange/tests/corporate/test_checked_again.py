@@ -1,4 +1,4 @@
-"""What was right when it was entered is compared again when it is carried out."""
+"""The size of an action is checked again when it is carried out."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A coupon that was reversed by mistake is paid after all, by a step of its own."""
+"""A coupon that was reversed by mistake is announced anew and paid."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An administrator's slip: refused, or shown with what it does before it does anything."""
+"""Entering an action: typing errors are refused, and the effects are shown before it is saved."""
 
 from datetime import date, timedelta
 from decimal import Decimal

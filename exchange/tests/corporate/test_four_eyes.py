@@ -1,4 +1,4 @@
-"""Four eyes: what moves a lot is not done on one administrator's word."""
+"""Four-eyes approval: what moves a lot of money needs a second administrator."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Processing: each action is carried out once, wholly or not at all, whatever interrupts it."""
+"""Processing: each action is carried out once and as a whole, also if it is interrupted."""
 
 import time
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from authentication.models import User
 from authentication.tests.browsers import administrator
 from banking import ledger
 from banking.rules.assets import USD
@@ -61,7 +62,7 @@ def test_what_is_run_again_or_by_several_at_once_pays_once():
 
 
 def test_nothing_is_paid_in_the_first_minute_of_a_day():
-    """An order that was sent before midnight may still be on its way."""
+    """An order that was sent before midnight may still be under way."""
     aapl = make_instrument()
     announce_dividend(aapl, "0.25", ex_date=date(2026, 3, 4))
     midnight = calendar.start_of_day(date(2026, 3, 4))
@@ -77,7 +78,7 @@ def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_ins
     for symbol in ("AAPL", "MSFT"):
         place(alice, "buy", "2", symbol=symbol, now=BOUGHT_AT)
     day = date(2026, 3, 4)
-    # So many cannot be counted.
+    # More new shares than can be stored.
     impossible = announce_split(aapl, 2_000_000_000, 1, ex_date=date(2026, 3, 3))
     after, other = [announce_dividend(each, "0.50", ex_date=day) for each in (aapl, msft)]
 
@@ -91,23 +92,29 @@ def test_an_action_that_fails_is_no_hindrance_but_for_what_follows_it_in_its_ins
     assert_books_are_right()
 
 
-def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_next_time(
-    monkeypatch,
-):
-    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 2)
+def five_holders_of_a_dividend() -> list[User]:
+    """Each has 9,800 dollars and two shares, which pay 0.50 a share on 4 March."""
     aapl = make_instrument()
     requote(aapl, "99.98", "100.00", BOUGHT_AT)
     owners = [make_customer(f"{number}@example.com") for number in range(5)]
     for owner in owners:
         place(owner, "buy", "2", now=BOUGHT_AT)
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
-    pay_some = payments._pay_batch
+    return owners
+
+
+def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_next_time(
+    monkeypatch,
+):
+    monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 2)
+    owners = five_holders_of_a_dividend()
+    pay_batch = payments._pay_batch
     paid: list[Any] = []
 
     def break_off(*arguments: Any) -> None:
         if len(paid) == 1:
             raise OperationalError("the server is gone")
-        pay_some(*arguments)
+        pay_batch(*arguments)
         paid.append(arguments)
 
     with monkeypatch.context() as patch:
@@ -127,18 +134,20 @@ def test_what_breaks_off_in_the_middle_has_done_nothing_and_is_done_wholly_the_n
 def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(monkeypatch):
     """Both lock all their accounts in the order of the accounts' ids, which is not the owners'."""
     monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 1)
-    monkeypatch.setattr("be.database.transactions.CONFLICTS", frozenset())  # nothing is tried again
+    monkeypatch.setattr(
+        "be.database.transactions.CONFLICTS", frozenset()
+    )  # no transaction is retried
     aapl = make_instrument()
     requote(aapl, "99.98", "100.00", BOUGHT_AT)
     owners = [make_customer(f"{number}@example.com", dollars="0") for number in range(2)]
-    for owner in reversed(owners):  # who came first has the last account
+    for owner in reversed(owners):  # the first owner has the last account
         give(owner, USD, "10000")
         place(owner, "buy", "2", now=BOUGHT_AT)
     announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
-    pay_some, one_is_paid = payments._pay_batch, Event()
+    pay_batch, one_is_paid = payments._pay_batch, Event()
 
     def pay_slowly(*arguments: Any) -> None:
-        pay_some(*arguments)
+        pay_batch(*arguments)
         if not one_is_paid.is_set():
             one_is_paid.set()
             time.sleep(0.3)  # the other one comes as far as it can
@@ -160,12 +169,7 @@ def test_who_trades_with_holders_meanwhile_and_they_do_not_wait_for_each_other(m
 
 def test_more_holders_than_are_paid_in_one_trip(monkeypatch):
     monkeypatch.setattr("exchange.corporate.payments.PAID_AT_ONCE", 2)
-    aapl = make_instrument()
-    requote(aapl, "99.98", "100.00", BOUGHT_AT)
-    owners = [make_customer(f"{number}@example.com") for number in range(5)]
-    for owner in owners:
-        place(owner, "buy", "2", now=BOUGHT_AT)
-    announce_dividend(aapl, "0.50", ex_date=date(2026, 3, 4))
+    owners = five_holders_of_a_dividend()
 
     processing.run(now=noon(date(2026, 3, 4)))
 

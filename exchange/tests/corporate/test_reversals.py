@@ -1,4 +1,4 @@
-"""What was paid by mistake is taken back by entries that run the other way."""
+"""Reversals: what was paid by mistake is taken back by opposite entries."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -56,7 +56,7 @@ def bob(aapl):
 
 @pytest.fixture
 def paid(aapl, alice, bob, root):
-    """A dividend of 5.00 that ought to have been 0.50: 500 for Alice, 50 for Bob."""
+    """A dividend of 5.00 that should have been 0.50: 500 for Alice, 50 for Bob."""
     enter(root, dividend(aapl, amount="5.00"))
     assert len(processing.run(now=PAID_AT)) == 1
     assert (balance(alice)[0], balance(bob)[0]) == (600, 50)
@@ -73,7 +73,7 @@ def house(role: str) -> Decimal:
 
 
 def spend(user, dollars: str) -> None:
-    """The money is gone: to the bank, say."""
+    """Withdraw money, with no bank transaction behind it."""
     units = USD.units(Decimal(dollars))
     account = ledger.account_of(user.pk, USD)
     bank = LedgerAccount.objects.get(house="bank_clearing", asset="USD")

@@ -1,4 +1,4 @@
-"""Several splits of one instrument: together within bounds, and taken back on their own day."""
+"""Several splits of one instrument: their combined limits, and a split undone on its own day."""
 
 from datetime import timedelta
 from functools import partial
@@ -57,7 +57,7 @@ def test_a_split_is_taken_back_on_its_own_day_with_the_form_of_its_page(root, aa
     assert Quote.objects.get().price == 190
     assert processing.run(now=LATER) == []
 
-    enter(root, split(aapl, "2", "1", **on(2)))  # which it ought to have been
+    enter(root, split(aapl, "2", "1", **on(2)))  # the ratio that was meant
     assert len(processing.run(now=TODAY)) == 1
     assert balance(alice, aapl.asset)[0] == 2
 

@@ -1,4 +1,4 @@
-"""Holders and holds after a split, whatever trades at the same time."""
+"""Holders and holds after a split, also with orders at the same time."""
 
 from decimal import Decimal
 from fractions import Fraction

@@ -244,7 +244,7 @@ def test_a_trailing_stop_trails_on_at_the_new_distance(aapl, alice):
 
 
 def test_a_trailing_stop_that_could_not_follow_the_market_any_more_is_canceled(alice):
-    """Else the first better price would leave it at nothing, which no order can be."""
+    """Else the first better price would move its stop price to zero, which is not allowed."""
     cheap = make_instrument()
     set_quote(cheap, "2.00", "2.01", size="1000")
     place(alice, "buy", "2")
@@ -312,7 +312,7 @@ def test_an_order_for_dollars_that_waits_buys_new_shares_for_them(aapl, alice):
 
 
 def test_what_is_still_to_be_worked_is_worked_in_new_shares(aapl, alice):
-    """A simulator died after it had recorded a round in which an order is met."""
+    """A simulator stopped after it had recorded a round, and before it matched orders."""
     bob = make_customer("bob@example.com", dollars="100000")
     place(alice, "buy", "2")
     selling = gtc(alice, "sell", "2", "200.02")

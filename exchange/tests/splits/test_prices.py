@@ -93,7 +93,7 @@ def test_candles_are_shown_in_new_shares_as_exactly_as_prices_are_stored(aapl):
 
     for candle in Candle.objects.filter(interval=Interval.ONE_DAY):
         assert (candle.close, candle.volume) == (Decimal("66.66666667"), 9_000_000)
-    # The model counts in other shares: what it has stored stays right.
+    # The model counts in the shares of its catalogue: its state stays as it is.
     assert Simulator.objects.get().state == {"at": "whenever"}
 
 
