@@ -11,50 +11,11 @@ from authentication.models import User
 from banking.models import Hold
 from exchange.models import Instrument, Order
 from exchange.tests import market
-from exchange.tests.market import NOW, advance, balance, place, tick
+from exchange.tests.market import NOW, balance, place
+from exchange.tests.tied_orders import BRACKET, OCO, URL, post, rounds, states
 from exchange.trading import orders
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
-
-URL = "/api/exchange/api/v1/orders/"
-
-BRACKET = {
-    "symbol": "AAPL",
-    "side": "buy",
-    "order_type": "limit",
-    "quantity": "10",
-    "limit_price": "180.00",
-    "order_class": "bracket",
-    "take_profit": {"limit_price": "200.00"},
-    "stop_loss": {"stop_price": "170.00"},
-}
-OCO = {
-    "symbol": "AAPL",
-    "side": "sell",
-    "order_type": "limit",
-    "quantity": "4",
-    "limit_price": "200.00",
-    "order_class": "oco",
-    "stop_loss": {"stop_price": "170.00", "limit_price": "169.00"},
-}
-
-
-def post(client: APIClient, body: dict[str, Any], **change: Any) -> dict[str, Any]:
-    answer = client.post(URL, {**body, **change})
-    assert answer.status_code == 201, answer.json()
-    return dict(answer.json())
-
-
-def rounds(*bids: str, start: int = 2, size: str = "1000") -> None:
-    for number, bid in enumerate(bids):
-        ask = f"{Decimal(bid) + Decimal('0.02'):.2f}"
-        advance(tick("AAPL", bid, ask, size=size), at=NOW + timedelta(seconds=start + number))
-
-
-def states(client: APIClient, order: dict[str, Any]) -> list[str]:
-    """The order's status and those of its legs: take-profit first, then stop-loss."""
-    shown = client.get(f"{URL}{order['id']}/").json()
-    return [shown["status"], *(leg["status"] for leg in shown["legs"])]
 
 
 def test_the_legs_of_a_bracket_wait_and_hold_nothing(

@@ -10,7 +10,7 @@ from authentication.models import User
 from exchange.models import Instrument, Order
 from exchange.tests import market
 from exchange.tests.market import NOW, balance
-from exchange.tests.test_brackets import BRACKET, OCO, URL, post, rounds, states
+from exchange.tests.tied_orders import BRACKET, OCO, URL, post, rounds, states
 from exchange.trading import orders
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
