@@ -1,5 +1,6 @@
 """A small market for tests: instruments, quotes, and customers with something to trade."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,9 @@ from banking.rules.assets import USD, Asset
 from exchange import engine
 from exchange.market.rules.ticks import Round, Tick
 from exchange.models import AssetClass, Bond, Instrument, Order, OrderType, Quote, Side
+from exchange.seeding import listing
+from exchange.simulator.model.catalogue import CATALOGUE
+from exchange.simulator.model.specs import InstrumentSpec
 from exchange.trading import orders
 from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.settlement import reconciliation
@@ -53,6 +57,21 @@ def make_bond(symbol: str = "ACME-2033", **terms: object) -> Instrument:
     }
     Bond.objects.create(instrument=instrument, **{**defaults, **terms})
     return instrument
+
+
+def list_catalogue(
+    specs: Sequence[InstrumentSpec] = CATALOGUE,
+    *,
+    size: str = "1000",
+    at: datetime = NOW,
+) -> dict[str, Instrument]:
+    """The simulator's instruments, with first quotes at their start prices, an increment wide."""
+    listing.list_instruments(specs, now=NOW)
+    instruments = Instrument.objects.in_bulk([spec.symbol for spec in specs], field_name="symbol")
+    for spec in specs:
+        bid, ask = spec.start_price, spec.start_price + spec.price_increment
+        set_quote(instruments[spec.symbol], f"{bid}", f"{ask}", size=size, at=at)
+    return instruments
 
 
 def set_quote(

@@ -103,7 +103,7 @@ class Market:
             assert quote.previous_close == self.before[symbol], symbol
 
     def _assert_candles(self, quote: Quote) -> None:
-        """They grow from the first round after the pause, by no more than usual."""
+        """Candles grow from the first round after the pause, by no more than usual."""
         candle = Candle.objects.filter(
             instrument=quote.instrument, interval=Interval.ONE_DAY
         ).latest("time")
@@ -218,7 +218,7 @@ def test_after_days_a_split_and_a_dividend_are_carried_out_before_anybody_trades
     assert alerts == []
     broker.assert_all_is_well(split=("MSFT",))
 
-    # Once more, with nothing due: nobody is paid twice, and nothing moves but by a few seconds.
+    # Once more with nothing due: nobody is paid twice, and prices move by a few seconds only.
     broker.run(SATURDAY + timedelta(minutes=2))
     assert owned(broker.alice, "MSFT") == 20
     assert Entitlement.objects.filter(owner=broker.alice).count() == 2
@@ -251,7 +251,7 @@ def test_after_months_a_coupon_is_paid_and_after_years_bonds_are_repaid(
     (coupon,) = Entitlement.objects.filter(owner=broker.alice)
     assert coupon.action.payable_date == date(2027, 4, 30)
     assert coupon.cents == 17500  # half of 3.5 % of 10,000
-    # At whatever price the market has come back, and not at the stop's.
+    # At the market's price after the pause, not at the stop price.
     assert stop.stop_price is not None
     reached = quotes()["SPY"].low <= stop.stop_price
     assert status(stop) == ("filled" if reached else stop.status)

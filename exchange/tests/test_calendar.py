@@ -7,7 +7,7 @@ import pytest
 
 from exchange.market.rules import calendar
 
-# What no rule foresees, from 1990 to 2026: attacks, a storm, days of mourning, a millennium.
+# Closures that no rule foresees, from 1990 to 2026: attacks, a storm, mourning, the millennium.
 UNFORESEEN = [
     date(1994, 4, 27),
     *(date(2001, 9, day) for day in (11, 12, 13, 14)),
@@ -88,7 +88,7 @@ def test_a_closure_that_no_rule_foresees_takes_the_session_or_shortens_it():
     assert shortened.closes_at == datetime(2026, 3, 2, 17, tzinfo=UTC)
     assert calendar.is_open(noon)
     assert not calendar.is_open(noon, {monday: time(12)})
-    # One that begins before the opening leaves nothing.
+    # An early close before the opening leaves no session.
     assert calendar.session_on(monday, {monday: time(9)}) is None
     # A closure never makes a half day longer.
     half = date(2026, 11, 27)

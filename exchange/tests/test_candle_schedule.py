@@ -35,20 +35,20 @@ def times(interval: Interval, start: datetime, end: datetime) -> list[datetime]:
 
 
 def variances(asset_class: str, at: list[datetime], length: timedelta) -> Any:
-    """Of the returns of candles at these times, in years: as the simulated market has them."""
+    """The variance time, in years, of the returns of candles at these times."""
     edges = [int(each.timestamp()) * 1_000_000 for each in (*at, at[-1] + length)]
     passed = variance_clock.elapsed(np.array(edges, dtype=np.int64))
     return passed.coins if asset_class == "crypto" else passed.stocks
 
 
 def measured(asset_class: str, period: Period, now: datetime) -> float:
-    """The volatility as it is measured, over many paths of a price that has 30 % a year."""
+    """The measured volatility, over many paths of a price with 30 % a year."""
     interval = RESOLUTION.get(period, Interval.ONE_DAY)
     at = times(interval, now - LENGTH[period], now)
     spread = np.sqrt(variances(asset_class, at, candles.LENGTH[interval])) * TRUE
     paths = np.cumsum(np.random.default_rng(1).normal(size=(PATHS, len(at))) * spread, axis=1)
     usual = candle_schedule.of(asset_class, interval)
-    # With real hours there are no others; around the clock they are there and do not count.
+    # With real hours there are no other candles; around the clock there are, but they do not count.
     counted = np.array([usual.counts(each) for each in at])
     closes = np.exp(paths[:, counted]) * 100
     found = [

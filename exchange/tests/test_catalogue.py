@@ -1,4 +1,4 @@
-"""The catalogue holds what the exchange promises to list, in a form that it can trade."""
+"""The catalogue has the promised instruments, with terms that the exchange can trade."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The feed: what is recorded of rounds that come once, twice, late, or not to their end."""
+"""The feed: recording rounds that come once, twice, late, or are interrupted."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -147,7 +147,7 @@ Event = tuple[int, int, int]  # sequence, seconds after START, price in cents
 
 
 def folded(events: list[Event], interval: Interval) -> list[candles.Bar]:
-    """What the candles must be, from the rules alone."""
+    """The expected candles, computed from their definition."""
     taken, last = [], 0
     newest = market.NOW  # where the quote stands before the first round
     for sequence, seconds, cents in events:
@@ -161,7 +161,7 @@ def folded(events: list[Event], interval: Interval) -> list[candles.Bar]:
     for time, group in groupby(sorted(taken, key=lambda each: each[0]), key=lambda each: each[0]):
         ticks = [(price, late) for _, price, late in group]
         prices = [price for price, _ in ticks]
-        # Late ticks don't close a candle, unless they are the ones that opened it.
+        # Late ticks do not set the close, unless they opened the candle.
         closing = prices[0]
         for price, late in ticks:
             closing = closing if late else price

@@ -1,4 +1,4 @@
-"""Real hours: outside the session orders wait, at the close day orders end, coins never sleep."""
+"""Real hours: orders wait outside the session, day orders end at the close, coins always trade."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -131,7 +131,7 @@ def test_a_good_till_canceled_order_outlives_the_close_and_rests_overnight(alice
     )
     market.advance(at=CLOSING + SECOND)
     assert state_of(order) == "new"
-    # What arrives at night meets nobody, not even a resting order.
+    # An order at night trades with nobody, not even with a resting order.
     market.give(bob, Instrument.objects.get(symbol="AAPL").asset, "1")
     seller = send(bob, CLOSING + SECOND, side="sell", order_type="limit", limit_price="90.00")
     assert (seller.data["status"], state_of(order)) == ("accepted", "new")

@@ -1,4 +1,4 @@
-"""One writer of prices at a time."""
+"""The lease: one writer of prices at a time."""
 
 import os
 import subprocess

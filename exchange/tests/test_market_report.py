@@ -82,7 +82,7 @@ def test_a_short_run_of_the_model_is_like_a_market(rows):
 
 
 class Interrupted(MarketModel):
-    """A market that is left alone now and then: days and nights are made of uneven pauses."""
+    """A market with many pauses: days and nights consist of uneven steps."""
 
     chance = random.Random(8)
 
@@ -158,7 +158,7 @@ def test_the_page_draws_everything_and_loads_nothing(sample, rows):
 
 def test_the_command_prints_the_table_and_fails_when_something_is_outside(tmp_path, monkeypatch):
     out, file = StringIO(), tmp_path / "report.html"
-    # Bands are those of a full run: say what a short one found is inside, and then that one is not.
+    # Bands are those of a full run, so the short run's rows are replaced: all inside, then one not.
     real = measurement.table
 
     def table(sample, *, spoilt):

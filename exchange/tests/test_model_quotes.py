@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from exchange.market.rules import ticks
-from exchange.simulator.model import market_model
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.tests.market_models import SECOND, SPECS, START, market, walk
 
@@ -87,7 +86,7 @@ def test_bids_stay_positive_when_a_price_is_below_its_increment():
     ],
 )
 def test_a_price_on_the_grid_is_a_whole_number_of_increments(price, increment, rounding, expected):
-    assert str(market_model.on_grid(price, Decimal(increment), rounding)) == expected
+    assert str(ticks.on_grid(price, Decimal(increment), rounding)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The market after a pause: of any length, begun at any time, it has the law of its seconds."""
+"""The market after a pause of any length, begun at any time: it has the law of its seconds."""
 
 import math
 import random
@@ -30,7 +30,7 @@ def test_the_number_of_jumps_in_a_step_is_poissons(expected):
 
     jumps = return_factors.shocks(np.zeros(shape), years, lambda number: rng.random(shape))
 
-    # A step without a jump has the compensation alone; of no other value there are many.
+    # A step without a jump has the compensation alone, which is the only value that is frequent.
     none = np.unique(jumps.round(12), return_counts=True)[1].max() / len(jumps)
     assert none == pytest.approx(math.exp(-expected), abs=4 * math.sqrt(expected / len(jumps)))
     deviation = math.sqrt(0.12 * years[0, 0])
@@ -52,7 +52,7 @@ def test_jumps_of_a_long_step_are_those_of_its_short_ones():
 
 
 def distance(first, second):
-    """Of two samples: the largest difference of their distributions (Kolmogorov and Smirnov).
+    """The largest difference of two samples' distributions (Kolmogorov and Smirnov).
 
     Values that differ by rounding alone count as one, as there are many equal ones.
     """
@@ -83,7 +83,7 @@ def test_steps_are_cut_at_the_quarters_and_at_their_ends_and_nowhere_else():
 
 
 def test_a_long_step_has_the_law_of_the_minutes_in_it():
-    """Over an hour around New York's opening, from a market that is livelier than usual."""
+    """Over an hour around New York's opening, from a market that is more volatile than usual."""
     names, count = NAMES, 800
     model = MarketModel(names, seed=1, at=OPENING)
     state = model.state()
@@ -123,14 +123,14 @@ def is_coin(spec):
 
 
 def tail(moves):
-    """Fourth over second moments, of all names together and without the farthest few."""
+    """The fourth moment over the squared second one, with the largest moves capped."""
     sizes = np.abs(moves / moves.std(axis=0))
     sizes = np.minimum(sizes, 4)
     return (sizes**4).mean() / (sizes**2).mean() ** 2
 
 
 def test_what_is_left_of_a_quarter_is_as_lively_as_it_began():
-    """A pause within a quarter of an hour sees the same volatility as the seconds before it."""
+    """A pause within a quarter of an hour has the same volatility as the seconds before it."""
     model = MarketModel(NAMES, seed=3, at=OPENING)
     model.step(OPENING + SECOND)
     felt = model.state()["felt"]

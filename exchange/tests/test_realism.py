@@ -1,4 +1,4 @@
-"""Each statistic on input whose answer is known."""
+"""Each statistic on input with a known result."""
 
 import numpy as np
 import pytest

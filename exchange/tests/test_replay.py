@@ -182,7 +182,7 @@ def test_lines_with_the_same_problem_share_a_sentence(read: Any):
 
 
 def test_the_jump_back_in_real_bitcoin_prices_is_named(instruments: dict[str, Instrument]):
-    """8,721 bars of 15 minutes of 2021; after a stray row they go back by 466 minutes."""
+    """8,721 bars of 15 minutes of 2021; after a misplaced row they go back by 466 minutes."""
     recording = replay.read(BTC, instruments, symbol="BTC-USD")
 
     (jump,) = [problem for problem in recording.problems if "but 466 minutes before it" in problem]
@@ -351,7 +351,7 @@ def test_real_bitcoin_prices_drive_candles_fills_and_the_stream(
     minutes = candles.read(
         instruments["BTC-USD"], Interval.ONE_MINUTE, start=market.NOW, end=None, limit=500
     )
-    # Twelve ticks a minute, three bars of four: the first candle lacks the tick at its start.
+    # Twelve ticks a minute are three bars of four ticks. The first candle lacks its first tick.
     of_minute = [expected[:11], *(expected[n : n + 12] for n in range(11, len(expected), 12))]
     assert [(bar.high, bar.low, bar.close) for bar in minutes] == [
         (max(prices), min(prices), prices[-1]) for prices in of_minute

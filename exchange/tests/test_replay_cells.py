@@ -1,4 +1,4 @@
-"""The forms of numbers, times and symbols that sources write; nothing else slips through."""
+"""The forms of numbers, times and symbols that sources write; other forms are refused."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -109,7 +109,7 @@ def test_decimals_of_a_second_are_kept():
     ["", "0", "17", "12345", "sometime", "13.1.26", "2026-13-01", "1e30", "NaN", "9999-01-01"],
 )
 def test_what_is_no_time(text: str):
-    """The numbers of rows are none either: they would be the first seconds of 1970."""
+    """Row numbers are no times: they would be the first seconds of 1970."""
     with pytest.raises(Unreadable, match="--date-format"):
         TimeReader().read(text)
 

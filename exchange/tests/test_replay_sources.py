@@ -1,4 +1,4 @@
-"""Files as their sources write them: every line of the tables in docs/replay.md is played."""
+"""Files as their sources write them: plays every line of the tables in docs/replay.md."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ from exchange.tests import market
 pytestmark = pytest.mark.django_db
 
 DOCS = settings.BASE_DIR / "docs" / "replay.md"
-# What every file of bars in the tables says: open, high, low and close of two bars.
+# The open, high, low and close of the two bars in every file of bars in the tables.
 BARS = {
     "AAPL": (("270", "273", "269", "272"), ("272.5", "275", "271.5", "274")),
     "BTC-USD": (("91000", "92000", "90000", "91500"), ("91500", "93000", "91250", "92750")),
@@ -30,7 +30,7 @@ BARS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A line of a table: a file, the options that go with it, and the answer to a bad one."""
+    """A line of a table: a file, its options, and the error message of a bad one."""
 
     source: str
     lines: tuple[str, ...]
@@ -38,7 +38,7 @@ class Sample:
     answer: str
 
     def write(self, folder: Path) -> list[str]:
-        """Write the file; the command's arguments with its path."""
+        """Write the file; returns the command's arguments with its path."""
         replay_, name, *options = shlex.split(self.command)
         (folder / name).write_text("\n".join(self.lines) + "\n")
         return [replay_, str(folder / name), *options]

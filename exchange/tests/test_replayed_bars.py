@@ -118,9 +118,9 @@ FILLS = [
     ("100", "100/106/94/99", limit("sell", "103.00"), "103.00"),
     ("100", "100/101/90/92", stop("sell", "97.50", limit_price="97.00"), "97.50"),
     ("8", "8/12/8/12", stop("buy", "10.00", limit_price="10.50"), "10.00"),
-    # A limit behind its stop price rests, until the price comes back to it.
+    # A limit that is worse than its stop price rests until the price comes back to it.
     ("100", "100/101/90/99", stop("sell", "97.50", limit_price="98.00"), "98.00"),
-    # A trailing stop stands below the highest price on the way.
+    # A trailing stop follows the highest price inside the bar.
     (
         "100",
         "100/106/94/99",
@@ -132,7 +132,7 @@ FILLS = [
     ("100", "100/101/99/100 90/92/88/91", stop("sell", "95.00"), "90.00"),
     ("100", "100/101/99/100 110/112/108/111", limit("sell", "105.00"), "110.00"),
     ("100", "100/101/99/100 110/112/108/111", stop("buy", "105.00"), "110.01"),
-    # The ask is an increment above the price: who bids the very low is not reached.
+    # The ask is an increment above the price, so a bid at the very low of a bar is not filled.
     ("100", "100/101/90/92", limit("buy", "90.00"), None),
     ("100", "100/101/90/92", limit("buy", "90.01"), "90.01"),
 ]
@@ -175,13 +175,13 @@ def _sized(tick: Tick, size: str) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     ("bars", "profit", "loss", "wanted"),
     [
-        # Both are inside the bar: the worse one comes first, however the bar goes.
+        # If both exits are inside the bar, the worse one is filled first.
         ("100/106/94/99", "105.00", "95.00", ("canceled", None, "filled", "95.00")),
         ("100/106/94/101", "105.00", "95.00", ("canceled", None, "filled", "95.00")),
-        # One is.
+        # One exit is inside the bar.
         ("100/106/96/99", "105.00", "95.00", ("filled", "105.00", "canceled", None)),
         ("100/104/94/99", "105.00", "95.00", ("canceled", None, "filled", "95.00")),
-        # An opening beyond an exit is the first price of the bar, for sure.
+        # An open beyond an exit comes before all other prices of the bar.
         ("107/108/94/99", "105.00", "95.00", ("filled", "107.00", "canceled", None)),
         ("93/106/92/99", "105.00", "95.00", ("canceled", None, "filled", "93.00")),
     ],
@@ -201,7 +201,7 @@ def exits_of(played: Market, entry: dict[str, Any]) -> list[tuple[str, str | Non
 
 
 def test_the_stop_loss_of_an_entry_meets_what_is_left_of_the_bar(played: Market):
-    """Entered at 95 on the way to 90: the stop is passed too, and the profit is not."""
+    """Entered at 95 on the way to 90: the price passes the stop too, but not the take-profit."""
     played.begin("100")
     entry = played.post(**bracket(limit("buy", "95.00"), "98.00", "94.00"))
     played.play("100/101/90/99")
@@ -227,7 +227,7 @@ def test_a_profit_is_not_taken_before_its_entry(played: Market):
 def test_exits_that_go_to_work_inside_a_bar_get_their_prices_too(
     played: Market, bar: str, wanted: list[tuple[str, str | None]]
 ):
-    """Entered at the open: the exits wait for the next round, which is on its way already."""
+    """Entered at the open: the exits are worked from the next tick of the bar on."""
     played.begin("100")
     opening, *rest = played.rounds(bar)
     engine.advance(played.next_round(opening))
@@ -249,7 +249,7 @@ def test_a_limit_that_waited_for_a_quote_meets_the_price_on_its_way(played: Mark
 
 
 def test_who_arrives_before_the_orders_of_a_round_were_worked_changes_nothing(played: Market):
-    """A simulator that dies in between leaves the way of the price behind."""
+    """If the simulator is killed in between, the path of the price is in the quote."""
     played.begin("100")
     order = played.post(**limit("buy", "95.00"))
     opening, high, low, _ = played.rounds("100/101/90/92")
@@ -342,7 +342,7 @@ def test_a_stop_trades_at_its_price_or_where_the_way_began_beyond_it(
 
 @pytest.mark.parametrize("minutes", [1, 30])
 def test_a_live_tick_is_no_hindsight_so_that_resting_at_it_earns_nothing(minutes: int):
-    """The model's price is as likely to go on as to come back.
+    """The model's price is as likely to go on as to reverse.
 
     Bids below the market trade at the ask that has come to them, better than their limit. What
     they bought is worth no more than they paid, on the average of later prices.

@@ -119,7 +119,7 @@ def test_a_split_that_is_due_when_a_replay_begins_moves_no_value(
 def test_a_replay_that_begins_after_a_split_has_the_prices_that_the_command_says(
     holding: Holding,
 ):
-    """The file's own, or the market's; the split is over."""
+    """The file's own prices, or scaled to the market's; the split is over."""
     holding.split_today(4, 1)
     holding.replay(holding.start)
     split = holding.price
@@ -241,7 +241,7 @@ def test_what_is_offered_and_traded_after_a_split_is_counted_in_new_shares():
 
 
 def test_an_order_on_the_way_of_a_bar_that_a_split_cuts_trades_at_its_price_in_new_shares():
-    """The bar goes from 100 by 104 to 90, and 4:1 comes at 104: a limit of 95 is 23.75 then."""
+    """The bar goes from 100 over 104 to 90. A 4:1 split at 104 turns a limit of 95 into 23.75."""
     broker = Broker([(Decimal(100), Decimal(104), Decimal(90), Decimal(92))])
     broker.round()
     broker.round()

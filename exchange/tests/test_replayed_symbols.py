@@ -1,4 +1,4 @@
-"""Whose prices a file has: another company's are never played, and far prices are told."""
+"""The symbol of a file: another company's rows are never played, and far prices give a warning."""
 
 from io import StringIO
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_other_symbols_in_a_column_that_is_not_known_are_refused(
     assert "but the file is named after AAPL" in str(refusal.value)
     for option in ("--symbol AAPL", "--columns"):
         assert option in str(refusal.value)
-    # Both options help.
+    # Both options resolve it.
     assert read("Papier", *values, symbol="AAPL").symbols() == ["AAPL"]
     with pytest.raises(replay.BadReplayFile, match="there is no instrument"):
         read("Papier", *values, columns="time,open,high,low,close,volume,symbol")
@@ -113,7 +113,7 @@ def test_other_words_do_not(text: str):
 
 
 def play(file: Path, price: str, **options: Any) -> str:
-    """Played to its end; what was noted."""
+    """Play the file to its end; returns the warnings."""
     file.write_text(f"time,price\n2026-01-12,{price}\n")
     noted = StringIO()
     call_command(

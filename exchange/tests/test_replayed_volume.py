@@ -1,4 +1,4 @@
-"""What a replayed file's volume means for who trades on it, and that no volume ends the rounds."""
+"""How the volume of a replayed file sets the displayed size; no volume may stop the rounds."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -69,7 +69,7 @@ def play(recording: Recording, listed: dict[str, Instrument]) -> None:
         ("AAPL", "date,open,high,low,close,volume\n2026-01-13,250,250,250,250,N/A\n", "200"),
         ("BTC-USD", "date,price\n2026-01-13,100000\n", "0.5"),
         ("BOND", "date,price\n2026-01-13,100\n", "50000"),
-        # A part of what a bar has traded; all of a trade.
+        # A fraction of a bar's volume; all of a trade's.
         ("AAPL", "date,open,high,low,close,volume\n2026-01-13,250,250,250,250,9000\n", "45"),
         ("AAPL", "date,price,volume\n2026-01-13,250,100\n", "100"),
     ],
@@ -93,7 +93,7 @@ def test_a_file_without_volume_can_be_traded_on(
 
 
 def test_the_dollars_of_yahoo_s_coins_are_played_in_coins(read: Any, listed: dict[str, Instrument]):
-    """Within five such rows a day's volume was more than a database's integer holds."""
+    """Five such rows would take a day's volume beyond the database's integers."""
     days = "".join(f"2026-01-{day:02},{BAR},{BAR[-5:]},35125000000\n" for day in range(1, 31))
     recording = read(YAHOO + days, "BTC-USD")
     assert recording.problems == ()
@@ -121,7 +121,7 @@ def test_shares_of_yahoo_are_shares(read: Any):
 def test_the_most_that_a_bar_may_have_trades_in_every_round_of_a_day(
     read: Any, listed: dict[str, Instrument]
 ):
-    """A day's sum stops at what an integer of the database holds, and the market goes on."""
+    """A day's volume stops at the highest integer of the database, and the market goes on."""
     header = "time,open,high,low,close,volume\n"
     days = "".join(f"2026-01-{day:02},0.5,0.5,0.5,0.5,10000000000\n" for day in range(1, 15))
     play(read(header + days, "ADA-USD"), listed)
@@ -159,7 +159,7 @@ def test_a_file_that_runs_backwards_is_played_from_its_end_and_says_so(read: Any
 
 
 def test_what_is_mostly_bad_is_not_skipped_but_refused(read: Any):
-    """A date far ahead makes all rows after it come too late: one row would be played."""
+    """After a date far ahead all other rows would be too old: only one row would be played."""
     rows = [f"{day},1\n" for day in ("2026-01-13", "2062-01-14", "2026-01-15", "2026-01-16")]
     recording = read("date,price\n" + "".join([*rows, "2026-01-17,1\n"]), "AAPL")
     with pytest.raises(replay.BadReplayFile, match="3 of its rows are left out and 2 are not"):
@@ -179,7 +179,7 @@ def test_trades_of_one_moment_are_all_played_in_their_order(
 def test_a_row_that_is_data_in_spite_of_its_looks_can_be_said_to_be_one(
     tmp_path: Path, listed: dict[str, Instrument]
 ):
-    """Words in the first row of a tape: it is taken for a header, unless --no-header says no."""
+    """A first row with words is taken for a header, unless --no-header is given."""
     file = tmp_path / "AAPL.csv"
     file.write_text("Jan 13 2026,270,first\nJan 14 2026,271,second\n")
     form = replay.FileFormat("time,price,_", "%b %d %Y", has_header=False)

@@ -1,4 +1,4 @@
-"""Retention: old candles go, in batches, and those of a day stay."""
+"""Retention: old candles are deleted in batches; daily candles stay."""
 
 import os
 import subprocess
@@ -77,7 +77,7 @@ def test_the_markets_rounds_do_it_as_they_go(old: Instrument):
 
 
 def test_old_candles_are_found_by_the_key(old: Instrument, is_postgresql: bool):
-    """Also among many that are young enough: they are not looked at."""
+    """Also among many newer ones, which are not read."""
     explain = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"
     text = retention._DELETE_ON_POSTGRESQL if is_postgresql else retention._DELETE_ON_SQLITE
     values = ("1m", NOW, 10, 10) if is_postgresql else ("1m", NOW, 10)

@@ -24,7 +24,6 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.seeding import listing
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import lease, live_view
@@ -32,7 +31,7 @@ from exchange.simulator.run.runner import Progress, Runner, continue_model
 from exchange.simulator.sources.round_source import RoundSource
 from exchange.tests import market, scenes
 from exchange.tests.corporate.actions import announce_dividend, announce_split
-from exchange.tests.market import NOW, set_quote
+from exchange.tests.market import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -42,17 +41,13 @@ SPECS = tuple(spec for spec in CATALOGUE if spec.symbol in ("AAPL", "BTC-USD"))
 
 @pytest.fixture
 def listed(db: None) -> dict[str, Instrument]:
-    listing.list_instruments(SPECS, now=NOW)
-    instruments = {row.symbol: row for row in Instrument.objects.all()}
-    for spec in SPECS:
-        price = spec.start_price
-        set_quote(instruments[spec.symbol], f"{price}", f"{price + 1}", size="10")
+    instruments = market.list_catalogue(SPECS, size="10")
     candles.record([candles.Trade(instruments["AAPL"].pk, NOW, Decimal(100), 1)])
     return instruments
 
 
 class Clock:
-    """Two seconds pass whenever somebody asks."""
+    """A clock that advances two seconds with each call."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -110,7 +105,7 @@ def test_after_a_split_the_model_goes_on_in_new_shares(listed):
 
 
 def test_a_split_is_followed_also_when_what_comes_after_it_is_interrupted(listed, monkeypatch):
-    """The database goes away between the split and a dividend."""
+    """The database fails between the split and a dividend."""
     clock = Clock()
     runner = make_runner(clock=clock)
     runner.make_round()
@@ -313,7 +308,7 @@ def seeded(db: None) -> None:
 
 
 def run(**options: Any) -> str:
-    """Run the command; what it wrote."""
+    """Run the command; returns its output."""
     out = StringIO()
     call_command("run_exchange_simulator", stdout=out, stderr=out, interval=0.01, **options)
     return out.getvalue()

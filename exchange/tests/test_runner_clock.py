@@ -2,21 +2,18 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN
 from threading import Event
 
 import pytest
 
 from exchange import engine
-from exchange.market.rules.ticks import on_grid
-from exchange.models import Candle, Instrument, Quote
-from exchange.seeding import listing
+from exchange.models import Candle, Quote
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import lease
 from exchange.simulator.run.runner import Runner
 from exchange.simulator.sources.round_source import RoundSource
-from exchange.tests.market import NOW, set_quote
+from exchange.tests.market import NOW, list_catalogue
 
 SECOND = timedelta(seconds=1)
 LISTED = {spec.symbol: spec.asset_class for spec in CATALOGUE}
@@ -26,11 +23,7 @@ OPENING = datetime(2026, 3, 2, 14, 29, 59, tzinfo=UTC)
 
 @pytest.fixture
 def catalogue(transactional_db: None) -> None:
-    listing.list_instruments(CATALOGUE, now=NOW)
-    for spec in CATALOGUE:
-        price = on_grid(spec.start_price, spec.price_increment, ROUND_HALF_EVEN)
-        instrument = Instrument.objects.get(symbol=spec.symbol)
-        set_quote(instrument, f"{price}", f"{price + 1}", at=OPENING)
+    list_catalogue(at=OPENING)
 
 
 # Speed
@@ -42,7 +35,7 @@ def catalogue(transactional_db: None) -> None:
 )
 @pytest.mark.usefixtures("catalogue")
 def test_any_speed_goes_with_any_interval_and_its_volumes_are_the_clocks(speed, interval, rounds):
-    """A fast market that counted volume by its own clock would fill 64 bits within two minutes."""
+    """With volume by the model's clock, a fast market would overflow 64 bits within two minutes."""
     model = MarketModel(seed=1, at=OPENING)
     source = RoundSource(model, listed=LISTED, speed=speed, interval=interval)
     step = timedelta(seconds=interval)
@@ -62,7 +55,7 @@ def test_any_speed_goes_with_any_interval_and_its_volumes_are_the_clocks(speed, 
 
 
 def test_a_pause_before_a_fast_run_is_not_made_faster():
-    """Else ten years of it would be a million."""
+    """Otherwise a pause of ten years would become a million years."""
     model = MarketModel(SPECS, seed=1, at=OPENING)
     source = RoundSource(model, listed=LISTED, speed=100_000)
     later = OPENING + timedelta(days=30)
@@ -92,7 +85,7 @@ def test_a_market_that_ran_to_the_end_of_the_calendar_goes_on_from_today():
 @pytest.mark.parametrize("pause", [timedelta(hours=10), timedelta(days=150), timedelta(days=3652)])
 @pytest.mark.usefixtures("catalogue")
 def test_the_round_after_a_pause_has_a_minutes_volume(pause):
-    """Nobody traded while the exchange was down; and years of it would not fit into 64 bits."""
+    """Nobody traded while the exchange was down, and the volume of years would overflow 64 bits."""
     at = OPENING + pause
     made = RoundSource(MarketModel(seed=3, at=OPENING), listed=LISTED).next(at)
 
@@ -108,7 +101,7 @@ def test_the_round_after_a_pause_has_a_minutes_volume(pause):
 
 
 class Waits(Event):
-    """Remembers how long was waited, and ends the run after some waits."""
+    """Records the waits, and ends the run after some of them."""
 
     def __init__(self, most: int, passes: Callable[[float], None]) -> None:
         super().__init__()
@@ -126,10 +119,8 @@ class Waits(Event):
 @pytest.mark.django_db
 @pytest.mark.parametrize("jump", [timedelta(hours=8), -timedelta(hours=8)])
 def test_rounds_that_were_slept_through_are_not_made_up_for_and_no_clock_is_waited_for(jump):
-    """A laptop wakes, or a clock is set back: the next rounds come at their pace."""
-    listing.list_instruments(SPECS, now=NOW)
-    for spec in SPECS:
-        set_quote(Instrument.objects.get(symbol=spec.symbol), f"{spec.start_price}", "1000000")
+    """After a laptop wakes or a clock is set back, rounds come at the usual interval."""
+    list_catalogue(SPECS)
     at = NOW
 
     def passes(seconds: float) -> None:

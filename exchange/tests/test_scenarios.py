@@ -11,7 +11,6 @@ import pytest
 
 from exchange.market.rules.ticks import Round
 from exchange.models import Instrument, Quote
-from exchange.seeding import listing
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import alerts, lease
@@ -21,7 +20,7 @@ from exchange.simulator.sources.round_source import RoundSource
 from exchange.simulator.sources.scenarios import BadScenario, RunningScenario, Scenario, Step
 from exchange.streaming import publish
 from exchange.streaming.rules import protocol
-from exchange.tests.market import NOW, set_quote, tick
+from exchange.tests.market import NOW, list_catalogue, tick
 
 LISTED = {spec.symbol: spec.asset_class for spec in CATALOGUE}
 STOCKS = frozenset(symbol for symbol, kind in LISTED.items() if kind == "stock")
@@ -221,11 +220,7 @@ def perform(
     db: None, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> Callable[..., list[dict[str, Any]]]:
     """Play a scenario in simulated seconds; returns the alerts that were published."""
-    listing.list_instruments(CATALOGUE, now=NOW)
-    for spec in CATALOGUE:
-        instrument = Instrument.objects.get(symbol=spec.symbol)
-        ask = spec.start_price + spec.price_increment
-        set_quote(instrument, f"{spec.start_price}", f"{ask}", size="10000")
+    list_catalogue(size="10000")
     published: list[dict[str, Any]] = []
     monkeypatch.setattr(publish, "alert", published.append)
     monkeypatch.setattr(publish, "quotes", lambda **_: None)
@@ -240,7 +235,7 @@ def perform(
             holder="me",
             interval=1,
             duration=seconds,
-            # The clock is asked three times a round and once before the first.
+            # The clock is read three times in each round and once before the first.
             clock=lambda: NOW + timedelta(seconds=next(clock) / 4),
             stop=NoPause(),
             report=lambda progress: each(progress.rounds),

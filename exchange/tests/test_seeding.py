@@ -1,4 +1,4 @@
-"""seed_market: a past for the market, and in development people to try it with."""
+"""seed_market: a price history, and in development users to try the market with."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Statistics beside pandas, on random prices and on real ones."""
+"""Statistics compared with pandas, on random and on real prices."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def frame(bars: Sequence[Bar]) -> pd.DataFrame:
 def by_pandas(
     bars: Sequence[Bar], *, per_day: int, days: int, trading: Sequence[Bar] | None = None
 ) -> dict[str, float | None]:
-    """The figures as somebody with a data frame would get them.
+    """The figures as computed with a data frame.
 
     `trading` are the bars of trading days, of which a day has `per_day` and a year `days` days.
     """
@@ -129,7 +129,7 @@ def test_they_agree_with_pandas_on_random_prices(
 
 
 def real_bars() -> list[Bar]:
-    """AAPL's days as they were; volumes in shares."""
+    """AAPL's real daily prices; volumes in shares."""
     table: Any = stocks.AAPL
     return [
         Bar(

@@ -1,4 +1,4 @@
-"""GET status/: public, and honest about what is missing."""
+"""GET status/: public, and degraded or down when something is missing."""
 
 from datetime import timedelta
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from threading import Event
 from typing import Any
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from exchange.corporate import splits
 from exchange.market import closures
 from exchange.market.rules import calendar
-from exchange.market.rules.ticks import Tick, on_grid
+from exchange.market.rules.ticks import Tick
 from exchange.models import (
     SIMULATOR,
     ActionKind,
@@ -33,7 +33,6 @@ from exchange.models import (
     Quote,
     Simulator,
 )
-from exchange.seeding import listing
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.simulator.model.market_model import MarketModel
 from exchange.simulator.run import lease
@@ -41,7 +40,7 @@ from exchange.simulator.run.runner import Runner, continue_model
 from exchange.simulator.sources.round_source import RoundSource
 from exchange.simulator.sources.scenarios import RunningScenario, Scenario, Step
 from exchange.tests.corporate.actions import announce
-from exchange.tests.market import NOW, set_quote
+from exchange.tests.market import NOW, list_catalogue
 from exchange.trading import halts
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +53,7 @@ FUNDS = ("SPY", "QQQ", "VTI", "VOO", "IWM")
 
 @dataclass
 class Broker:
-    """A simulator that is started and stopped, and the model that it should be like."""
+    """A simulator that is started and stopped, beside a model without events."""
 
     at: datetime = NOW
     shares: dict[str, Fraction] = field(default_factory=dict)
@@ -63,11 +62,7 @@ class Broker:
     """Symbols with an event of their own, whose rounding may differ."""
 
     def __post_init__(self) -> None:
-        listing.list_instruments(CATALOGUE, now=NOW)
-        self.instruments = Instrument.objects.in_bulk(field_name="symbol")
-        for spec in CATALOGUE:
-            price = on_grid(spec.start_price, spec.price_increment, ROUND_HALF_EVEN)
-            set_quote(self.instruments[spec.symbol], f"{price}", f"{price + 1}")
+        self.instruments = list_catalogue()
         prices = {quote.instrument.symbol: quote.price for quote in quotes().values()}
         self.undisturbed = MarketModel(seed=SEED, at=NOW, prices=prices)
         self.restart()
@@ -132,7 +127,7 @@ class Broker:
         self.halted.pop(symbol, None)
 
     def scenario(self, symbol: str, move: float) -> None:
-        """Its funds follow what they hold: so does the model that it is compared with."""
+        """Funds follow their holdings, in the compared model too."""
         self.restart(moves={symbol: move})
         self.undisturbed.shift({symbol: move})
 
@@ -226,7 +221,7 @@ def test_a_restart_after_a_split_leaves_the_funds_where_they_are() -> None:
 
 
 def test_a_split_while_no_simulator_runs_moves_nobody_else() -> None:
-    """As when the command carries it out, or a simulator dies just after it."""
+    """As when the command carries out the split, or a simulator is killed just after it."""
     broker = Broker()
     broker.round()
     broker.split("MSFT", 2, 1)

@@ -1,4 +1,4 @@
-"""How much variance passes, by the time of day."""
+"""Variance time, by the time of day."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -59,12 +59,12 @@ moments = st.timedeltas(min_value=timedelta(0), max_value=5 * YEAR).map(lambda l
 
 @given(st.lists(moments, min_size=3, max_size=6, unique=True).map(sorted))
 def test_steps_add_up_whatever_their_lengths(at):
-    """Also over New Year: what passes in pieces is what passes in one step."""
+    """Also over New Year: the variance of the pieces is that of one step."""
     pieces, whole = passed(*at), passed(at[0], at[-1])
 
     assert pieces.stocks.sum() == pytest.approx(whole.stocks[0], abs=1e-12)
     assert pieces.coins.sum() == pytest.approx(whole.coins[0])
-    # The covariance of one noise seen through both clocks adds up as variances do.
+    # The covariance of one noise on the two clocks is additive, as variances are.
     covariance = (pieces.overlap * np.sqrt(pieces.stocks * pieces.coins)).sum()
     assert covariance == pytest.approx(
         whole.overlap[0] * np.sqrt(whole.stocks[0] * whole.coins[0]), rel=1e-3, abs=1e-9

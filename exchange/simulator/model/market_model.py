@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from exchange.market.rules import calendar
-from exchange.market.rules.ticks import Round, on_grid
+from exchange.market.rules.ticks import Round
 from exchange.simulator.model import (
     draws,
     return_factors,
@@ -40,8 +40,6 @@ from exchange.simulator.model.timestamps import (
     settlement_days,
     to_microseconds,
 )
-
-__all__ = ["MarketModel", "Path", "on_grid"]
 
 _BLOCK = 1024  # parts of steps that are drawn at once; it has no influence on the result
 _SEEDS = 2**64

@@ -20,7 +20,7 @@ QUOTES = "/api/exchange/api/v1/market-data/current_prices/"
 
 
 def treasury() -> Instrument:
-    """4.25 % of 15 August, as ten-year notes are."""
+    """A note of 4.25 % issued on 15 August, as ten-year notes are."""
     return make_bond(
         "UST-10Y",
         coupon_rate=Decimal("0.0425"),
