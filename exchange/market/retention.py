@@ -8,7 +8,7 @@ from be.database import statements
 
 
 def cutoffs(now: datetime) -> dict[str, datetime]:
-    """The time by interval before which candles are deleted, without intervals kept for ever."""
+    """The time by interval before which candles are deleted; without intervals kept for ever."""
     kept: dict[str, int] = settings.CANDLE_RETENTION_DAYS
     return {interval: now - timedelta(days=days) for interval, days in kept.items() if days}
 

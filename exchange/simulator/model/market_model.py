@@ -203,9 +203,10 @@ class MarketModel:
         self._move_to(prices, {symbol: kept[symbol] for symbol in kept if symbol not in prices})
 
     def set_split_ratios(self, ratios: Mapping[str, Fraction]) -> None:
-        """Express prices and volumes in today's shares: so many for one of the catalogue.
+        """Express prices and volumes in today's shares.
 
-        A ratio is the product of all splits of a symbol, so it may be set again. A symbol that was
+        A ratio is how many of them one share of the catalogue has become, by all splits of the
+        symbol together. So the same ratio may be set again. A symbol that was
         never split may be left out. No holding's value changes, nor does the path from here.
         """
         now = self._ratios_by_symbol(ratios)

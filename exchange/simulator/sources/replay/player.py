@@ -16,7 +16,7 @@ from exchange.simulator.sources.replay.rules.layout import BAR
 
 TICKS_PER_BAR = len(BAR)
 DISPLAYED_PART = 200
-"""One part in so many of a bar's volume is the size at the best price. Of a trade it is all."""
+"""A bar's volume over the size displayed at the best price. A trade displays all of its volume."""
 DISPLAYED_DOLLARS = Decimal(50_000)
 """The size at the best price, in dollars, where the file has no volume."""
 
