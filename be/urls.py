@@ -1,3 +1,5 @@
+"""Every path of the server: the admin, the APIs of the apps, their documents, the first page."""
+
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt

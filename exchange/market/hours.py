@@ -1,4 +1,4 @@
-"""Whether markets are open now: `rules/calendar.py` with the setting and the entered closures.
+"""Whether markets are open now: `exchange/market/rules/calendar.py` with setting and closures.
 
 With `EXCHANGE_MARKET_HOURS` stocks and ETFs keep the sessions of the stock exchange, and bonds
 those of the bond market, less the closures that an administrator has entered. Without it everything
