@@ -1,3 +1,5 @@
+"""The Django app of users, sessions and tokens."""
+
 from django.apps import AppConfig
 
 

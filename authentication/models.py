@@ -1,3 +1,5 @@
+"""The tables of users, their sessions, and attempts to sign in."""
+
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager

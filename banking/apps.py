@@ -1,3 +1,5 @@
+"""The Django app of bank accounts, transfers and the ledger."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""The Django app of the exchange."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""The Django app of the portfolio; it registers for cash flows."""
+
 from django.apps import AppConfig
 
 

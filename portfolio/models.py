@@ -1,3 +1,5 @@
+"""The table of what accounts were worth at each deposit and withdrawal."""
+
 from django.db import models
 
 from banking.models import JournalEntry

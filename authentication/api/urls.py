@@ -1,3 +1,5 @@
+"""Paths below /api/auth/."""
+
 from django.urls import path
 
 from authentication.api import views

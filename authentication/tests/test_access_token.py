@@ -1,3 +1,5 @@
+"""Access tokens: what they open, when they end, and which are refused."""
+
 import base64
 import json
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""Users and sessions in the Django admin."""
+
 import pytest
 from django.test import Client
 

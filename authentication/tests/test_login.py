@@ -1,3 +1,5 @@
+"""Signing in: tokens for the right password, lockout after wrong ones."""
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier

@@ -1,3 +1,5 @@
+"""Signing out ends a session at once."""
+
 import pytest
 
 from authentication.tests.api_client import client_with, signed_in

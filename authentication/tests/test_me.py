@@ -1,3 +1,5 @@
+"""The signed-in user, as shown and as changed."""
+
 import pytest
 
 from authentication.tests.api_client import escaped, signed_in_client

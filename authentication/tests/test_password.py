@@ -1,3 +1,5 @@
+"""Changing the password ends every session."""
+
 import pytest
 from django.utils import timezone
 

@@ -1,3 +1,5 @@
+"""Refreshing: each refresh token works once."""
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier

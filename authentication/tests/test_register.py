@@ -1,3 +1,5 @@
+"""Registering: who may, and with which email and password."""
+
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 

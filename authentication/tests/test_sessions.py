@@ -1,3 +1,5 @@
+"""A user's list of sessions, and ending them."""
+
 import uuid
 from datetime import timedelta
 

@@ -1,3 +1,5 @@
+"""Who may open a WebSocket, and for how long."""
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone

@@ -1,3 +1,5 @@
+"""Paths below /api/banking/."""
+
 from rest_framework.routers import SimpleRouter
 
 from banking.api import views

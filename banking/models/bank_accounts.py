@@ -1,3 +1,5 @@
+"""The table of customers' links to accounts at banks."""
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q

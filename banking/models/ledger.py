@@ -1,3 +1,5 @@
+"""The tables of the ledger: accounts, journal entries, postings and holds."""
+
 from typing import ClassVar
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""The table of deposits and withdrawals."""
+
 from typing import ClassVar
 
 from django.conf import settings

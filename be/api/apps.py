@@ -1,3 +1,5 @@
+"""The Django app of what the REST APIs share; it has one table."""
+
 from django.apps import AppConfig
 
 

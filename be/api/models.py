@@ -1,3 +1,5 @@
+"""The table of answers to requests with an Idempotency-Key."""
+
 from django.conf import settings
 from django.db import models
 

@@ -83,11 +83,10 @@ def exists(name: str) -> bool:
         return True
 
 
-def test_every_package_says_what_lives_in_it():
-    packages = [path for path in python_files() if path.name == "__init__.py"]
+def test_every_module_and_package_says_what_is_in_it():
     silent = [
         str(path.relative_to(ROOT))
-        for path in packages
+        for path in python_files()
         if path.parent.name != "migrations" and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []

@@ -1,3 +1,5 @@
+"""Paths below /api/exchange/api/v1/."""
+
 from django.urls import path
 
 from exchange.api.market_data import MarketDataViewSet

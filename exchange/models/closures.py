@@ -1,3 +1,5 @@
+"""The table of days on which a market is closed by exception."""
+
 from django.db import models
 
 

@@ -1,3 +1,5 @@
+"""The tables of corporate actions, what holders got of them, and what was taken back."""
+
 from typing import Any, ClassVar
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""The table of fees by asset class."""
+
 from django.db import models
 
 from exchange.models.instruments import AssetClass

@@ -1,3 +1,5 @@
+"""The tables of instruments and of the terms of bonds."""
+
 from decimal import Decimal
 from functools import cached_property
 

@@ -1,3 +1,5 @@
+"""The tables of orders, their executions, and the numbers of owners' updates."""
+
 from decimal import Decimal
 from typing import Any, ClassVar
 

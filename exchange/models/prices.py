@@ -1,3 +1,5 @@
+"""The tables of quotes and candles, and of the simulator that writes them."""
+
 from django.db import models
 from django.db.models import Q
 

@@ -1,3 +1,5 @@
+"""What a slow client is still to be sent, and when it is too much."""
+
 from exchange.streaming.rules import outbox
 from exchange.streaming.rules.frames import Frame
 

@@ -1,3 +1,5 @@
+"""Reading and writing the messages of the WebSocket."""
+
 import json
 
 import msgspec

@@ -1,3 +1,5 @@
+"""Paths below /api/portfolio/."""
+
 from django.urls import path
 
 from portfolio.api import views

@@ -1,3 +1,5 @@
+"""manage.py rotate_banking_key: account numbers under the newest key."""
+
 from typing import Any
 
 from django.core.management.base import CommandError
