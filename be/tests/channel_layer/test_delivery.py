@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import channel_layers, get_channel_layer
 from channels.testing import WebsocketCommunicator
@@ -145,6 +146,8 @@ class Echo(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels has no
         await self.send_json(event)
 
 
+# Channels looks after database connections with each message of a consumer.
+@pytest.mark.django_db(transaction=True)
 async def test_a_consumer_receives_what_is_sent_to_its_group_and_leaves_nothing(path, settings):
     settings.CHANNEL_LAYERS = {
         "default": {
