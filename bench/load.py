@@ -54,13 +54,13 @@ async def ask(
     for _ in turns:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        body = await _body(reader, head)
+        body = await read_body(reader, head)
         well += head.split(b" ", 2)[1] == status and content in body
     writer.close()
     return well
 
 
-async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+async def read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     lines = head.lower().split(b"\r\n")
     length = next((line[15:] for line in lines if line.startswith(b"content-length:")), None)
     if length is not None:

@@ -52,9 +52,9 @@ def pinned(cores: str) -> list[str]:
 
 @contextmanager
 def running(
-    name: str, module: Sequence[str], env: Mapping[str, str], log: Path
+    name: str, module: Sequence[str], env: Mapping[str, str], log: Path, root: Path | None = None
 ) -> Iterator[Server]:
-    """A Python module as a server; `{port}` in its arguments is filled in."""
+    """A Python module as a server, in the folder `root`; `{port}` in its arguments is filled in."""
     port = free_port()
     arguments = [part.format(port=port) for part in module]
     with (
@@ -62,6 +62,7 @@ def running(
         subprocess.Popen(
             [*pinned(SERVER_CORE), sys.executable, *arguments],
             env=env,
+            cwd=root,
             stdout=output,
             stderr=subprocess.STDOUT,
         ) as process,
