@@ -1,0 +1,36 @@
+"""A page of the lines of the user's ledger, found account by account."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from bench.read_peers.fastapi_app import CurrentUser, application, rows
+from bench.read_peers.pages import PageSize, amount, money, page, time
+
+LINES = (
+    "SELECT p.id, p.bucket, p.units, a.asset, a.scale, e.kind, e.reference, e.created_at "
+    "FROM banking_ledgeraccount a CROSS JOIN LATERAL (SELECT * FROM banking_posting own "
+    "WHERE own.account_id = a.id ORDER BY own.id DESC LIMIT %s) p "
+    "JOIN banking_journalentry e ON e.id = p.entry_id "
+    "WHERE a.owner_id = %s ORDER BY p.id DESC LIMIT %s"
+)
+
+
+@application.get("/api/banking/statement/")
+async def statement(user: CurrentUser, request: Request, page_size: PageSize = 50) -> JSONResponse:
+    found = await rows(LINES, page_size + 1, user, page_size + 1)
+    return JSONResponse(page(request, found, page_size, _line))
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    dollars = row["asset"] == "USD"
+    return {
+        "id": str(row["id"]),
+        "asset": row["asset"],
+        "bucket": row["bucket"],
+        "amount": money(row["units"]) if dollars else amount(row["units"], row["scale"]),
+        "kind": row["kind"],
+        "reference": str(row["reference"]),
+        "created_at": time(row["created_at"]),
+    }
