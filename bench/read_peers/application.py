@@ -1,6 +1,17 @@
 """The FastAPI server with all reads that it is compared in."""
 
-from bench.read_peers import executions, orders, prices, statement
+from bench.read_peers import book, executions, instruments, orders, prices, statement
 from bench.read_peers.fastapi_app import application
 
-__all__ = ["application", "executions", "orders", "prices", "statement"]
+from bench.read_peers import candles  # isort: skip - its address would match others before them
+
+__all__ = [
+    "application",
+    "book",
+    "candles",
+    "executions",
+    "instruments",
+    "orders",
+    "prices",
+    "statement",
+]
