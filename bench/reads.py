@@ -55,7 +55,7 @@ READS = (
     Read("candles, 304", f"{MARKET}/AAPL/?interval=1d&limit=500", is_conditional=True),
     Read("supported symbols", f"{MARKET}/supported_symbols/", (FASTAPI,)),
     Read("book", f"{MARKET}/AAPL/book/", (FASTAPI,)),
-    Read("statistics", "/api/exchange/api/v1/statistics/?symbol=AAPL&period=30d"),
+    Read("statistics", f"{MARKET}/statistics/?symbol=AAPL&period=30d"),
     Read("orders", "/api/exchange/api/v1/orders/?page_size=50", (FASTAPI,)),
     Read("executions", "/api/exchange/api/v1/executions/?page_size=50", (FASTAPI,)),
     Read("statement", "/api/banking/statement/", (FASTAPI,)),
