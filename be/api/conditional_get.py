@@ -1,15 +1,15 @@
 """Conditional GET: answers with an ETag, and 304 for a client that has them (RFC 9110)."""
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
+
+from be.api import json_answers
 
 PARAMETERS = [
     OpenApiParameter(
@@ -35,17 +35,32 @@ def respond(
     *,
     max_age: int = 0,
     ignoring: Collection[str] = (),
-) -> HttpResponseBase:
+) -> HttpResponse:
     """The document, or a 304 when the client has it already.
 
     The ETag is a hash of the document without the fields in `ignoring`, which say only when it was
     made. A client may use its copy for `max_age` seconds; after that, or with 0, it asks each time.
     """
+    body = json_answers.encoded(document)
+    if not ignoring:
+        return respond_bytes(request, body, max_age=max_age)
     hashed = {name: value for name, value in document.items() if name not in ignoring}
-    digest = hashlib.sha256(json.dumps(hashed, default=str).encode()).hexdigest()[:32]
+    return respond_bytes(request, body, version=json_answers.encoded(hashed), max_age=max_age)
+
+
+def respond_bytes(
+    request: Request, body: bytes, *, version: bytes | None = None, max_age: int = 0
+) -> HttpResponse:
+    """The JSON document that is written already, or a 304.
+
+    The ETag is a hash of `version`, or else of the document itself.
+    """
+    digest = hashlib.sha256(body if version is None else version).hexdigest()[:32]
     # Weak: two answers with the same tag may differ in ignored fields and in compression.
     tag = f'W/"{digest}"'
-    response = Response(document)
+    response = json_answers.answer_bytes(request, body)
     response["ETag"] = tag
     response["Cache-Control"] = f"private, max-age={max_age}" if max_age else "private, no-cache"
+    if "HTTP_IF_NONE_MATCH" not in request.META and "HTTP_IF_MATCH" not in request.META:
+        return response
     return get_conditional_response(request._request, etag=tag, response=response) or response

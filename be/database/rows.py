@@ -78,6 +78,11 @@ def set_related(instance: models.Model, name: str, related: models.Model) -> Non
     instance._state.fields_cache[name] = related
 
 
+def set_absent(instance: models.Model, name: str) -> None:
+    """Remember that there is no related instance, so that the ORM does not look for one."""
+    instance._state.fields_cache[name] = None
+
+
 class Factory(Generic[M]):
     """Makes unsaved model instances, without the work of `Model.__init__`."""
 

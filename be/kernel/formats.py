@@ -18,6 +18,21 @@ def money(value: Decimal) -> str:
     return f"{value:.2f}"
 
 
+def plain_units(units: int, scale: int) -> str:
+    """Units with so many decimals, as `plain` writes the amount: 1500 of scale 3 is "1.5"."""
+    if not scale:
+        return str(units)
+    whole, rest = divmod(abs(units), 10**scale)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{rest:0{scale}d}".rstrip("0") if rest else f"{sign}{whole}"
+
+
+def money_cents(cents: int) -> str:
+    """Cents, as `money` writes the dollars: 1000 is "10.00"."""
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}"
+
+
 def price_text(price: Decimal, increment: Decimal) -> str:
     """A price with at least the decimals of its increment: 191.5 at a cent is "191.50"."""
     places = max(decimals(increment), decimals(price))

@@ -1,6 +1,5 @@
 """Instruments, prices, candles, statistics, the book."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -11,14 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from be.api import conditional_get
+from be.api import conditional_get, json_answers
 from be.api.auto_schema import problems
 from be.api.pagination import NewestFirst
 from be.api.strict_requests import StrictView
-from be.kernel.formats import plain, price_text, time_text
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
-from exchange.market import book, candles, instruments, quotes, statistics
+from exchange.market import book, candle_pages, instruments, quotes, statistics
 from exchange.models import Instrument, Interval
 
 # How long a client may cache a page of candles that have all ended.
@@ -46,7 +44,7 @@ def named(name: str) -> Instrument:
 
 
 def with_quote(instrument: Instrument) -> dict[str, Any]:
-    document = dict(serializers.InstrumentSerializer(instrument).data)
+    document = instruments.document(instrument)
     quote = getattr(instrument, "quote", None)
     if quote is not None:
         quote.instrument = instrument
@@ -93,9 +91,8 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def supported_symbols(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.AssetClassQuery, request)
-        found = all_instruments().filter(**query)
-        document = {"results": serializers.InstrumentSerializer(found, many=True).data}
-        return conditional_get.respond(request, document)
+        found = instruments.all_of(query.get("asset_class"))
+        return conditional_get.respond(request, {"results": instruments.documents(found)})
 
     @extend_schema(
         operation_id="market_data_current_prices",
@@ -133,21 +130,18 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
         start, end = query.get("start"), query.get("end")
         if start is not None and end is not None and start >= end:
             raise Invalid("end must be after start.", field="end")
-        # One more than the limit, to know whether there is another page.
-        bars = candles.read(instrument, interval, start=start, end=end, limit=query["limit"] + 1)
-        following = None
-        if start is None:
-            bars = bars[-query["limit"] :]
-        elif len(bars) > query["limit"]:
-            following = _address_from(request, bars.pop().time)
-        document = {
-            "symbol": instrument.symbol,
-            "interval": interval.value,
-            "candles": [_candle(instrument, bar) for bar in bars],
-            "next": following,
-        }
+        page = candle_pages.read(instrument, interval, start=start, end=end, limit=query["limit"])
+        following = page.following and _address_from(request, page.following)
+        head = {"symbol": instrument.symbol, "interval": interval.value}
+        body = b'%b,"candles":[%b],"next":%b}' % (
+            json_answers.encoded(head)[:-1],
+            page.candles.encode(),
+            json_answers.encoded(following),
+        )
         has_ended = following is not None
-        return conditional_get.respond(request, document, max_age=SECONDS_ENDED if has_ended else 0)
+        return conditional_get.respond_bytes(
+            request, body, max_age=SECONDS_ENDED if has_ended else 0
+        )
 
     @extend_schema(
         operation_id="market_data_statistics",
@@ -179,26 +173,14 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
         parameters=[ID, serializers.DepthQuery],
         responses={200: serializers.BookSerializer, **problems(400, 404)},
     )
-    def book(self, request: Request, id: str) -> Response:
+    def book(self, request: Request, id: str) -> HttpResponseBase:
         depth = queries.read(serializers.DepthQuery, request)["depth"]
         instrument = named(id)
-        return Response(book.document(instrument, depth, now=timezone.now()))
+        return json_answers.answer(request, book.document(instrument, depth, now=timezone.now()))
 
 
-def _address_from(request: Request, start: datetime) -> str:
+def _address_from(request: Request, start: str) -> str:
     """The address of the same candles from a later start on."""
     params = request.query_params.copy()
-    params["start"] = time_text(start)
+    params["start"] = start
     return request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
-
-
-def _candle(instrument: Instrument, bar: candles.Bar) -> dict[str, str]:
-    increment = instrument.price_increment
-    return {
-        "time": time_text(bar.time),
-        "open": price_text(bar.open, increment),
-        "high": price_text(bar.high, increment),
-        "low": price_text(bar.low, increment),
-        "close": price_text(bar.close, increment),
-        "volume": plain(instrument.asset.amount(bar.volume)),
-    }

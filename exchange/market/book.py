@@ -12,9 +12,9 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
-
-from be.kernel.formats import plain, price_text
+from be.database import statements
+from be.database.rows import Columns, Reader
+from be.kernel.formats import plain_units, price_text
 from exchange.market.rules.levels import Level, without
 from exchange.market.rules.ticks import increment_at
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
@@ -83,21 +83,12 @@ def level_step(price: Decimal, increment: Decimal) -> Decimal:
     return increment * max(increments, 1)
 
 
-def whole_book(
-    instrument: Instrument, quote: Quote, depth: int, now: datetime
-) -> tuple[list[Level], list[Level]]:
-    """Bids and asks that an order could trade against: the street and resting orders together."""
-    return (
-        _side(instrument, quote, rests=Side.BUY, meets=Side.SELL, depth=depth, now=now),
-        _side(instrument, quote, rests=Side.SELL, meets=Side.BUY, depth=depth, now=now),
-    )
-
-
 def document(instrument: Instrument, depth: int, *, now: datetime) -> dict[str, Any]:
     """The book of the public contract; empty while the instrument has no quote."""
-    quote = Quote.objects.filter(pk=instrument.pk).first()
-    if quote is None:
+    found = statements.query(_SELECT_QUOTE, (instrument.pk,))
+    if not found:
         return {"symbol": instrument.symbol, "sequence": 0, "bids": [], "asks": []}
+    quote = _quotes.make(found[0])
     bids, asks = whole_book(instrument, quote, depth, now)
     return {
         "symbol": instrument.symbol,
@@ -109,42 +100,63 @@ def document(instrument: Instrument, depth: int, *, now: datetime) -> dict[str, 
 
 def _row(instrument: Instrument, level: Level) -> list[str]:
     price = price_text(level.price, instrument.price_increment)
-    return [price, plain(instrument.asset.amount(level.units))]
+    return [price, plain_units(level.units, instrument.scale)]
 
 
-def _better_exits() -> QuerySet[Order]:
-    """The other exit orders of an order's pair that have priority over it in the book."""
-    return Order.objects.filter(
-        Q(limit_price__lt=OuterRef("limit_price"))
-        | Q(limit_price=OuterRef("limit_price"), pk__lt=OuterRef("pk")),
-        pair_id=OuterRef("pair_id"),
-        status__in=WORKING_STATUSES,
-        armed=False,
-    )
+def whole_book(
+    instrument: Instrument, quote: Quote, depth: int, now: datetime
+) -> tuple[list[Level], list[Level]]:
+    """Bids and asks that an order could trade against: the street and resting orders together."""
+    bids, asks = _street(instrument, quote, Side.SELL), _street(instrument, quote, Side.BUY)
+    given = (instrument.pk, now, depth)
+    for side, limit_price, units in statements.query(_RESTING, (*given, *given)):
+        [price] = _limit_price.load((limit_price,))
+        (bids if side == Side.BUY else asks)[price] += int(units)
+    return _best(bids, depth, highest_first=True), _best(asks, depth, highest_first=False)
 
 
-def _side(
-    instrument: Instrument, quote: Quote, *, rests: Side, meets: Side, depth: int, now: datetime
-) -> list[Level]:
+def _street(instrument: Instrument, quote: Quote, meets: Side) -> dict[Decimal, int]:
     units: dict[Decimal, int] = defaultdict(int)
     for level in street_levels(instrument, quote, meets):
         units[level.price] += level.units
-    resting = Order.objects.filter(
-        Q(expires_at__isnull=True) | Q(expires_at__gt=now),
-        instrument=instrument,
-        side=rests,
-        status__in=WORKING_STATUSES,
-        armed=False,
-        limit_price__isnull=False,
+    return units
+
+
+def _best(units: dict[Decimal, int], depth: int, *, highest_first: bool) -> list[Level]:
+    prices = sorted(units, reverse=highest_first)[:depth]
+    return [Level(price, units[price]) for price in prices]
+
+
+_quotes = Reader(Quote)
+_SELECT_QUOTE = (
+    f"SELECT {_quotes.columns('quote')} FROM exchange_quote quote "  # noqa: S608
+    "WHERE quote.instrument_id = %s"
+)
+_limit_price = Columns(Order, ("limit_price",))
+_WORKING = ", ".join(f"'{status}'" for status in WORKING_STATUSES)
+# Two exits of a pair sell the same units, so only the better one is shown: the one that has
+# priority over the other in the book.
+_NO_BETTER_EXIT = (
+    "AND NOT EXISTS (SELECT 1 FROM exchange_order better "  # noqa: S608
+    "WHERE better.pair_id = resting.pair_id "
+    f"AND better.status IN ({_WORKING}) AND NOT better.armed "
+    "AND (better.limit_price < resting.limit_price "
+    "OR better.limit_price = resting.limit_price AND better.id < resting.id))"
+)
+
+
+def _resting(side: Side, direction: str, shown: str = "") -> str:
+    """Units of working orders by price, best first: of an instrument, at a time, so many prices."""
+    return (
+        f"SELECT * FROM (SELECT '{side.value}' AS side, resting.limit_price, "  # noqa: S608
+        "SUM(resting.quantity - resting.filled_quantity) AS units FROM exchange_order resting "
+        f"WHERE resting.instrument_id = %s AND resting.side = '{side.value}' "
+        f"AND resting.status IN ({_WORKING}) AND NOT resting.armed "
+        "AND resting.limit_price IS NOT NULL "
+        f"AND (resting.expires_at IS NULL OR resting.expires_at > %s) {shown} "
+        f"GROUP BY resting.limit_price ORDER BY resting.limit_price {direction} LIMIT %s) "
+        f"AS {side.value}s"
     )
-    if rests == Side.SELL:  # two exits of a pair sell the same units, so only one is shown
-        resting = resting.exclude(Exists(_better_exits()))
-    levels = resting.values_list("limit_price").annotate(
-        left=Sum(F("quantity") - F("filled_quantity"))
-    )
-    for price, left in levels.order_by("-limit_price" if rests == Side.BUY else "limit_price")[
-        :depth
-    ]:
-        units[price] += left
-    best_first = sorted(units, reverse=rests == Side.BUY)
-    return [Level(price, units[price]) for price in best_first[:depth]]
+
+
+_RESTING = f"{_resting(Side.BUY, 'DESC')} UNION ALL {_resting(Side.SELL, 'ASC', _NO_BETTER_EXIT)}"

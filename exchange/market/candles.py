@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -171,17 +171,29 @@ def read(
     limit: int,
 ) -> list[Bar]:
     """Up to `limit` candles, oldest first: from `start` on, or else the newest before `end`."""
-    conditions, values = "", [instrument.pk, interval.value]
+    found, values = selection(instrument, interval, start=start, end=end, limit=limit)
+    rows = statements.query(f"SELECT {', '.join(Bar._fields)} {found}", values)
+    bars = [Bar._make(loaded(row)) for row in rows]
+    return bars if start is not None else bars[::-1]
+
+
+def selection(
+    instrument: Instrument,
+    interval: Interval,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+) -> tuple[str, tuple[Any, ...]]:
+    """SQL from FROM on, with its values: the candles of `read`, without a `start` newest first."""
+    conditions, values = "", list[Any]([instrument.pk, interval.value])
     for comparison, bound in ((">=", start), ("<", end)):
         if bound is not None:
             conditions += f" AND time {comparison} %s"
             values.append(bound)
     direction = "DESC" if start is None else "ASC"
-    rows = statements.query(
-        f"SELECT {', '.join(Bar._fields)} FROM exchange_candle "
-        f"WHERE instrument_id = %s AND interval = %s{conditions} "
+    return (
+        f"FROM exchange_candle WHERE instrument_id = %s AND interval = %s{conditions} "
         f"ORDER BY time {direction} LIMIT %s",
         (*values, limit),
     )
-    bars = [Bar._make(loaded(row)) for row in rows]
-    return bars if start is not None else bars[::-1]
