@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q
 
 from authentication.models import User
 from banking import ledger
-from banking.models import LedgerAccount, Posting
+from banking.models import JournalEntry, LedgerAccount
 from banking.rules.assets import USD, canonical
 from be.database import statements
+from be.database.rows import Columns
 from be.kernel.refusals import Invalid
 
 BATCH = 1000
@@ -32,55 +35,82 @@ def balances(*, owner: User) -> list[LedgerAccount]:
     return [*(dollars or [LedgerAccount(asset=USD.code, scale=USD.scale)]), *securities]
 
 
+class Line(NamedTuple):
+    """A posting with the asset of its account and its entry: one line of a statement."""
+
+    pk: int
+    bucket: str
+    units: int
+    asset: str
+    scale: int
+    kind: str
+    reference: UUID
+    created_at: datetime
+
+
+# The columns that SQLite stores in another type.
+_of_entry = Columns(JournalEntry, ("reference", "created_at"))
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Postings of some accounts, whose entries were made from `start` on and before `end`.
+    """Postings of an owner's accounts, whose entries were made from `start` on and before `end`.
 
     Lines are found account by account, each from its index, and then merged. So no more lines of an
     account are read than the page has, however long its history is.
     """
 
-    accounts: tuple[int, ...]
+    owner_id: UUID
+    asset: str | None = None
     start: datetime | None = None
     end: datetime | None = None
 
-    def newest(self, at_most: int, *, below: int | None = None) -> QuerySet[Posting]:
-        """The newest postings, of those with a key below `below`, newest first."""
-        return self._read(self._keys(at_most, "<", below, "DESC")).order_by("-pk")
+    def newest(self, at_most: int, *, below: int | None = None) -> list[Line]:
+        """The newest lines, of those with a key below `below`, newest first."""
+        return self._read(at_most, ("own.id < %s", below), "DESC")
 
-    def oldest(self, at_most: int, *, above: int) -> QuerySet[Posting]:
-        """The oldest postings of those with a key above `above`, oldest first."""
-        return self._read(self._keys(at_most, ">", above, "ASC")).order_by("pk")
+    def oldest(self, at_most: int, *, above: int) -> list[Line]:
+        """The oldest lines of those with a key above `above`, oldest first."""
+        return self._read(at_most, ("own.id > %s", above), "ASC")
 
-    def _read(self, keys: list[int]) -> QuerySet[Posting]:
-        return Posting.objects.filter(pk__in=keys).select_related("entry", "account")
-
-    def _keys(self, at_most: int, comparison: str, bound: int | None, direction: str) -> list[int]:
-        if not self.accounts:
-            return []
-        condition, values = "", []
-        for text, value in (
-            (f"posting.id {comparison} %s", bound),
-            ("entry.created_at >= %s", self.start),
-            ("entry.created_at < %s", self.end),
-        ):
-            if value is not None:
-                condition += f" AND {text}"
-                values.append(value)
+    def _read(self, at_most: int, bound: tuple[str, int | None], order: str) -> list[Line]:
+        of_account, values = _conditions(("account.asset = %s", self.asset))
+        of_line, more = _conditions(
+            bound, ("entry.created_at >= %s", self.start), ("entry.created_at < %s", self.end)
+        )
         by_time = self.start is not None or self.end is not None
-        entries = "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
-        of_one = (
-            "SELECT * FROM (SELECT posting.id FROM banking_posting posting "
-            f"{entries if by_time else ''}"
-            f"WHERE posting.account_id = %s{condition} "
-            f"ORDER BY posting.id {direction} LIMIT %s) AS of_one"
+        # Of one account: a subquery that PostgreSQL runs once for each, and SQLite too.
+        keys = (
+            "SELECT own.id FROM banking_posting own "
+            f"{'JOIN banking_journalentry entry ON entry.id = own.entry_id ' if by_time else ''}"
+            f"WHERE own.account_id = account.id{of_line} ORDER BY own.id {order} LIMIT %s"
         )
-        parameters = [(account, *values, at_most) for account in self.accounts]
+        accounts = f"FROM banking_ledgeraccount account {_each(keys)}"
         rows = statements.query(
-            f"{' UNION ALL '.join([of_one] * len(parameters))} ORDER BY 1 {direction} LIMIT %s",
-            (*(value for each in parameters for value in each), at_most),
+            "SELECT posting.id, posting.bucket, posting.units, account.asset, account.scale, "
+            "entry.kind, entry.reference, entry.created_at FROM (SELECT one.id AS key, "
+            f"account.id AS of {accounts} WHERE account.owner_id = %s{of_account} "
+            f"ORDER BY one.id {order} LIMIT %s) AS page "
+            "JOIN banking_posting posting ON posting.id = page.key "
+            "JOIN banking_ledgeraccount account ON account.id = page.of "
+            "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
+            f"ORDER BY posting.id {order}",
+            (*more, at_most, self.owner_id, *values, at_most),
         )
-        return [key for (key,) in rows]
+        return [Line(*row[:6], *_of_entry.load(row[6:])) for row in rows]
+
+
+def _each(keys: str) -> str:
+    """Joins the keys that a subquery finds for each account."""
+    if statements.is_postgresql():
+        return f"CROSS JOIN LATERAL ({keys}) AS one"
+    return f"CROSS JOIN banking_posting one ON one.id IN ({keys})"
+
+
+def _conditions(*conditions: tuple[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    """Those conditions that have a value, each after an AND, and the values."""
+    given = [(text, value) for text, value in conditions if value is not None]
+    return "".join(f" AND {text}" for text, _ in given), tuple(value for _, value in given)
 
 
 def lines(
@@ -97,30 +127,27 @@ def lines(
     """
     if start is not None and end is not None and start >= end:
         raise Invalid("end must be after start.", field="end")
-    accounts = LedgerAccount.objects.filter(owner=owner)
-    if asset is not None:
-        accounts = accounts.filter(asset=canonical(asset))
-    keys = tuple(accounts.order_by("pk").values_list("pk", flat=True))
-    if asset is not None and not keys and not _is_known(canonical(asset)):
+    code = None if asset is None else canonical(asset)
+    if code is not None and not _is_known(code, owner):
         raise UnknownAsset(
             f"Nobody here ever had {asset}; balances/ shows what you have.", field="asset"
         )
-    return Lines(keys, start, end)
+    return Lines(owner.pk, code, start, end)
 
 
-def _is_known(code: str) -> bool:
-    """Whether anybody ever had some: if so, the house has an account for it."""
-    house = LedgerAccount.objects.filter(owner=None)
-    return code == USD.code or house.filter(asset=code).exists()
+def _is_known(code: str, owner: User) -> bool:
+    """Whether the owner has an account for it or the house has, as when anybody ever had some."""
+    accounts = LedgerAccount.objects.filter(Q(owner=owner) | Q(owner=None), asset=code)
+    return code == USD.code or accounts.exists()
 
 
-def batches(found: Lines) -> Iterator[list[Posting]]:
+def batches(found: Lines) -> Iterator[list[Line]]:
     """All lines, a thousand at a time, each batch by a query of its own.
 
     No cursor stays open, so batches may be fetched from different threads, and a slow reader keeps
     no transaction open. Later postings have higher keys and do not shift the batches.
     """
-    batch = list(found.newest(BATCH))
+    batch = found.newest(BATCH)
     while batch:
         yield batch
-        batch = list(found.newest(BATCH, below=batch[-1].pk)) if len(batch) == BATCH else []
+        batch = found.newest(BATCH, below=batch[-1].pk) if len(batch) == BATCH else []

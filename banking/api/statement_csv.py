@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
 from channels.db import database_sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -10,7 +10,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
 from banking import statement
-from banking.api.serializers import StatementLineSerializer
+from banking.api import statement_lines
 
 CONTENT_TYPE = "text/csv"
 COLUMNS = ("id", "created_at", "kind", "asset", "bucket", "amount", "reference")
@@ -46,15 +46,16 @@ def neutralised(text: str) -> str:
 def _chunks(found: statement.Lines) -> Iterator[str]:
     yield _rows([list(COLUMNS)])
     for batch in statement.batches(found):
-        lines = StatementLineSerializer(batch, many=True).data
-        yield _rows([[_cell(column, line[column]) for column in COLUMNS] for line in lines])
+        yield _rows([_cells(statement_lines.document(line)) for line in batch])
 
 
-def _cell(column: str, value: object) -> str:
-    return neutralised(str(value)) if column in TEXT_COLUMNS else str(value)
+def _cells(line: Mapping[str, str]) -> list[str]:
+    return [
+        neutralised(line[column]) if column in TEXT_COLUMNS else line[column] for column in COLUMNS
+    ]
 
 
-def _rows(rows: list[list[str]]) -> str:
+def _rows(rows: Iterable[Sequence[str]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """Each view reads the clock, makes one call into the domain and serializes the result."""
 
+from functools import partial
 from typing import Any, cast
 
 from django.http import HttpResponseBase
@@ -16,7 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
 from banking import bank_accounts, statement, transactions
-from banking.api import statement_csv
+from banking.api import statement_csv, statement_lines
 from banking.api.serializers import (
     BalancesSerializer,
     BankAccountSerializer,
@@ -28,12 +29,13 @@ from banking.api.serializers import (
     TransactionFilterSerializer,
     VerifyBankAccountSerializer,
 )
-from banking.api.statement_pages import StatementPages
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
 from banking.rules import rails
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.content_negotiation import format_parameter
 from be.api.idempotency import idempotent
+from be.api.json_answers import answer
+from be.api.pagination import Bounds, FixedPages
 from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 
@@ -301,6 +303,10 @@ class BalanceViewSet(StrictView, GenericViewSet[LedgerAccount]):
         return Response(BalancesSerializer({"results": owned}).data)
 
 
+# Made once: each new serializer copies all its fields, which costs more than the validation.
+STATEMENT_FILTER = StatementFilterSerializer()
+
+
 class StatementViewSet(StrictView, GenericViewSet[Posting]):
     queryset = Posting.objects.none()
     serializer_class = StatementLineSerializer
@@ -328,10 +334,16 @@ class StatementViewSet(StrictView, GenericViewSet[Posting]):
         found = self._found(request)
         if request.accepted_renderer.format == statement_csv.CSVRenderer.format:
             return statement_csv.response(request._request, found)
-        pages = StatementPages()
-        page = pages.page_of(found, request)
-        return pages.get_paginated_response(StatementLineSerializer(page, many=True).data)
+        pages = FixedPages(Posting._meta.pk)
+        page = pages.read(request, partial(_lines, found))
+        return answer(request, pages.document([statement_lines.document(line) for line in page]))
 
     def _found(self, request: Request) -> statement.Lines:
-        filters = checked(StatementFilterSerializer(data=request.query_params.dict()))
+        filters = STATEMENT_FILTER.run_validation(request.query_params.dict())
         return statement.lines(owner=signed_in(request), **filters)
+
+
+def _lines(found: statement.Lines, of: Bounds) -> list[statement.Line]:
+    if of.above is not None:
+        return found.oldest(of.at_most, above=of.above)
+    return found.newest(of.at_most, below=of.below)

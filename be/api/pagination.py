@@ -1,14 +1,14 @@
 """Cursor pagination: `{next, previous, results}`, newest first, stable while rows are added."""
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import IntegerField, QuerySet, UUIDField
+from django.db.models import Field, IntegerField, QuerySet, UUIDField
 from rest_framework.exceptions import ValidationError as InvalidInput
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -25,6 +25,17 @@ class Bounds:
     at_most: int
     below: Any = None
     above: Any = None
+
+
+class HasKey(Protocol):
+    """A row of a list."""
+
+    @property
+    def pk(self) -> Any:
+        """What the list is ordered by."""
+
+
+R = TypeVar("R", bound=HasKey)
 
 
 class NewestFirst(CursorPagination):
@@ -44,24 +55,11 @@ class NewestFirst(CursorPagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        self.read_key(queryset)
-        return super().paginate_queryset(queryset, request, view)
-
-    def read_key(self, queryset: QuerySet[Any]) -> None:
-        """Find the field that pages are ordered by; a cursor is decoded with it."""
         name = self.ordering.removeprefix("-")
         model = queryset.model._meta
+        # A cursor is decoded with the field that pages are ordered by.
         self._key = model.pk if name == "pk" else model.get_field(name)
-
-    def bounds(self, queryset: QuerySet[Any], request: Request) -> "Bounds":
-        """The rows of the page, for lists that are not read by DRF's own query."""
-        self.read_key(queryset)
-        at_most = self.get_page_size(request) + 1  # one more shows whether a page follows
-        cursor = self.decode_cursor(request)
-        if cursor is None or cursor.position is None:
-            return Bounds(at_most)
-        key = self._key.to_python(cursor.position)
-        return Bounds(at_most, above=key) if cursor.reverse else Bounds(at_most, below=key)
+        return super().paginate_queryset(queryset, request, view)
 
     def get_page_size(self, request: Request) -> int:
         given = request.query_params.get("page_size")
@@ -151,6 +149,54 @@ class NewestFirst(CursorPagination):
                 "results": schema,
             },
         }
+
+
+class FixedPages(NewestFirst):
+    """The pages and cursors of `NewestFirst`, of rows that are read by fixed SQL."""
+
+    def __init__(self, key: "Field[Any, Any]") -> None:
+        self._key = key
+
+    def read(self, request: Request, rows: Callable[[Bounds], Sequence[R]]) -> list[R]:
+        """The page that the request asks for, newest first.
+
+        `rows` reads what `Bounds` says: below a key the newest first, above one the oldest first.
+        """
+        self.request, self.base_url = request, request.build_absolute_uri()
+        size, cursor = self.get_page_size(request), self.decode_cursor(request)
+        skipped, is_reverse, place = cursor or (0, False, None)
+        at_most = skipped + size + 1  # one more shows whether a page follows
+        key = None if place is None else self._key.to_python(place)
+        if is_reverse:
+            found = rows(
+                Bounds(at_most, above=self._key.to_python("0" * 32) if key is None else key)
+            )
+        else:
+            found = rows(Bounds(at_most, below=key))
+        page = list(found[skipped : skipped + size])
+        follows, precedes = len(found) > skipped + size, place is not None or skipped > 0
+        self._earlier, self._later = (precedes, follows) if is_reverse else (follows, precedes)
+        if is_reverse:
+            page.reverse()
+        # An empty page still lies beside the place that was asked for.
+        self._first: Any = page[0].pk if page else place
+        self._last: Any = page[-1].pk if page else place
+        return page
+
+    def document(self, results: list[Any]) -> dict[str, Any]:
+        """The page as it is answered, with the addresses of its neighbours."""
+        following, previous = self.get_next_link(), self.get_previous_link()
+        return {"next": following, "previous": previous, "results": results}
+
+    def get_next_link(self) -> str | None:
+        return self._link(self._last, reverse=False) if self._earlier else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self._first, reverse=True) if self._later else None
+
+    def _link(self, key: Any, *, reverse: bool) -> str:
+        position: Any = None if key is None else str(key)
+        return str(self.encode_cursor(Cursor(offset=0, reverse=reverse, position=position)))
 
 
 class ComputedNewestFirst(NewestFirst):

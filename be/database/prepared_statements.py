@@ -58,23 +58,36 @@ class PreparedStatements:
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._count = 0
 
-    def execute(self, sql: str, params: Sequence[Any]) -> list[Row]:
-        """The rows that the statement returns. Raises psycopg's errors."""
+    def execute(self, sql: str, params: Sequence[Any], *, planned_anew: bool = False) -> list[Row]:
+        """The rows that the statement returns. Raises psycopg's errors.
+
+        With `planned_anew` it is not prepared, and its plan is made for these values.
+        """
         if not self._connection.autocommit and self._is_idle():
             self._begin()
         values = self._values
         dumped: Any = values.dump_sequence(params, [PyFormat.AUTO] * len(params))
-        key = (sql, tuple(values.types or ()))
-        name = self._names.get(key) or self._prepare(key)
-        try:
-            result = self._checked(self._libpq.exec_prepared(name, dumped, values.formats))
-        except STALE_PLAN:
-            self._names.clear()
-            raise
+        types = tuple(values.types or ())
+        if planned_anew:
+            result = self._checked(
+                self._libpq.exec_params(sql.encode(), dumped, types, values.formats)
+            )
+        else:
+            result = self._run_prepared((sql, types), dumped, values.formats)
         values.set_pgresult(result)
         rows: list[Row] = values.load_rows(0, result.ntuples, tuple)
         values.set_pgresult(None)  # lets go of the result's memory
         return rows
+
+    def _run_prepared(
+        self, key: tuple[str, tuple[int, ...]], dumped: Any, formats: Any
+    ) -> pq.abc.PGresult:
+        name = self._names.get(key) or self._prepare(key)
+        try:
+            return self._checked(self._libpq.exec_prepared(name, dumped, formats))
+        except STALE_PLAN:
+            self._names.clear()
+            raise
 
     def _is_idle(self) -> bool:
         return self._libpq.transaction_status == pq.TransactionStatus.IDLE

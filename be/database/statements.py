@@ -237,9 +237,10 @@ def _with_question_marks(sql: str) -> str:
     return sql.replace("%s", "?")
 
 
-def execute(sql: str, params: Sequence[Any]) -> list[Row]:
+def execute(sql: str, params: Sequence[Any], *, planned_anew: bool = False) -> list[Row]:
     """Run one prepared statement of PostgreSQL (`$1`, `$2`) and fetch its rows.
 
+    `planned_anew` is for a statement whose best plan depends on its values: it is not prepared.
     Where Django's statements are counted or logged, it is sent through a cursor of Django's.
     """
     database = _database()
@@ -248,13 +249,14 @@ def execute(sql: str, params: Sequence[Any]) -> list[Row]:
             cursor = database._prepare_cursor(PlainCursor(database.connection))
             cursor.execute(sql, params)
             return list(cursor.fetchall())
-        return PreparedStatements.of_connection(database.connection).execute(sql, params)
+        prepared = PreparedStatements.of_connection(database.connection)
+        return prepared.execute(sql, params, planned_anew=planned_anew)
 
 
-def query(sql: str, params: Row) -> list[Row]:
+def query(sql: str, params: Row, *, planned_anew: bool = False) -> list[Row]:
     """All rows of a SELECT; parameters are `%s` on both databases."""
     if is_postgresql():
-        return execute(_with_numbers(sql), params)
+        return execute(_with_numbers(sql), params, planned_anew=planned_anew)
     database = _database()
     with database.wrap_database_errors:
         return list(_sqlite(database).execute(_with_question_marks(sql), adapt(params)))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from be.kernel.formats import money, plain, price_text, time_text
+from banking.rules.assets import USD, Asset
+from be.kernel.formats import money, money_cents, plain, plain_units, price_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,13 @@ def test_times_are_in_utc_with_z():
     at = datetime(2026, 3, 2, 10, 0, 0, 5, tzinfo=eastern)
     assert time_text(at) == "2026-03-02T15:00:00.000005Z"
     assert time_text(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000000Z"
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 18))
+def test_units_are_written_as_the_decimal_that_they_are(units: int, scale: int):
+    assert plain_units(units, scale) == plain(Asset("X", scale).amount(units))
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_cents_are_written_as_the_dollars_that_they_are(cents: int):
+    assert money_cents(cents) == money(USD.amount(cents))

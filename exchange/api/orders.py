@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -13,16 +14,18 @@ from rest_framework.viewsets import GenericViewSet
 from authentication.models import User
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
+from be.api.json_answers import answer
+from be.api.pagination import FixedPages
 from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 from be.kernel.refusals import NotFound
 from exchange.api import examples, queries, serializers
 from exchange.market import instruments
 from exchange.models import (
-    OPEN_STATUSES,
     Execution,
     Order,
     OrderClass,
+    OrderStatus,
     OrderType,
     Side,
     TimeInForce,
@@ -30,6 +33,8 @@ from exchange.models import (
 from exchange.trading import orders
 from exchange.trading.intake.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
 from exchange.trading.reports import documents
+from exchange.trading.rows import listed
+from exchange.trading.rows.listed import OrderFilter
 
 ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH, description="The id of the order.")
 
@@ -104,11 +109,16 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         parameters=[serializers.OrderQuery],
         responses=serializers.OrderSerializer(many=True),
     )
-    def list(self, request: Request) -> Response:
-        query = queries.read(serializers.OrderQuery, request)
-        found = with_fills().filter(_filters(query), owner_id=owner_of(request))
-        page = self.paginate_queryset(found)
-        return self.get_paginated_response([documents.order(order) for order in page or []])
+    def list(self, request: Request) -> HttpResponseBase:
+        wanted = _filter(queries.read(serializers.OrderQuery, request))
+        pages = FixedPages(Order._meta.pk)
+        page = pages.read(
+            request,
+            lambda of: listed.orders(
+                owner_of(request), wanted, at_most=of.at_most, below=of.below, above=of.above
+            ),
+        )
+        return answer(request, pages.document([documents.order(order) for order in page]))
 
     @extend_schema(
         operation_id="orders_retrieve",
@@ -175,24 +185,17 @@ def _exit(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "time_in_force": None if wanted is None else TimeInForce(wanted)}
 
 
-def _filters(query: dict[str, Any]) -> Q:
-    filters = Q()
-    status = query.get("status")
-    if status == "open":
-        filters &= Q(status__in=OPEN_STATUSES)
-    elif status == "closed":
-        filters &= ~Q(status__in=OPEN_STATUSES)
-    elif status is not None:
-        filters &= Q(status=status)
-    if "symbol" in query:
-        filters &= Q(instrument=instruments.find(query["symbol"]))
-    if "side" in query:
-        filters &= Q(side=query["side"])
-    if "client_order_id" in query:
-        filters &= Q(client_order_id=query["client_order_id"])
-    if "updated_since" in query:
-        filters &= Q(updated_at__gte=query["updated_since"])
-    return filters
+def _filter(query: dict[str, Any]) -> OrderFilter:
+    status, symbol = query.get("status"), query.get("symbol")
+    is_group = status in ("open", "closed")
+    return OrderFilter(
+        is_open=status == "open" if is_group else None,
+        status=None if status is None or is_group else OrderStatus(status),
+        instrument_id=None if symbol is None else instruments.find(symbol).pk,
+        side=query.get("side"),
+        client_order_id=query.get("client_order_id"),
+        updated_since=query.get("updated_since"),
+    )
 
 
 @extend_schema(tags=["Orders"])
@@ -205,9 +208,12 @@ class ExecutionViewSet(StrictView, GenericViewSet[Execution]):
         summary="Every fill of yours, newest first",
         responses=serializers.OrderExecutionSerializer(many=True),
     )
-    def list(self, request: Request) -> Response:
-        found = Execution.objects.filter(owner_id=owner_of(request)).select_related(
-            "order", "order__instrument"
+    def list(self, request: Request) -> HttpResponseBase:
+        pages = FixedPages(Execution._meta.pk)
+        page = pages.read(
+            request,
+            lambda of: listed.executions(
+                owner_of(request), at_most=of.at_most, below=of.below, above=of.above
+            ),
         )
-        page = self.paginate_queryset(found) or []
-        return self.get_paginated_response([documents.fill(execution) for execution in page])
+        return answer(request, pages.document([documents.fill(execution) for execution in page]))

@@ -38,7 +38,7 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
-from exchange.tests import invariants, market
+from exchange.tests import invariants, listed_documents, market
 from exchange.tests.invariants import State
 from exchange.tests.order_machine_world import (
     BOND,
@@ -118,6 +118,8 @@ class OrderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         rounds.logger.removeHandler(self.errors)
         try:
+            for customer in self.customers:
+                assert list(listed_documents.differences(customer.pk)) == []
             connection.check_constraints()
         finally:
             transaction.set_rollback(True)
