@@ -1,21 +1,25 @@
 """Quotes as clients see them, and whether they are fresh enough to trade on."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from banking.rules.assets import canonical
+from be.database import statements
 from be.kernel.formats import plain, price_text, time_text
-from exchange.market import hours, instruments
+from exchange.market import hours, instruments, quote_rows
 from exchange.market.book import street_levels
+from exchange.market.quote_rows import QuoteReader
 from exchange.market.rules import bonds, calendar
-from exchange.models import DayCount, Instrument, Quote, Side
+from exchange.models import Bond, DayCount, Instrument, Quote, Side
 
 Document = dict[str, Any]
+
+_quotes = QuoteReader()
 
 # As many places as an execution stores, so that traded values can be reproduced exactly.
 ACCRUED_PLACES = Decimal("1e-8")
@@ -37,19 +41,25 @@ def current(symbols: Sequence[str] | None = None) -> list[Quote]:
 
     Raises instruments.UnknownSymbol that names every symbol without a quote.
     """
-    quotes: QuerySet[Quote] = Quote.objects.select_related(
-        "instrument", "instrument__bond"
-    ).order_by("instrument__symbol")
     if symbols is None:
-        return list(quotes)
+        return _read("true", ())
     wanted = {canonical(symbol) for symbol in symbols}
-    found = list(quotes.filter(instrument__symbol__in=wanted))
+    found = _read(*statements.is_in("instrument.symbol", sorted(wanted)))
     missing = wanted - {quote.instrument.symbol for quote in found}
     if missing:
         raise instruments.UnknownSymbol(
             f"There is no {', '.join(sorted(missing))}. See supported_symbols/.", field="symbols"
         )
     return found
+
+
+def _read(which: str, values: statements.Row) -> list[Quote]:
+    rows = statements.query(
+        f"SELECT {_quotes.columns} FROM {quote_rows.TABLES} "  # noqa: S608
+        f"WHERE {which} ORDER BY instrument.symbol",
+        values,
+    )
+    return [_quotes.make(row) for row in rows]
 
 
 def document(quote: Quote) -> Document:
@@ -97,34 +107,67 @@ def _best(instrument: Instrument, quote: Quote, side: Side) -> tuple[Decimal, in
 def _bond_figures(quote: Quote) -> Document:
     terms = terms_of(quote.instrument)
     settlement = calendar.settlement_date(quote.timestamp)
-    accrued = accrued_interest(quote.instrument, quote.timestamp)
-    try:
-        fraction = bonds.yield_from_price(terms, settlement=settlement, clean_price=quote.price)
-    except ValueError:  # no yield is defined at or after maturity
-        return {"yield_to_maturity": None, "accrued_interest": plain(accrued)}
-    return {"yield_to_maturity": f"{fraction:.6f}", "accrued_interest": plain(accrued)}
+    return {
+        "yield_to_maturity": _yield_text(terms, settlement, quote.price),
+        "accrued_interest": plain(_accrued(terms, settlement)),
+    }
 
 
 def terms_of(instrument: Instrument) -> bonds.BondTerms:
     """The terms of a bond instrument, for `rules/bonds.py`."""
-    bond = instrument.bond
-    return bonds.BondTerms(
-        coupon_rate=bond.coupon_rate,
-        issue_date=bond.issue_date,
-        maturity_date=bond.maturity_date,
-        frequency=bond.frequency,
-        day_count="ActAct" if bond.day_count == DayCount.ACT_ACT else "30/360",
-        face_value=bond.face_value,
+    return terms_of_bond(instrument.bond)
+
+
+def terms_of_bond(bond: Bond) -> bonds.BondTerms:
+    return _terms(
+        bond.coupon_rate,
+        bond.issue_date,
+        bond.maturity_date,
+        bond.frequency,
+        bond.day_count,
+        bond.face_value,
     )
+
+
+# What is remembered here depends on nothing but the arguments.
+@lru_cache(maxsize=8192)
+def _terms(
+    coupon_rate: Decimal,
+    issue_date: date,
+    maturity_date: date,
+    frequency: int,
+    day_count: str,
+    face_value: Decimal,
+) -> bonds.BondTerms:
+    return bonds.BondTerms(
+        coupon_rate=coupon_rate,
+        issue_date=issue_date,
+        maturity_date=maturity_date,
+        frequency=frequency,
+        day_count="ActAct" if day_count == DayCount.ACT_ACT else "30/360",
+        face_value=face_value,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _accrued(terms: bonds.BondTerms, settlement: date) -> Decimal:
+    return bonds.accrued_interest(terms, settlement=settlement).quantize(ACCRUED_PLACES)
+
+
+@lru_cache(maxsize=8192)
+def _yield_text(terms: bonds.BondTerms, settlement: date, price: Decimal) -> str | None:
+    try:
+        fraction = bonds.yield_from_price(terms, settlement=settlement, clean_price=price)
+    except ValueError:  # no yield is defined at or after maturity
+        return None
+    return f"{fraction:.6f}"
 
 
 def accrued_interest(instrument: Instrument, at: datetime) -> Decimal:
     """Accrued interest per 100 of face value of a trade at `at`; zero for all but bonds."""
     if not instrument.is_bond:
         return Decimal(0)
-    settlement = calendar.settlement_date(at)
-    exact = bonds.accrued_interest(terms_of(instrument), settlement=settlement)
-    return exact.quantize(ACCRUED_PLACES)
+    return _accrued(terms_of(instrument), calendar.settlement_date(at))
 
 
 def most_accrued_interest(instrument: Instrument) -> Decimal:
