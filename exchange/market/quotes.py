@@ -10,7 +10,7 @@ from django.conf import settings
 
 from banking.rules.assets import canonical
 from be.database import statements
-from be.kernel.formats import plain, price_text, time_text
+from be.kernel.formats import plain, plain_units, price_text, time_text
 from exchange.market import hours, instruments, quote_rows
 from exchange.market.book import street_levels
 from exchange.market.quote_rows import QuoteReader
@@ -65,7 +65,7 @@ def _read(which: str, values: statements.Row) -> list[Quote]:
 def document(quote: Quote) -> Document:
     """The quote of the public API. Sizes are what is left at the best price."""
     instrument = quote.instrument
-    asset, increment = instrument.asset, instrument.price_increment
+    increment = instrument.price_increment
     bid, bid_size = _best(instrument, quote, Side.SELL)
     ask, ask_size = _best(instrument, quote, Side.BUY)
     change = quote.price - quote.previous_close
@@ -74,15 +74,15 @@ def document(quote: Quote) -> Document:
         "price": price_text(quote.price, increment),
         "bid": price_text(bid, increment),
         "ask": price_text(ask, increment),
-        "bid_size": plain(asset.amount(bid_size)),
-        "ask_size": plain(asset.amount(ask_size)),
+        "bid_size": plain_units(bid_size, instrument.scale),
+        "ask_size": plain_units(ask_size, instrument.scale),
         "previous_close": price_text(quote.previous_close, increment),
         "change": price_text(change, increment),
         "change_percent": f"{change / quote.previous_close * 100:.4f}",
         "open": price_text(quote.open, increment),
         "high": price_text(quote.high, increment),
         "low": price_text(quote.low, increment),
-        "volume": plain(asset.amount(quote.volume)),
+        "volume": plain_units(quote.volume, instrument.scale),
         "timestamp": time_text(quote.timestamp),
         "sequence": quote.sequence,
     }

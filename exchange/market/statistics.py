@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, Min
 
-from be.kernel.formats import plain, price_text, time_text
+from be.database import statements
+from be.database.rows import Columns
+from be.kernel.formats import plain_units, price_text, time_text
 from exchange.market import candle_schedule, candles
 from exchange.market.candles import Bar
 from exchange.models import Candle, Instrument, Interval
@@ -82,7 +83,7 @@ def _figures(
 ) -> dict[str, str | None]:
     if not bars:
         return dict.fromkeys(FIGURES)
-    increment, asset = instrument.price_increment, instrument.asset
+    increment = instrument.price_increment
     first, last = bars[0].open, bars[-1].close
     volume = sum(bar.volume for bar in bars)
     average_price = vwap(bars)
@@ -98,8 +99,8 @@ def _figures(
         "close": price_text(last, increment),
         "change": price_text(last - first, increment),
         "change_percent": f"{(last - first) / first * 100:.4f}",
-        "volume": plain(asset.amount(volume)),
-        "average_volume": None if average is None else plain(asset.amount(average)),
+        "volume": plain_units(volume, instrument.scale),
+        "average_volume": None if average is None else plain_units(average, instrument.scale),
         "vwap": None if average_price is None else f"{average_price:.6f}",
         "volatility": None if deviation is None else f"{deviation:.6f}",
         "max_drawdown_percent": fall,
@@ -141,15 +142,20 @@ def max_drawdown(bars: Sequence[Bar]) -> float:
     return float(falls.max(initial=0.0))
 
 
+_EXTREMES = (
+    "SELECT max(high), min(low) FROM exchange_candle "
+    "WHERE instrument_id = %s AND interval = %s "
+    "AND time > %s AND time <= %s"
+)
+_extremes_read = Columns(Candle, ("high", "low")).load
+
+
 def _extremes(instrument: Instrument, now: datetime) -> dict[str, str | None]:
-    found = Candle.objects.filter(
-        instrument=instrument,
-        interval=Interval.ONE_DAY,
-        time__gt=now - FIFTY_TWO_WEEKS,
-        time__lte=now,
-    ).aggregate(high=Max("high"), low=Min("low"))
+    days = (instrument.pk, Interval.ONE_DAY.value, now - FIFTY_TWO_WEEKS, now)
+    [row] = statements.query(_EXTREMES, days)
+    high, low = _extremes_read(row)
     increment = instrument.price_increment
     return {
-        f"{name}_52w": None if value is None else price_text(value, increment)
-        for name, value in found.items()
+        "high_52w": None if high is None else price_text(high, increment),
+        "low_52w": None if low is None else price_text(low, increment),
     }
