@@ -55,7 +55,7 @@ def figures(quote: Quote) -> dict[str, Any]:
         issue_date=bond.issue_date,
         maturity_date=bond.maturity_date,
         frequency=bond.frequency,
-        day_count=bond.day_count,
+        day_count="ActAct" if bond.day_count == "ActAct" else "30/360",
         face_value=bond.face_value,
     )
     accrued = bonds.accrued_interest(terms, settlement=settlement).quantize(Decimal("1e-8"))
