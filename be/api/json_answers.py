@@ -4,10 +4,13 @@ The bytes are those that DRF's `JSONRenderer` would write, for a third of its ti
 """
 
 import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -32,6 +35,27 @@ def answer_bytes(request: Request, body: bytes) -> HttpResponse:
     if request.accepted_media_type != CONTENT_TYPE:
         return Response(json.loads(body))
     return HttpResponse(body, content_type=CONTENT_TYPE)
+
+
+def answer_in_pieces(request: Request, pieces: Iterator[list[Any]]) -> HttpResponseBase:
+    """`{results: [...]}` of any length, which is never in memory as a whole.
+
+    One of a single piece is an answer like any other.
+    """
+    first, second = next(pieces, []), next(pieces, None)
+    if second is None:
+        return answer(request, {"results": first})
+    return StreamingHttpResponse(
+        _written(chain([first, second], pieces)), content_type=CONTENT_TYPE
+    )
+
+
+def _written(pieces: Iterable[list[Any]]) -> Iterator[bytes]:
+    start = b'{"results":['
+    for piece in pieces:
+        yield start + encoded(piece)[1:-1]
+        start = b","
+    yield b"]}"
 
 
 def encoded(document: Any) -> bytes:

@@ -1,5 +1,6 @@
 """Orders and executions of the signed-in user."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from authentication.models import User
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
-from be.api.json_answers import answer
+from be.api.json_answers import answer, answer_in_pieces
 from be.api.pagination import FixedPages
 from be.api.strict_requests import StrictView
 from be.kernel import identifiers
@@ -151,9 +152,16 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         request=None,
         responses={200: serializers.CanceledOrdersSerializer},
     )
-    def destroy_all(self, request: Request) -> Response:
+    def destroy_all(self, request: Request) -> HttpResponseBase:
         canceled = orders.cancel_all(owner_id=owner_of(request), now=timezone.now())
-        return Response({"results": [documents.written(order) for order in canceled]})
+        return answer_in_pieces(request, _in_pieces(canceled))
+
+
+def _in_pieces(ids: Sequence[UUID]) -> Iterator[list[documents.Document]]:
+    """The documents of these orders, of which only some are in memory at any time."""
+    for start in range(0, len(ids), orders.END_AT_ONCE):
+        some = listed.these_orders(ids[start : start + orders.END_AT_ONCE])
+        yield [documents.order(order) for order in some]
 
 
 def _order_request(data: dict[str, Any]) -> OrderRequest:

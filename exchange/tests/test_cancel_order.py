@@ -1,6 +1,9 @@
 """DELETE orders/{id}/ and DELETE orders/."""
 
+import json
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,8 +11,10 @@ from rest_framework.test import APIClient
 
 from authentication.models import User
 from banking.models import JournalEntry
-from exchange.models import Instrument
+from exchange.models import Instrument, Order
+from exchange.tests import tied_orders
 from exchange.tests.market import balance, place
+from exchange.trading import orders
 
 pytestmark = pytest.mark.usefixtures("books_must_agree")
 
@@ -67,3 +72,34 @@ def test_cancel_all_ends_every_open_order_of_ones_own(
     bobs.refresh_from_db()
     assert bobs.status == "new"
     assert client.delete(URL).json() == {"results": []}
+
+
+def test_cancel_all_works_and_answers_in_pieces(
+    client: APIClient, alice: User, aapl: Instrument, monkeypatch: pytest.MonkeyPatch
+):
+    """The same answer as from one piece, and no transaction ends more orders than a piece has."""
+    at_once: list[int] = []
+    end = orders.end_locked
+
+    def counted(some: Sequence[Order], *args: Any, **kwargs: Any) -> None:
+        at_once.append(len(some))
+        end(some, *args, **kwargs)
+
+    monkeypatch.setattr(orders, "end_locked", counted)
+    monkeypatch.setattr(orders, "END_AT_ONCE", 2)
+    for limit in ("150.00", "151.00"):
+        place(alice, "buy", "1", limit=limit)
+    tied_orders.post(client, tied_orders.BRACKET, quantity="1")
+    for limit in ("152.00", "153.00"):
+        place(alice, "buy", "1", limit=limit)
+    open_before = [row["id"] for row in client.get(f"{URL}?status=open").json()["results"]]
+
+    answer: Any = client.delete(URL)
+
+    assert answer.streaming
+    results = json.loads(b"".join(answer.streaming_content))["results"]
+    assert [row["id"] for row in results] == open_before
+    assert results == client.get(URL).json()["results"]
+    assert {row["status"] for row in results} == {"canceled"}
+    assert max(at_once) == 2
+    assert balance(alice) == (Decimal("10000.00"), 0)

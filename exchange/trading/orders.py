@@ -210,9 +210,23 @@ def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int
     return canceled
 
 
-def cancel_all(*, owner_id: UUID, now: datetime) -> list[Order]:
-    """Cancel every open order of this owner; returns them, newest first."""
-    return cancel_these(Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES), now=now)
+def cancel_all(*, owner_id: UUID, now: datetime) -> list[UUID]:
+    """Cancel every open order of this owner, in bounded transactions.
+
+    Which orders these are is read at the start: one that is placed meanwhile stays open. Returns
+    the ids of those that were canceled, newest first; another one was filled before its turn.
+    """
+    own = Order.objects.filter(owner_id=owner_id, status__in=OPEN_STATUSES)
+    ids = list(own.order_by("pk").values_list("pk", flat=True))
+    canceled: list[UUID] = []
+    # The oldest first: the end of an entry is what ends its legs.
+    for start in range(0, len(ids), END_AT_ONCE):
+        some = ids[start : start + END_AT_ONCE]
+        _end_some(some, OrderStatus.CANCELED, now)
+        # One that another's end has ended in an earlier transaction is among them.
+        ended = Order.objects.filter(pk__in=some, status=OrderStatus.CANCELED, canceled_at=now)
+        canceled += ended.order_by("pk").values_list("pk", flat=True)
+    return canceled[::-1]
 
 
 @transactions.atomic

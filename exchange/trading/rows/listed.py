@@ -131,6 +131,18 @@ def orders(
     return found
 
 
+def these_orders(ids: Sequence[UUID]) -> list[Order]:
+    """The orders of these ids, as `orders` reads them, newest first."""
+    chosen, values = statements.is_in("o.id", ids)
+    found = _with_instruments(
+        f"SELECT {_instruments.columns('i')}, {_orders.columns('o')} FROM exchange_order o "
+        f"JOIN exchange_instrument i ON i.id = o.instrument_id WHERE {chosen} ORDER BY o.id DESC",
+        values,
+    )
+    load(found)
+    return found
+
+
 def _page(table: str, condition: str, below: Any, above: Any) -> tuple[str, Row]:
     """The rows of one owner's page, before anything is joined to them."""
     more: Row = ()
@@ -147,7 +159,7 @@ def _order(above: Any) -> str:
     return "DESC" if above is None else "ASC"
 
 
-def _with_instruments(sql: str, values: Row, *, planned_anew: bool) -> list[Order]:
+def _with_instruments(sql: str, values: Row, *, planned_anew: bool = False) -> list[Order]:
     width = _instruments.width
     known: dict[Any, Instrument] = {}
     found = []
