@@ -7,18 +7,18 @@ It is read from the journal, so trades, fees, interest and dividends are all inc
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple
+from functools import cache
 from uuid import UUID
 
 from banking import flows
-from banking.models import EntryKind, Posting
+from banking.models import EntryKind
 from banking.rules.assets import USD
+from be.database import statements
+from be.database.rows import as_uuid
 from exchange.market import candles
 from exchange.models import Clawback, Entitlement, Interval, Quote
 
@@ -44,8 +44,8 @@ class InstrumentActivity:
 class DayActivity:
     """All that moved since the last close.
 
-    `balances` are `available` and `held` units by asset, of the ledger accounts in which something
-    moved, read together with the rest. `cash_cents` is the net change of the account's dollars;
+    `balances` are `available` and `held` units by asset, of all ledger accounts of the owner, read
+    together with the rest. `cash_cents` is the net change of the account's dollars;
     `flow_cents` is the part of it that came from or went to banks.
     """
 
@@ -67,66 +67,66 @@ def price_at(close: datetime, quote: Quote) -> Decimal:
     return quote.previous_close if quote.session_date >= close.date() else quote.price
 
 
-class _Line(NamedTuple):
-    """A posting of the owner, with its entry and the present balances of its account."""
-
-    entry: int
-    kind: str
-    reference: UUID
-    asset: str
-    units: int
-    available: int
-    held: int
-
-
 def read(*, owner_id: UUID, since: datetime) -> DayActivity:
     """What moved after `since`, and the balances after it, in one statement."""
-    rows = (
-        Posting.objects.filter(account__owner_id=owner_id, entry__created_at__gt=since)
-        .exclude(entry__kind__in=INTERNAL_KINDS)
-        .order_by("entry_id")
-        .values_list(
-            "entry_id",
-            "entry__kind",
-            "entry__reference",
-            "account__asset",
-            "units",
-            "account__available",
-            "account__held",
-        )
+    rows = statements.query(
+        _sql(),
+        (
+            *(USD.code, USD.code, USD.code, owner_id, since, *INTERNAL_KINDS),
+            *(*flows.KINDS, owner_id, EntryKind.SPLIT.value),
+        ),
     )
     activity = DayActivity()
-    incomes: dict[UUID, int] = defaultdict(int)
-    for _, group in groupby(map(_Line._make, rows), key=attrgetter("entry")):
-        lines = list(group)
-        _add(activity, incomes, lines)
-        for line in lines:
-            activity.balances[line.asset] = (line.available, line.held)
-    for symbol, cents in _by_symbol(incomes):
-        activity.instruments[symbol].received += cents
+    incomes: dict[UUID, int] = {}
+    for what, asset, reference, *sums in rows:
+        units, spent, received, splits = map(int, sums)
+        if what == _BALANCE:
+            activity.balances[asset] = (spent, received)
+            continue
+        activity.cash_cents += received - spent
+        if what == _FLOW:
+            activity.flow_cents += received - spent
+        elif what == _INCOME:
+            incomes[as_uuid(reference)] = received - spent
+        else:
+            activity.instruments[asset] = InstrumentActivity(units, spent, received, splits > 0)
+    if incomes:
+        for symbol, cents in _by_symbol(incomes):
+            activity.instruments[symbol].received += cents
     return activity
 
 
-def _add(day: DayActivity, incomes: dict[UUID, int], lines: Sequence[_Line]) -> None:
-    """Add an entry. Income whose instrument the entry does not name goes to `incomes`, in cents."""
-    kind, reference = lines[0].kind, lines[0].reference
-    cents = sum(line.units for line in lines if line.asset == USD.code)
-    symbol = next((line.asset for line in lines if line.asset != USD.code), None)
-    day.cash_cents += cents
-    if kind in flows.KINDS:
-        day.flow_cents += cents
-    elif symbol is not None:
-        units = sum(line.units for line in lines if line.asset == symbol)
-        _move(day.instruments[symbol], kind, cents, units)
-    else:
-        incomes[reference] += cents
+_BALANCE, _FLOW, _INCOME, _OTHER = "balance", "flow", "income", "other"
 
 
-def _move(activity: InstrumentActivity, kind: str, cents: int, units: int) -> None:
-    activity.units += units
-    activity.spent += max(-cents, 0)
-    activity.received += max(cents, 0)
-    activity.was_split |= kind == EntryKind.SPLIT
+@cache
+def _sql() -> str:
+    """The balances, then entries added up: flows; income by its reference; the rest by symbol.
+
+    Income is what names no instrument. An entry is of one instrument at most.
+    """
+    internal = ", ".join(["%s"] * len(INTERNAL_KINDS))
+    kinds = ", ".join(["%s"] * len(flows.KINDS))
+    return (
+        "WITH entries AS (SELECT entry.kind, entry.reference, "
+        "max(CASE WHEN account.asset <> %s THEN account.asset END) AS symbol, "
+        "sum(CASE WHEN account.asset <> %s THEN posting.units ELSE 0 END) AS units, "
+        "sum(CASE WHEN account.asset = %s THEN posting.units ELSE 0 END) AS cents "
+        "FROM banking_posting posting "
+        "JOIN banking_ledgeraccount account ON account.id = posting.account_id "
+        "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
+        "WHERE account.owner_id = %s AND entry.created_at > %s "
+        f"AND entry.kind NOT IN ({internal}) GROUP BY entry.id, entry.kind, entry.reference"
+        f"), named AS (SELECT CASE WHEN kind IN ({kinds}) THEN '{_FLOW}' "
+        f"WHEN symbol IS NULL THEN '{_INCOME}' ELSE '{_OTHER}' END AS what, entries.* FROM entries"
+        f") SELECT '{_BALANCE}' AS what, asset, CAST(NULL AS uuid) AS reference, 0 AS units, "
+        "available, held, 0 AS splits FROM banking_ledgeraccount WHERE owner_id = %s UNION ALL "
+        f"SELECT what, symbol, CASE WHEN what = '{_INCOME}' THEN reference END, sum(units), "
+        "sum(CASE WHEN cents < 0 THEN -cents ELSE 0 END), "
+        "sum(CASE WHEN cents > 0 THEN cents ELSE 0 END), "
+        "sum(CASE WHEN kind = %s THEN 1 ELSE 0 END) FROM named "
+        f"GROUP BY what, symbol, CASE WHEN what = '{_INCOME}' THEN reference END"
+    )
 
 
 def _by_symbol(incomes: Mapping[UUID, int]) -> Iterator[tuple[str, int]]:

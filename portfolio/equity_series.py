@@ -16,29 +16,39 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from banking.rules.assets import USD
 from exchange.models import Instrument, Interval
-from portfolio import flow_valuations, history, prices, splits
+from portfolio import flow_valuations, history, past_values, prices, securities, splits
 from portfolio.history import Flow, Movements
-from portfolio.periods import Window
+from portfolio.instants import instant
+from portfolio.past_values import Grid, Prices
+from portfolio.periods import EVERY_MOMENT, Steps, Window
 from portfolio.prices import Observations
-from portfolio.rules import returns
-from portfolio.rules.returns import Point
-
-ZERO = Decimal(0)
+from portfolio.rules import grids, returns
+from portfolio.rules.grids import Series
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesPoint:
-    """One regular time. `net_deposits` and the returns are those since the start."""
+class SeriesPoint(NamedTuple):
+    """One regular time, in cents. `net_deposit_cents` and the returns are those since the start."""
 
     time: datetime
-    equity: Decimal
-    net_deposits: Decimal
+    equity_cents: int
+    net_deposit_cents: int
     time_weighted_return: float | None
     benchmark_return: float | None
+
+    @property
+    def equity(self) -> Decimal:
+        """Dollars."""
+        return USD.amount(self.equity_cents)
+
+    @property
+    def net_deposits(self) -> Decimal:
+        """Dollars."""
+        return USD.amount(self.net_deposit_cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +59,39 @@ class EquitySeries:
     time_weighted_return: float | None
 
 
+class _Worth(NamedTuple):
+    """The account at a regular time or just after a flow, in cents."""
+
+    at: datetime
+    equity: int
+    flow: int
+    is_regular: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What is needed to value an account at any time of a window."""
+    """What is needed to value an account at any time of a window. `reference` is the benchmark."""
 
     owner_id: UUID
     window: Window
     movements: Movements
     past_splits: splits.Splits
     instruments: Sequence[Instrument]
-    trade_prices: Observations
+    reference: Instrument | None
 
-    def equity_at(self, times: Sequence[datetime], observed: Observations) -> list[Decimal]:
-        """Dollars at each time, at observed prices and those of the owner's own trades."""
-        units = {
-            instrument: splits.units_today(
-                times,
-                history.totals_at(times, self.movements.units[instrument.symbol]),
-                self.past_splits.get(instrument.symbol, ()),
-            )
-            for instrument in self.instruments
-        }
-        return history.equity_at(
-            times,
-            cash=self.movements.cash,
-            units=units,
-            observed=prices.merged(self.trade_prices, observed),
+    def equity_at(
+        self, grid: Grid, movements: Movements, observed: Observations, *, steps: Steps
+    ) -> list[int]:
+        """Cents at each time, at observed prices and those of the owner's own trades.
+
+        `steps` are those between which movements are added up.
+        """
+        trades = prices.executed(owner_id=self.owner_id, until=self.window.end, steps=steps)
+        return past_values.equity_at(
+            grid,
+            cash=movements.cash,
+            units={each: movements.units[each.symbol] for each in self.instruments},
+            prices=Prices(observed, trades, self.past_splits),
         )
 
 
@@ -88,125 +105,117 @@ def compute(
 ) -> EquitySeries:
     """The account over the window. `flows` are those that its start equity does not include.
 
-    `reference` is the benchmark.
+    `movements` are those of the window's steps, and `reference` is the benchmark.
     """
-    grid = list(window.grid())
+    grid = Grid(list(window.grid()))
     account = _account(owner_id, window, movements, reference)
-    priced = {*account.instruments, reference} if reference else {*account.instruments}
-    observed = prices.merged(
-        prices.closes(
-            instruments=priced, interval=window.interval, start=window.start, end=window.end
-        ),
-        prices.quoted(instruments=priced, at=window.end),
-    )
+    observed = _observed(account)
     at_flows = _valued_flows(account, flows)
-    equity = account.equity_at(grid, observed)
+    equity = account.equity_at(grid, movements, observed, steps=window.steps)
     opening = [point for point in at_flows if point.at == window.start]
     if opening and window.start < window.end:
         equity[0] = opening[-1].equity
-    points = _in_order(
-        [Point(at, value, ZERO) for at, value in zip(grid, equity, strict=True)],
-        [point for point in at_flows if point.at > window.start],
+    points = _in_order(grid, equity, [point for point in at_flows if point.at > window.start])
+    worth = [point.equity for point in points]
+    total_returns = returns.twr_of_cents(worth, [point.flow for point in points])
+    columns = (
+        grid.times,
+        equity,
+        _net_deposits(grid, flows),
+        [total for total, point in zip(total_returns, points, strict=True) if point.is_regular],
+        _benchmark_returns(grid, observed, account),
     )
-    total_returns = returns.twr_series([point for point, _ in points])
-    regular_returns = [
-        total for total, (_, is_grid) in zip(total_returns, points, strict=True) if is_grid
-    ]
     return EquitySeries(
-        [
-            SeriesPoint(*values)
-            for values in zip(
-                grid,
-                equity,
-                _net_deposits(grid, flows),
-                regular_returns,
-                _benchmark_returns(grid, observed, account, reference),
-                strict=True,
-            )
-        ],
-        total_returns[-1] if any(point.equity > 0 for point, _ in points[:-1]) else None,
+        list(map(SeriesPoint._make, zip(*columns, strict=True))),
+        total_returns[-1] if any(cents > 0 for cents in worth[:-1]) else None,
     )
 
 
 def _account(
     owner_id: UUID, window: Window, movements: Movements, reference: Instrument | None
 ) -> _Account:
-    symbols = [
-        symbol
-        for symbol, changes in movements.units.items()
-        if _is_held(changes, since=window.start)
-    ]
-    priced = [*symbols, reference.symbol] if reference else symbols
-    past_splits = splits.by_symbol(priced)
+    start = instant(window.start)
+    symbols = [symbol for symbol, changes in movements.units.items() if _is_held(changes, start)]
     return _Account(
         owner_id,
         window,
         movements,
-        past_splits,
-        list(Instrument.objects.filter(symbol__in=symbols).select_related("bond", "quote")),
-        prices.executed(owner_id=owner_id, until=window.end, past_splits=past_splits),
+        splits.by_symbol([*symbols, reference.symbol] if reference else symbols),
+        securities.by_symbols(symbols),
+        reference,
     )
 
 
-def _is_held(changes: Sequence[history.Change], *, since: datetime) -> bool:
+def _is_held(changes: Series, since: int) -> bool:
     """Whether there are any units at that time, or some come or go after it."""
-    return changes[-1][0] > since or any(history.totals_at([since], changes))
+    return bool(changes.at[-1] > since or changes.values.sum())
 
 
-def _valued_flows(account: _Account, flows: Sequence[Flow]) -> list[Point]:
+def _observed(account: _Account) -> Observations:
+    """Closes and quotes of all that was held, and of the benchmark."""
+    window = account.window
+    priced = {each.symbol: each for each in (*account.instruments, account.reference) if each}
+    closes = prices.closes(
+        symbols=list(priced), interval=window.interval, start=window.start, end=window.end
+    )
+    return prices.merged(closes, prices.quoted(instruments=priced.values(), at=window.end))
+
+
+def _valued_flows(account: _Account, flows: Sequence[Flow]) -> list[_Worth]:
     """The account just after each flow."""
     unvalued = sorted({flow.at for flow in flows if flow.equity_before is None})
     estimated = dict(zip(unvalued, _estimated_equity(account, unvalued), strict=True))
     return list(_after_flows(flows, estimated))
 
 
-def _estimated_equity(account: _Account, times: Sequence[datetime]) -> list[Decimal]:
+def _estimated_equity(account: _Account, times: Sequence[datetime]) -> list[int]:
     """Equity at flows without a stored valuation, from daily closes and the owner's trades."""
     if not times:
         return []
+    window = account.window
     closes = prices.closes(
-        instruments=account.instruments,
+        symbols=[each.symbol for each in account.instruments],
         interval=Interval.ONE_DAY,
-        start=account.window.start,
-        end=account.window.end,
+        start=window.start,
+        end=window.end,
     )
-    return account.equity_at(times, closes)
+    movements = history.movements(owner_id=account.owner_id, until=window.end, steps=EVERY_MOMENT)
+    return account.equity_at(Grid(times), movements, closes, steps=EVERY_MOMENT)
 
 
-def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, Decimal]) -> Iterator[Point]:
+def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, int]) -> Iterator[_Worth]:
     """`estimated` is the equity after all flows of a time, where one has no stored valuation."""
     for at, together in groupby(flows, key=attrgetter("at")):
         group = list(together)
-        equity = estimated.get(at, ZERO) - sum(flow.dollars for flow in group)
+        equity = estimated.get(at, 0) - sum(flow.cents for flow in group)
         for flow in group:
             before = equity if flow.equity_before is None else flow.equity_before
-            equity = before + flow.dollars
-            yield Point(at, equity, flow.dollars)
+            equity = before + flow.cents
+            yield _Worth(at, equity, flow.cents, is_regular=False)
 
 
-def _in_order(grid: Sequence[Point], at_flows: Sequence[Point]) -> list[tuple[Point, bool]]:
-    """All points by time, with whether each is of the grid; those come last at equal times."""
-    marked = [(point, False) for point in at_flows] + [(point, True) for point in grid]
-    return sorted(marked, key=lambda each: (each[0].at, each[1]))
+def _in_order(grid: Grid, equity: Sequence[int], at_flows: Sequence[_Worth]) -> list[_Worth]:
+    """All points by time; those of the grid come last at equal times."""
+    regular = [
+        _Worth(at, cents, 0, is_regular=True) for at, cents in zip(grid.times, equity, strict=True)
+    ]
+    return sorted([*at_flows, *regular], key=attrgetter("at")) if at_flows else regular
 
 
-def _net_deposits(grid: Sequence[datetime], flows: Sequence[Flow]) -> list[Decimal]:
-    changes = [(flow.at, flow.cents) for flow in flows]
-    return [USD.amount(cents) for cents in history.totals_at(grid, changes)]
+def _net_deposits(grid: Grid, flows: Sequence[Flow]) -> list[int]:
+    changes = grids.series([instant(flow.at) for flow in flows], [flow.cents for flow in flows])
+    return [int(cents) for cents in grids.totals_at(grid.instants, changes).tolist()]
 
 
-def _benchmark_returns(
-    grid: Sequence[datetime],
-    observed: Observations,
-    account: _Account,
-    reference: Instrument | None,
-) -> list[float | None]:
-    if reference is None:
-        return [None for _ in grid]
-    closes = history.newest_at(grid, observed.get(reference.symbol, ()))
-    first = _opening_price(account, reference) if account.window.from_opening else closes[0]
+def _benchmark_returns(grid: Grid, observed: Observations, account: _Account) -> list[float | None]:
+    if account.reference is None:
+        return [None for _ in grid.times]
+    closes = past_values.newest_prices(grid, observed.get(account.reference.symbol, []))
+    first = closes[0]
+    if account.window.from_opening:
+        first = _opening_price(account, account.reference)
     if first is None:
-        return [None for _ in grid]
+        return [None for _ in grid.times]
     return [
         0.0,
         *(None if price is None else float(price / first) - 1 for price in closes[1:]),
@@ -218,8 +227,10 @@ def _opening_price(account: _Account, reference: Instrument) -> Decimal | None:
     opening = account.movements.flows[0]
     price = flow_valuations.price_at(opening.entry_id, reference.symbol)
     if price is not None:
-        return splits.price_today(price, opening.at, account.past_splits.get(reference.symbol, ()))
+        past_splits = account.past_splits.get(reference.symbol, ())
+        return splits.price_today(price, opening.at, past_splits)
     closes = prices.closes(
-        instruments=[reference], interval=Interval.ONE_DAY, start=opening.at, end=opening.at
+        symbols=[reference.symbol], interval=Interval.ONE_DAY, start=opening.at, end=opening.at
     )
-    return history.newest_at([opening.at], closes.get(reference.symbol, ()))[0]
+    known = closes.get(reference.symbol, [])
+    return past_values.newest_prices(Grid([opening.at]), known)[0]

@@ -13,10 +13,14 @@ from django.db.models import F, OuterRef, Subquery
 from banking.flows import Flow
 from banking.models import JournalEntry, LedgerAccount
 from banking.rules.assets import USD
+from be.database import statements
+from be.database.rows import Columns
 from exchange.market import quotes
 from exchange.models import Instrument, Quote
 from portfolio import valuation
 from portfolio.models import FlowValue
+
+_prices = Columns(FlowValue, ["prices"]).load
 
 
 def record(flow: Flow) -> None:
@@ -55,19 +59,10 @@ def _prices_and_units(owner_id: UUID) -> Iterable[tuple[str, Decimal, int | None
     )
 
 
-def equity_before_flows(owner_id: UUID) -> dict[int, Decimal]:
-    """Equity in dollars before each of the owner's flows, by the entry that booked it.
-
-    Flows booked before valuations were stored are missing.
-    """
-    rows = FlowValue.objects.filter(
-        entry__postings__account__owner_id=owner_id, entry__postings__account__asset=USD.code
-    ).values_list("entry_id", "equity_cents")
-    return {entry_id: USD.amount(cents) for entry_id, cents in rows}
-
-
 def price_at(entry_id: int, symbol: str) -> Decimal | None:
     """The price of an instrument at that flow, in shares of that time; None if not stored."""
-    value = FlowValue.objects.filter(entry_id=entry_id).first()
-    price = None if value is None else value.prices.get(symbol)
+    rows = statements.query(
+        "SELECT prices FROM portfolio_flowvalue WHERE entry_id = %s", (entry_id,)
+    )
+    price = _prices(rows[0])[0].get(symbol) if rows else None
     return None if price is None else Decimal(price)

@@ -1,42 +1,37 @@
-"""A customer's account at past times: cash and quantities from the ledger, prices from candles.
+"""What moved in a customer's account until a time, from the ledger.
 
-A *series* here is a list of (time, value) in order of time. Changes add up; of observations the
-newest counts.
+The database adds up what lies between two times at which an account is valued. So as many rows are
+read as there are such times, and not as many as the customer has ever made movements.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from banking import flows
-from banking.models import Posting
 from banking.rules.assets import USD
-from exchange.market import quotes
-from exchange.market.rules import calendar
-from exchange.models import Instrument
-from portfolio import flow_valuations, valuation
+from be.database import statements
 from portfolio.day_activity import INTERNAL_KINDS
-from portfolio.prices import Observation
-
-Change = tuple[datetime, int]
+from portfolio.instants import instant, instant_sql, microseconds, time_of
+from portfolio.periods import Steps
+from portfolio.rules import grids
+from portfolio.rules.grids import NOTHING, Series
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A deposit from the owner's bank or, below zero, a withdrawal to it.
 
-    `equity_before` is the account's value just before, in dollars; None for a flow that was booked
+    `equity_before` is the account's value just before, in cents; None for a flow that was booked
     before valuations were stored.
     """
 
     at: datetime
     cents: int
     entry_id: int
-    equity_before: Decimal | None
+    equity_before: int | None
 
     @property
     def dollars(self) -> Decimal:
@@ -48,85 +43,63 @@ class Movements:
     """Every change of the owner's balances, `available` and `held` together.
 
     `cash` is in cents; `flows` are those of its changes that came from or went to a bank. `units`
-    of each security are by symbol.
+    of each security are by symbol. Changes between two times of the grid may be added up, at the
+    time of the last of them.
     """
 
-    cash: list[Change] = field(default_factory=list)
+    cash: Series = NOTHING
     flows: list[Flow] = field(default_factory=list)
-    units: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    units: dict[str, Series] = field(default_factory=dict)
 
 
-def movements(*, owner_id: UUID, until: datetime) -> Movements:
+def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
     """All movements of the ledger up to and at a time. Money counts from when it is booked."""
-    rows = (
-        Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
-        .exclude(entry__kind__in=INTERNAL_KINDS)
-        .order_by("entry__created_at", "entry_id")
-        .values_list("account__asset", "entry__kind", "entry__created_at", "entry_id", "units")
+    rows = statements.query(
+        _movements_sql(),
+        (
+            owner_id,
+            until,
+            *INTERNAL_KINDS,
+            *flows.KINDS,
+            USD.code,
+            instant(steps.start),
+            microseconds(steps.length),
+        ),
     )
-    values = flow_valuations.equity_before_flows(owner_id)
-    found = Movements()
-    for asset, kind, at, entry_id, units in rows:
-        if asset != USD.code:
-            found.units[asset].append((at, units))
-            continue
-        found.cash.append((at, units))
-        if kind in flows.KINDS:
-            found.flows.append(Flow(at, units, entry_id, values.get(entry_id)))
-    return found
+    found: list[Flow] = []
+    changes: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for asset, at, units, entry_id, equity_before in rows:
+        if asset is None:
+            found.append(Flow(time_of(int(at)), int(units), entry_id, equity_before))
+        else:
+            times, values = changes[asset]
+            times.append(int(at))
+            values.append(int(units))
+    units_of = {asset: grids.series(*each) for asset, each in changes.items()}
+    return Movements(units_of.pop(USD.code, NOTHING), found, units_of)
 
 
-def totals_at(times: Sequence[datetime], changes: Sequence[Change]) -> list[int]:
-    """The sum of all changes up to and at each time. Both are in order."""
-    totals, total, following = [], 0, 0
-    for time in times:
-        while following < len(changes) and changes[following][0] <= time:
-            total += changes[following][1]
-            following += 1
-        totals.append(total)
-    return totals
+def _movements_sql() -> str:
+    """Each flow, without asset; then all changes, added up by asset and step, in order of time.
 
-
-def newest_at(times: Sequence[datetime], observed: Sequence[Observation]) -> list[Decimal | None]:
-    """The newest observation at each time, None before the first."""
-    seen = [at for at, _ in observed]
-    places = (bisect_right(seen, time) for time in times)
-    return [observed[place - 1][1] if place else None for place in places]
-
-
-def equity_at(
-    times: Sequence[datetime],
-    *,
-    cash: Sequence[Change],
-    units: Mapping[Instrument, Sequence[int]],
-    observed: Mapping[str, Sequence[Observation]],
-) -> list[Decimal]:
-    """Dollars of equity at each time: cash, and the units at each time at their newest price.
-
-    A bond's value includes the interest that had accrued by then. Units of which no price was
-    known yet count as zero.
+    `bounds` is the window's start: that of the period, or the first flow if that is later.
     """
-    equity = [USD.amount(cents) for cents in totals_at(times, cash)]
-    for instrument, held in units.items():
-        prices = newest_at(times, observed.get(instrument.symbol, ()))
-        accrued = _accrued_at(times, instrument)
-        for place, (quantity, price) in enumerate(zip(held, prices, strict=True)):
-            if quantity and price is not None:
-                equity[place] += valuation.market_value(
-                    instrument, quantity, price=price, accrued=accrued[place]
-                )
-    return equity
-
-
-def _accrued_at(times: Iterable[datetime], instrument: Instrument) -> list[Decimal]:
-    """Interest per 100 of face value at each time; computed once for each settlement date."""
-    if not instrument.is_bond:
-        return [Decimal(0) for _ in times]
-    known: dict[date, Decimal] = {}
-    found = []
-    for time in times:
-        settlement = calendar.settlement_date(time)
-        if settlement not in known:
-            known[settlement] = quotes.accrued_interest(instrument, time)
-        found.append(known[settlement])
-    return found
+    kinds = ", ".join(["%s"] * len(flows.KINDS))
+    internal = ", ".join(["%s"] * len(INTERNAL_KINDS))
+    return (
+        "WITH lines AS (SELECT account.asset, entry.id AS entry_id, posting.units, "
+        f"{instant_sql('entry.created_at')} AS at, entry.kind FROM banking_posting posting "
+        "JOIN banking_ledgeraccount account ON account.id = posting.account_id "
+        "JOIN banking_journalentry entry ON entry.id = posting.entry_id WHERE "
+        f"account.owner_id = %s AND entry.created_at <= %s AND entry.kind NOT IN ({internal})"
+        "), flows AS (SELECT lines.entry_id, lines.at, lines.units, value.equity_cents FROM lines "
+        "LEFT JOIN portfolio_flowvalue value ON value.entry_id = lines.entry_id "
+        f"WHERE lines.kind IN ({kinds}) AND lines.asset = %s), bounds AS (SELECT "
+        "CASE WHEN min(flows.at) > begun.at THEN min(flows.at) ELSE begun.at END AS start "
+        "FROM flows, (SELECT CAST(%s AS bigint) AS at) AS begun GROUP BY begun.at) "
+        "SELECT NULL AS asset, at, units, entry_id, equity_cents FROM flows UNION ALL "
+        "SELECT asset, max(at), sum(units), CAST(NULL AS bigint), CAST(NULL AS bigint) "
+        "FROM lines, bounds GROUP BY asset, "
+        "CASE WHEN at > start THEN (at - 1) / CAST(%s AS bigint) END "
+        "ORDER BY at, entry_id"
+    )

@@ -17,8 +17,9 @@ from uuid import UUID
 from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument, Interval
-from portfolio import day_activity, history, positions, prices, splits, valuation
+from portfolio import day_activity, past_values, positions, prices, splits, valuation
 from portfolio.day_activity import DayActivity
+from portfolio.past_values import Grid
 from portfolio.positions import Account, Position
 from portfolio.rules.lots import LotMethod
 
@@ -122,17 +123,17 @@ def _values_at_close(account: Account, close: datetime) -> dict[str, Decimal]:
     """Dollars that each position was worth at the last close, by symbol."""
     activity = account.activity.instruments
     split_today = {each.instrument for each in account.positions if activity[each.symbol].was_split}
-    past_splits = splits.by_symbol([instrument.symbol for instrument in split_today])
-    exact = prices.closes(
-        instruments=split_today, interval=Interval.ONE_DAY, start=close, end=close
-    )
+    symbols = [instrument.symbol for instrument in split_today]
+    past_splits = splits.by_symbol(symbols)
+    exact = prices.closes(symbols=symbols, interval=Interval.ONE_DAY, start=close, end=close)
+    at_close = Grid([close])
     values = {}
     for position in account.positions:
         quote, units = position.quote, position.units - activity[position.symbol].units
         if quote is not None and units:
             (units,) = splits.units_today([close], [units], past_splits.get(position.symbol, ()))
             # A split rounds the quote's previous close to the price grid; the candle's is exact.
-            (known,) = history.newest_at([close], exact.get(position.symbol, ()))
+            (known,) = past_values.newest_prices(at_close, exact.get(position.symbol, []))
             values[position.symbol] = valuation.market_value(
                 position.instrument,
                 units,
@@ -187,7 +188,7 @@ def _holding(
         price_change_value=None
         if price_change is None
         else valuation.dollars(instrument, position.units, price_change),
-        realized_pnl=position.book.realized_pnl,
+        realized_pnl=position.realized_pnl,
         weight=value / equity if value is not None and equity else None,
     )
 
@@ -204,7 +205,7 @@ def _totals(
         equity=equity,
         cost_basis=_total(row.cost_basis for row in rows),
         unrealized_pnl=_total(row.unrealized_pnl for row in rows),
-        realized_pnl=_total(position.book.realized_pnl for position in account.positions),
+        realized_pnl=_total(position.realized_pnl for position in account.positions),
         day_change=equity - at_close - net_deposits,
         last_close_equity=at_close,
         day_net_deposits=net_deposits,

@@ -16,9 +16,10 @@ from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
+from banking.rules.assets import canonical
 from exchange.market import candles, instruments
 from exchange.models import Instrument, Interval
-from portfolio import equity_series, history, periods
+from portfolio import equity_series, history, periods, securities
 from portfolio.equity_series import SeriesPoint
 from portfolio.history import Flow, Movements
 from portfolio.periods import Period, Window
@@ -79,7 +80,9 @@ def performance(
     """
     reference = _benchmark(benchmark)
     symbol = None if reference is None else reference.symbol
-    movements = history.movements(owner_id=owner_id, until=now)
+    movements = history.movements(
+        owner_id=owner_id, until=now, steps=periods.steps(period, now=now)
+    )
     if not movements.flows:
         return Performance(period=period, benchmark=symbol)
     window = periods.window(period, opened_at=movements.flows[0].at, now=now)
@@ -117,11 +120,13 @@ def performance(
 
 
 def _benchmark(name: str | None) -> Instrument | None:
+    if found := securities.by_symbols([canonical(name or DEFAULT_BENCHMARK)]):
+        return found[0]
+    if name is None:
+        return None
     try:
-        return instruments.find(name or DEFAULT_BENCHMARK)
+        return instruments.find(name)  # by its id, or not at all
     except instruments.UnknownSymbol as error:
-        if name is None:
-            return None
         raise instruments.UnknownSymbol(error.detail, field="benchmark") from error
 
 

@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from exchange.market import candles
@@ -25,8 +25,24 @@ class Period(StrEnum):
 INTERVAL = {Period.DAY: Interval.FIVE_MINUTES, Period.WEEK: Interval.ONE_HOUR}
 """The interval between two valuations; a day for all other periods."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = {Period.DAY: 1, Period.WEEK: 7}
 _MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Times at which an account is valued: a start, and then each multiple of a length.
+
+    What moves in between may be added up.
+    """
+
+    start: datetime
+    length: timedelta
+
+
+EVERY_MOMENT = Steps(_EPOCH, timedelta(microseconds=1))
+"""Nothing is added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,11 @@ class Window:
     end: datetime
     interval: Interval
     from_opening: bool
+
+    @property
+    def steps(self) -> Steps:
+        """Between two of these steps, the account is valued at flows only."""
+        return Steps(self.start, candles.LENGTH[self.interval])
 
     def grid(self) -> Iterator[datetime]:
         """The start, each multiple of the interval between, and the end."""
@@ -62,13 +83,21 @@ def window(period: Period, *, opened_at: datetime, now: datetime) -> Window:
 
     A period starts on a multiple of its interval: where that is a day, at the midnight before.
     """
-    interval = INTERVAL.get(period, Interval.ONE_DAY)
-    if period is Period.ALL:
-        return Window(opened_at, now, interval, from_opening=True)
-    start = candles.start_of(_beginning(period, now), interval)
-    if opened_at >= start:
-        return Window(opened_at, now, interval, from_opening=True)
-    return Window(start, now, interval, from_opening=False)
+    interval = _interval(period)
+    start = steps(period, now=now).start
+    from_opening = opened_at >= start
+    return Window(opened_at if from_opening else start, now, interval, from_opening)
+
+
+def steps(period: Period, *, now: datetime) -> Steps:
+    """The steps of a period that ends now, for an account that is older."""
+    interval = _interval(period)
+    start = _EPOCH if period is Period.ALL else candles.start_of(_beginning(period, now), interval)
+    return Steps(start, candles.LENGTH[interval])
+
+
+def _interval(period: Period) -> Interval:
+    return INTERVAL.get(period, Interval.ONE_DAY)
 
 
 def _beginning(period: Period, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """A customer's positions: quantities from the ledger, costs from the lots of executions."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,9 +10,10 @@ from uuid import UUID
 from banking import ledger
 from banking.rules.assets import USD
 from exchange.models import Instrument, Quote
-from portfolio import day_activity, trades
+from portfolio import day_activity, securities, trades
 from portfolio.day_activity import DayActivity
-from portfolio.rules import lots
+from portfolio.rules import lot_totals, lots
+from portfolio.rules.lot_totals import Totals
 from portfolio.rules.lots import Event, LotBook, LotMethod
 
 logger = logging.getLogger(__name__)
@@ -26,14 +27,16 @@ _NO_LOTS = LotBook(open=(), realized=())
 class Position:
     """One instrument that is or was held: `units` and `available_units` are those of the ledger.
 
-    `book` has the lots and realized gains that follow from the executions. `instrument` has its
-    bond and quote loaded, if there are any.
+    `totals` are the sums over the lots and realized gains that follow from the executions; `book`
+    has these one by one, if it was asked for. `instrument` has its bond and quote loaded, if there
+    are any.
     """
 
     instrument: Instrument
     units: int
     available_units: int
-    book: LotBook
+    totals: Totals
+    book: LotBook = _NO_LOTS
 
     @property
     def symbol(self) -> str:
@@ -57,7 +60,12 @@ class Position:
 
         The quantity is always the one of the ledger.
         """
-        return self.book.cost_basis if self.book.quantity == self.quantity else None
+        return USD.amount(self.totals.cost_cents) if self.totals.units == self.units else None
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """Dollars gained by all sales so far."""
+        return USD.amount(self.totals.realized_cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +78,71 @@ class Account:
     activity: DayActivity = field(default_factory=DayActivity)
 
 
-def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime | None = None) -> Account:
-    """The owner's account as it is now, with its activity `since` a moment, if one is given.
+def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
+    """The owner's account as it is now, with its activity `since` a moment.
 
     Balances are of one moment, and executions are read after them. A fill in between makes the two
     differ, so both are read again before a difference is reported.
     """
-    account = _read(owner_id, lot_method, since)
+    return _checked(lambda: _read(owner_id, lot_method, since), owner_id)
+
+
+def read_lots(*, owner_id: UUID, lot_method: LotMethod) -> tuple[Position, ...]:
+    """The owner's positions as they are now, with every lot and gain; read again as by `read`."""
+    return _checked(lambda: _read_lots(owner_id, lot_method), owner_id).positions
+
+
+def _checked(read_once: Callable[[], Account], owner_id: UUID) -> Account:
+    account = read_once()
     for _ in range(MAX_READS - 1):
         if not _unaccounted(account):
             return account
-        account = _read(owner_id, lot_method, since)
+        account = read_once()
     if unaccounted := _unaccounted(account):
         logger.error("owner %s: ledger and executions differ in %s", owner_id, unaccounted)
     return account
 
 
-def _read(owner_id: UUID, lot_method: LotMethod, since: datetime | None) -> Account:
+def _read(owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
+    activity = day_activity.read(owner_id=owner_id, since=since)
+    traded = trades.for_totals(owner_id=owner_id)
+
+    def position(instrument: Instrument, available: int, held: int) -> Position:
+        history = traded.get(instrument.symbol, ())
+        # An incomplete history has no lots.
+        totals = lot_totals.totals(history, method=lot_method) or lot_totals.NOTHING
+        return Position(instrument, available + held, available, totals)
+
+    return _account(activity.balances, activity, position)
+
+
+def _read_lots(owner_id: UUID, lot_method: LotMethod) -> Account:
     balances = {row.asset: (row.available, row.held) for row in ledger.balances_of(owner_id)}
-    activity = DayActivity() if since is None else day_activity.read(owner_id=owner_id, since=since)
-    # These are newer and belong to the activity; all other accounts have not moved.
-    balances |= activity.balances
-    available_cents, held_cents = balances.pop(USD.code, (0, 0))
-    instruments = (
-        Instrument.objects.filter(symbol__in=balances)
-        .select_related("bond", "quote")
-        .order_by("symbol")
-    )
     traded = trades.by_symbol(owner_id=owner_id)
+
+    def position(instrument: Instrument, available: int, held: int) -> Position:
+        book = _book(traded.get(instrument.symbol, ()), lot_method)
+        totals = Totals(
+            instrument.asset.units(book.quantity),
+            USD.units(book.cost_basis),
+            USD.units(book.realized_pnl),
+        )
+        return Position(instrument, available + held, available, totals, book)
+
+    return _account(balances, DayActivity(), position)
+
+
+def _account(
+    balances: Mapping[str, tuple[int, int]],
+    activity: DayActivity,
+    position: Callable[[Instrument, int, int], Position],
+) -> Account:
+    available_cents, held_cents = balances.get(USD.code, (0, 0))
+    instruments = securities.by_symbols([asset for asset in balances if asset != USD.code])
     return Account(
         cash=USD.amount(available_cents + held_cents),
         available_cash=USD.amount(available_cents),
-        positions=tuple(
-            Position(
-                instrument,
-                sum(balances[instrument.symbol]),
-                balances[instrument.symbol][0],
-                _book(traded.get(instrument.symbol, ()), lot_method),
-            )
-            for instrument in instruments
-        ),
+        positions=tuple(position(each, *balances[each.symbol]) for each in instruments),
         activity=activity,
     )
 

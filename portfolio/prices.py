@@ -1,24 +1,24 @@
 """Prices as they were known at past times, one series for each instrument, by symbol.
 
-A candle's close is known when the candle ends.
+A candle's close is known when the candle ends. Prices are integers, of `rules.grids.PRICE_UNIT`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
-
+from be.database import statements
 from exchange.market import candles
-from exchange.models import Candle, Execution, Instrument, Interval
-from portfolio import splits
+from exchange.models import Instrument, Interval
+from portfolio import instants
+from portfolio.instants import instant, instant_sql, microseconds
+from portfolio.periods import Steps
+from portfolio.rules import grids
+from portfolio.rules.grids import Series
 
-Observation = tuple[datetime, Decimal]
-Observations = dict[str, list[Observation]]
-
-_Row = tuple[str, datetime, Decimal]
+Observations = dict[str, list[Series]]
+"""By symbol, for `grids.merged`: at equal times those of the last series count."""
 
 _COARSER = {
     Interval.FIVE_MINUTES: (Interval.ONE_DAY, Interval.ONE_HOUR),
@@ -29,83 +29,76 @@ _COARSER = {
 
 def closes(
     *,
-    instruments: Collection[Instrument],
+    symbols: Sequence[str],
     interval: Interval,
     start: datetime,
     end: datetime,
 ) -> Observations:
-    """Closes that were known from `start` to `end`, in order of time.
+    """Closes that were known from `start` to `end`.
 
-    Each series begins with the newest close from before `start`, if there is any. It includes the
-    closes of coarser candles down to daily ones, which are kept for ever. Without them, the price
-    of an owner's trade after the last fine candle would count longer in one series than in another.
+    Each series begins with the newest close from before `start`, if there is any. There is one for
+    each of the coarser candles too, down to daily ones, which are kept for ever. Without them, the
+    price of an owner's trade after the last fine candle would count longer in one series than in
+    another.
     """
-    ids = [instrument.pk for instrument in instruments]
-    return _in_order(
-        row
-        for each in (*_COARSER[interval], interval)
-        for row in (*_newest_before(start, ids, each), *_closes(start, end, ids, each))
-    )
+    found: Observations = defaultdict(list)
+    if not symbols:
+        return found
+    condition, values = statements.is_in("instrument.symbol", [*symbols])
+    for each in (*_COARSER[interval], interval):
+        length = candles.LENGTH[each]
+        rows = statements.query(
+            f"SELECT instrument.symbol, {instants.list_sql(instant_sql('candle.time'))}, "
+            f"{instants.list_sql(instants.price_sql('candle.close'))} "
+            "FROM exchange_instrument instrument "
+            "JOIN exchange_candle candle ON candle.instrument_id = instrument.id "
+            "AND candle.interval = %s AND candle.time <= %s AND candle.time >= coalesce("
+            "(SELECT max(earlier.time) FROM exchange_candle earlier WHERE "
+            "earlier.instrument_id = instrument.id AND earlier.interval = %s "
+            f"AND earlier.time <= %s), %s) WHERE {condition} GROUP BY instrument.symbol",
+            (each.value, end - length, each.value, start - length, start - length, *values),
+        )
+        for symbol, began, prices in rows:
+            at = instants.numbers(began) + microseconds(length)
+            found[symbol].append(Series(at, instants.prices(prices)))
+    return found
 
 
 def quoted(*, instruments: Iterable[Instrument], at: datetime) -> Observations:
     """The present quotes, as of `at`."""
-    rows = ((each.symbol, at, each.quote.price) for each in instruments if hasattr(each, "quote"))
-    return _in_order(rows)
+    return {
+        each.symbol: [grids.series([instant(at)], [instants.price_units(each.quote.price)])]
+        for each in instruments
+        if hasattr(each, "quote")
+    }
 
 
-def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> Observations:
-    """Prices of the owner's own trades, in today's shares; known even where there is no candle."""
-    rows = Execution.objects.filter(owner_id=owner_id, executed_at__lte=until).values_list(
-        "order__instrument__symbol", "executed_at", "price"
+def executed(*, owner_id: UUID, until: datetime, steps: Steps) -> dict[str, Series]:
+    """Prices of the owner's own trades, as paid; known even where there is no candle.
+
+    Of several in a step, the newest.
+    """
+    rows = statements.query(
+        f"SELECT symbol, {instants.list_sql('at')}, "
+        f"{instants.list_sql(instants.price_sql('price'))} "
+        "FROM (SELECT instrument.symbol, execution.price, execution.at, "
+        "row_number() OVER (PARTITION BY instrument.symbol, CASE WHEN execution.at > %s "
+        "THEN (execution.at - 1) / CAST(%s AS bigint) END "
+        "ORDER BY execution.at DESC, execution.id DESC) AS place "
+        f"FROM (SELECT id, order_id, price, {instant_sql('executed_at')} AS at "
+        "FROM exchange_execution WHERE owner_id = %s AND executed_at <= %s) AS execution "
+        "JOIN exchange_order AS placed ON placed.id = execution.order_id "
+        "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id"
+        ") AS trades WHERE place = 1 GROUP BY symbol",
+        (instant(steps.start), microseconds(steps.length), owner_id, until),
     )
-    return _in_order(
-        (symbol, at, splits.price_today(price, at, past_splits.get(symbol, ())))
-        for symbol, at, price in rows
-    )
+    return {
+        symbol: Series(instants.numbers(at), instants.prices(prices)) for symbol, at, prices in rows
+    }
 
 
 def merged(first: Observations, second: Observations) -> Observations:
-    """Both, in order of time; at equal times those of `second` come last, and so count."""
-    return _in_order(
-        (symbol, at, price)
-        for series in (first, second)
-        for symbol, observations in series.items()
-        for at, price in observations
-    )
-
-
-def _in_order(rows: Iterable[_Row]) -> Observations:
-    series: Observations = defaultdict(list)
-    for symbol, at, price in rows:
-        series[symbol].append((at, price))
-    for observations in series.values():
-        observations.sort(key=lambda observation: observation[0])
-    return series
-
-
-def _newest_before(start: datetime, ids: list[UUID], interval: Interval) -> Iterator[_Row]:
-    length = candles.LENGTH[interval]
-    ended = Candle.objects.filter(
-        instrument=OuterRef("pk"), interval=interval, time__lte=start - length
-    ).order_by("-time")
-    rows = (
-        Instrument.objects.filter(pk__in=ids)
-        .annotate(
-            began=Subquery(ended.values("time")[:1]), close=Subquery(ended.values("close")[:1])
-        )
-        .filter(began__isnull=False)
-        .values_list("symbol", "began", "close")
-    )
-    return ((symbol, began + length, close) for symbol, began, close in rows)
-
-
-def _closes(start: datetime, end: datetime, ids: list[UUID], interval: Interval) -> Iterator[_Row]:
-    length = candles.LENGTH[interval]
-    rows = Candle.objects.filter(
-        instrument_id__in=ids,
-        interval=interval,
-        time__gt=start - length,
-        time__lte=end - length,
-    ).values_list("instrument__symbol", "time", "close")
-    return ((symbol, began + length, close) for symbol, began, close in rows)
+    """Both; at equal times those of `second` count."""
+    return {
+        symbol: [*first.get(symbol, ()), *second.get(symbol, ())] for symbol in {*first, *second}
+    }

@@ -9,22 +9,34 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import cast
 
 from banking.rules.assets import EXACT
+from be.database import statements
+from be.database.rows import Columns
 from exchange.models import ActionKind, CorporateAction
 
 Splits = dict[str, list[tuple[datetime, Fraction]]]
 
+_TERMS = ("carried_out_at", "new_shares", "old_shares")
+_ACTION = ", ".join(f"action.{name}" for name in _TERMS)
+_terms = Columns(CorporateAction, _TERMS).load
+
 
 def by_symbol(symbols: Collection[str]) -> Splits:
     """The splits carried out, by symbol: when, and how many new shares for one old share."""
-    rows = CorporateAction.objects.filter(
-        instrument__symbol__in=symbols, kind=ActionKind.SPLIT, carried_out_at__isnull=False
-    ).values_list("instrument__symbol", "carried_out_at", "new_shares", "old_shares")
+    if not symbols:
+        return {}
+    condition, values = statements.is_in("instrument.symbol", [*symbols])
+    rows = statements.query(
+        f"SELECT instrument.symbol, {_ACTION} FROM exchange_corporateaction action "
+        "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id "
+        f"WHERE action.kind = %s AND action.carried_out_at IS NOT NULL AND {condition}",
+        (ActionKind.SPLIT.value, *values),
+    )
     found: Splits = defaultdict(list)
-    for symbol, at, new, old in rows:
-        found[symbol].append((cast(datetime, at), Fraction(new or 0, old or 1)))
+    for symbol, *terms in rows:
+        at, new, old = _terms(tuple(terms))
+        found[symbol].append((at, Fraction(new or 0, old or 1)))
     return found
 
 

@@ -84,7 +84,7 @@ def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[
 
 def _positions(owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> Iterator[Position]:
     wanted = None if symbol is None else instruments.find(symbol)
-    for position in positions.read(owner_id=owner_id, lot_method=lot_method).positions:
+    for position in positions.read_lots(owner_id=owner_id, lot_method=lot_method):
         if wanted in (None, position.instrument):
             yield position
 

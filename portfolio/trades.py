@@ -11,7 +11,9 @@ from django.db.models import OuterRef, Subquery
 
 from banking.models import EntryKind, JournalEntry
 from banking.rules.assets import USD, Asset
+from be.database import statements
 from exchange.models import ActionKind, Entitlement, Execution, Side
+from portfolio.rules import lot_totals
 from portfolio.rules.lots import Event, Split, Trade
 
 
@@ -53,6 +55,43 @@ def by_symbol(*, owner_id: UUID) -> dict[str, list[Event]]:
     for each in sorted(everything, key=lambda each: each.entry):
         booked[each.symbol].append(each)
     return {symbol: as_events(each) for symbol, each in booked.items()}
+
+
+def for_totals(*, owner_id: UUID) -> dict[str, list[lot_totals.Event]]:
+    """The same events as sums need them, by symbol, in order of booking."""
+    rows = statements.query(
+        _FOR_TOTALS,
+        (
+            *(EntryKind.TRADE.value, owner_id),
+            *(ActionKind.SPLIT.value, ActionKind.SPLIT.value, owner_id),
+            *(ActionKind.SPLIT.value, ActionKind.REDEMPTION.value),
+        ),
+    )
+    booked: dict[str, list[lot_totals.Event]] = defaultdict(list)
+    for symbol, *event, _, _ in rows:
+        booked[symbol].append(lot_totals.Event(*event))
+    return booked
+
+
+_BUYS = f"CASE WHEN placed.side = '{Side.BUY.value}'"
+_FOR_TOTALS = (
+    f"SELECT instrument.symbol, {_BUYS} THEN {lot_totals.BUY} ELSE {lot_totals.SELL} END AS kind, "
+    f"execution.quantity, execution.cents + {_BUYS} THEN execution.fee_cents "
+    "ELSE -execution.fee_cents END, (SELECT entry.id FROM banking_journalentry entry "
+    "WHERE entry.reference = execution.trade_id AND entry.kind = %s LIMIT 1) AS entry, "
+    "execution.id AS key FROM exchange_execution execution "
+    "JOIN exchange_order placed ON placed.id = execution.order_id "
+    "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
+    "WHERE execution.owner_id = %s UNION ALL "
+    f"SELECT instrument.symbol, CASE WHEN action.kind = %s THEN {lot_totals.SPLIT} "
+    f"ELSE {lot_totals.SELL} END, entitlement.units, CASE WHEN action.kind = %s "
+    "THEN entitlement.units_after ELSE entitlement.cents END, entry.id, entitlement.id "
+    "FROM exchange_entitlement entitlement "
+    "JOIN exchange_corporateaction action ON action.id = entitlement.action_id "
+    "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id "
+    "JOIN banking_journalentry entry ON entry.reference = entitlement.id "
+    "WHERE entitlement.owner_id = %s AND action.kind IN (%s, %s) ORDER BY entry, key"
+)
 
 
 def as_events(booked: Sequence[Fill | Change]) -> list[Event]:

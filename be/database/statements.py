@@ -1,7 +1,7 @@
 """Fixed SQL for any number of rows, where the ORM would cost more time than the database.
 
-Only the modules behind the ledger, orders, executions, instruments, quotes and candles use it;
-everywhere else the ORM is right.
+Only the modules behind the ledger, orders, executions, instruments, quotes, candles and the
+portfolio use it; everywhere else the ORM is right.
 
 A `Statement` inserts or updates as many rows as it gets. On PostgreSQL the statements of one call
 of `run` are sent as one: each is a common table expression over rows that come as one JSON

@@ -12,15 +12,19 @@ from be.kernel import units
 from be.kernel.formats import plain, price_text, time_text
 
 
+def fixed(value: Decimal | float, places: int) -> str:
+    """The number in plain notation with so many decimals. What rounds to zero has no sign."""
+    text = f"{value:.{places}f}"
+    return text if text[0] != "-" or text.strip("-0.") else text[1:]
+
+
 class _FixedDecimalField(serializers.ReadOnlyField):
     """A number as a string in plain notation with a fixed number of decimals."""
 
     places: ClassVar[int]
 
     def to_representation(self, value: Decimal | float) -> str:
-        text = f"{value:.{self.places}f}"
-        # What rounds to zero has no sign.
-        return text if text.strip("-0.") else text.removeprefix("-")
+        return fixed(value, self.places)
 
 
 @extend_schema_field({**ANSWER_DECIMAL, "example": "1912.50"})

@@ -19,9 +19,9 @@ from exchange.api.serializers import OrderSerializer
 from exchange.models import Execution
 from exchange.trading import closing
 from exchange.trading.closing import CloseRequest, Closing
-from exchange.trading.reports import documents
+from exchange.trading.reports import documents as order_documents
 from portfolio import allocation, holdings, performance, tax_lots
-from portfolio.api import examples, serializers
+from portfolio.api import documents, examples, serializers
 from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
 
@@ -52,7 +52,7 @@ class HoldingsView(StrictView):
             lot_method=LotMethod(query["lot_method"]),
             now=timezone.now(),
         )
-        return Response(serializers.HoldingsSerializer(found).data)
+        return Response(documents.holdings(found))
 
     @extend_schema(
         operation_id="portfolio_holdings_close",
@@ -99,7 +99,7 @@ class HoldingView(StrictView):
             request=CloseRequest(**query),
             now=timezone.now(),
         )
-        return Response(documents.written(order), status=201)
+        return Response(order_documents.written(order), status=201)
 
 
 class Computed(StrictView, GenericViewSet[Execution]):
@@ -197,13 +197,13 @@ class PerformanceView(StrictView):
             benchmark=query.get("benchmark"),
             now=timezone.now(),
         )
-        return Response(serializers.PerformanceSerializer(found).data)
+        return Response(documents.performance(found))
 
 
 def _closing(found: Closing) -> dict[str, Any]:
     return {
         "symbol": found.symbol,
-        "order": None if found.order is None else documents.written(found.order),
+        "order": None if found.order is None else order_documents.written(found.order),
         "problem": None if found.refusal is None else from_refusal(found.refusal),
     }
 

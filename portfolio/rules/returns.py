@@ -79,6 +79,24 @@ def twr_series(points: Sequence[Point]) -> list[float | None]:
     return series
 
 
+def twr_of_cents(equity: Sequence[int], flows: Sequence[int]) -> list[float | None]:
+    """`twr_series` of points in order of time, with equity and flows in whole cents."""
+    growth: float | None = 1.0
+    series: list[float | None] = [0.0]
+    # Decimals, since a quotient of integers may be rounded differently.
+    values = list(map(Decimal, equity))
+    for before, after, flow in zip(values, values[1:], flows[1:], strict=False):
+        if before:
+            interval = float((after - flow if flow else after) / before)
+            if growth is None or before < 0 or not 0 <= interval < math.inf:
+                growth = None
+            else:
+                growth *= interval
+                growth = growth if math.isfinite(growth) else None
+        series.append(None if growth is None else growth - 1)
+    return series
+
+
 def money_weighted_return(
     flows: Sequence[tuple[datetime, Decimal]],
     *,

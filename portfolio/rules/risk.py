@@ -75,7 +75,7 @@ def sortino_ratio(
     excess = _excess(returns, periods_per_year, risk_free)
     if not _usable(excess):
         return None
-    downside = math.sqrt(math.fsum(min(0.0, r) ** 2 for r in excess) / len(excess))
+    downside = math.sqrt(math.fsum([r**2 for r in excess if r < 0]) / len(excess))
     return _annual_ratio(excess, downside, periods_per_year)
 
 
@@ -123,7 +123,7 @@ def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
         return None
     mean, mean_benchmark = _mean(returns), _mean(benchmark)
     together = math.fsum(
-        (r - mean) * (b - mean_benchmark) for r, b in zip(returns, benchmark, strict=True)
+        [(r - mean) * (b - mean_benchmark) for r, b in zip(returns, benchmark, strict=True)]
     )
     return _finite(together / (len(returns) - 1) / deviation**2)
 
@@ -151,7 +151,7 @@ def alpha(
 
 def _usable(returns: Sequence[float]) -> bool:
     """Whether there are figures to be had: two returns or more, of which none is NaN or absurd."""
-    return len(returns) > 1 and all(abs(r) < _TOO_LARGE for r in returns)
+    return len(returns) > 1 and all(map(_TOO_LARGE.__gt__, map(abs, returns)))
 
 
 def _mean(returns: Sequence[float]) -> float:
@@ -167,7 +167,7 @@ def _standard_deviation(returns: Sequence[float]) -> float | None:
     if not _usable(returns):
         return None
     mean = _mean(returns)
-    return math.sqrt(math.fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+    return math.sqrt(math.fsum([(r - mean) ** 2 for r in returns]) / (len(returns) - 1))
 
 
 def _annual_ratio(

@@ -7,6 +7,7 @@ holidays of each are in `holidays.py`. Closures that no rule foresees are passed
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from exchange.market.rules import holidays
@@ -106,6 +107,7 @@ def settlement_date(at: datetime) -> date:
     return settlement_day_after(at.astimezone(NEW_YORK).date())
 
 
+@lru_cache(maxsize=4096)
 def settlement_day_after(day: date) -> date:
     """The first day strictly after `day` on which bond trades settle."""
     following = day + _DAY

@@ -1,0 +1,146 @@
+"""What an account was worth at past times, in cents: the definition is `valuation.market_value`.
+
+Integers give the same as it does. Only where an owner's trade from before a split has a price that
+no integer can express is each value computed by it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from banking.rules.assets import USD
+from exchange.market import quotes
+from exchange.market.rules import bonds, calendar
+from exchange.models import Instrument
+from portfolio import instants, splits, valuation
+from portfolio.prices import Observations
+from portfolio.rules import grids
+from portfolio.rules.grids import Integers, Series
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Times at which something is valued, in order."""
+
+    times: Sequence[datetime]
+
+    @cached_property
+    def instants(self) -> Integers:
+        return np.array([instants.instant(time) for time in self.times], np.int64)
+
+    @cached_property
+    def settlements(self) -> list[date]:
+        """When bonds settle that are traded at these times."""
+        return [calendar.settlement_date(time) for time in self.times]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What positions are valued at: the newest of prices observed and of the owner's own trades."""
+
+    observed: Observations
+    trades: Mapping[str, Series]
+    past_splits: splits.Splits
+
+    def of(self, instrument: Instrument) -> tuple[Series, Sequence[tuple[datetime, Fraction]]]:
+        """The owner's trades in it, at the prices of their time, and its splits."""
+        symbol = instrument.symbol
+        return self.trades.get(symbol, grids.NOTHING), self.past_splits.get(symbol, ())
+
+
+def equity_at(
+    grid: Grid,
+    *,
+    cash: Series,
+    units: dict[Instrument, Series],
+    prices: Prices,
+) -> list[int]:
+    """Cents of equity at each time: cash, and the units at each time at their newest price.
+
+    A bond's value includes the interest that had accrued by then. Units of which no price was
+    known yet count as zero.
+    """
+    equity = grids.totals_at(grid.instants, cash)
+    for instrument, changes in units.items():
+        held = grids.totals_at(grid.instants, changes)
+        equity = equity + _values_at(grid, instrument, held, prices)
+    return [int(cents) for cents in equity.tolist()]
+
+
+def _values_at(grid: Grid, instrument: Instrument, held: Integers, prices: Prices) -> Integers:
+    paid, past_splits = prices.of(instrument)
+    observed = prices.observed.get(instrument.symbol, [])
+    accrued = accrued_at(grid, instrument) if instrument.is_bond else None
+    if past_splits:
+        held = grids.integers(splits.units_today(grid.times, held.tolist(), past_splits))
+        trades = list(_restated(paid, past_splits))
+        if not all(instants.is_exact(price) for _, price in trades):
+            return _values_one_by_one(grid, instrument, held, trades, observed, accrued)
+        restated = [instants.price_units(price) for _, price in trades]
+        paid = Series(paid.at, grids.integers(restated))
+    newest, known = grids.newest_at(grid.instants, grids.merged([paid, *observed]))
+    held = np.where(known, held, 0)
+    divisor = 10**instrument.scale * int(instrument.price_divisor)
+    values = grids.cents(held, newest, divisor=divisor)
+    if accrued is not None:
+        interest = grids.integers([instants.price_units(each) for each in accrued])
+        values = values + grids.cents(held, interest, divisor=divisor)
+    return values
+
+
+def _restated(
+    paid: Series, past_splits: Sequence[tuple[datetime, Fraction]]
+) -> Iterator[tuple[datetime, Decimal]]:
+    """The prices of trades in today's shares."""
+    for at, units in zip(paid.at.tolist(), paid.values.tolist(), strict=True):
+        time = instants.time_of(at)
+        yield time, splits.price_today(instants.price_of(units), time, past_splits)
+
+
+def _values_one_by_one(
+    grid: Grid,
+    instrument: Instrument,
+    held: Integers,
+    trades: Sequence[tuple[datetime, Decimal]],
+    observed: Sequence[Series],
+    accrued: Sequence[Decimal] | None,
+) -> Integers:
+    candidates = [
+        Series(np.array([instants.instant(at)]), np.array([price], object)) for at, price in trades
+    ]
+    for series in observed:
+        decimals = [instants.price_of(units) for units in series.values.tolist()]
+        candidates.append(Series(series.at, np.array(decimals, object)))
+    newest, known = grids.newest_at(grid.instants, grids.merged(candidates))
+    values = [
+        USD.units(valuation.market_value(instrument, int(units), price=price, accrued=interest))
+        if units and is_known
+        else 0
+        for units, price, is_known, interest in zip(
+            held.tolist(), newest, known, accrued or [Decimal(0)] * len(newest), strict=True
+        )
+    ]
+    return grids.integers(values)
+
+
+def newest_prices(grid: Grid, observed: Sequence[Series]) -> list[Decimal | None]:
+    """The newest price at each time, None before the first."""
+    newest, known = grids.newest_at(grid.instants, grids.merged([grids.NOTHING, *observed]))
+    return [
+        instants.price_of(price) if is_known else None
+        for price, is_known in zip(newest.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def accrued_at(grid: Grid, bond: Instrument) -> list[Decimal]:
+    """Interest per 100 of face value at each time; computed once for each settlement date."""
+    days = dict.fromkeys(grid.settlements)
+    found = bonds.accrued_on(quotes.terms_of(bond), days)
+    interest = [each.quantize(quotes.ACCRUED_PLACES) for each in found]
+    on = dict(zip(days, interest, strict=True))
+    return [on[day] for day in grid.settlements]

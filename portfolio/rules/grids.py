@@ -1,0 +1,93 @@
+"""What held at the times of a grid, by NumPy over arrays of integers; exact.
+
+Times are microseconds since 1970, in order. Quantities are in units, money is in cents, and prices
+are in hundred-millionths of a dollar (`PRICE_UNIT`). Arrays have 64-bit integers where every
+intermediate result fits in them, and Python's own otherwise.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[Any]
+
+PRICE_UNIT = 10**8
+"""Prices are integers of a dollar's hundred-millionths: all that a candle or a quote can have."""
+
+_LARGEST = 2**62
+"""Up to here results are computed in 64 bits, which leaves room to double them."""
+
+
+class Series(NamedTuple):
+    """Values at times, in order of time."""
+
+    at: Integers
+    values: Integers
+
+
+NOTHING = Series(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def integers(values: Sequence[int]) -> Integers:
+    """An array of these values, of which any sum fits in its integers."""
+    fits = sum(map(abs, values)) < _LARGEST
+    return np.array(values, np.int64 if fits else object)
+
+
+def series(at: Sequence[int], values: Sequence[int]) -> Series:
+    """A series of these values. Times are in order."""
+    return Series(np.array(at, np.int64), integers(values))
+
+
+def merged(found: Sequence[Series]) -> Series:
+    """All of them in order of time; at equal times those of the last come last, and so count.
+
+    The values of each may be in any order.
+    """
+    at = np.concatenate([each.at for each in found])
+    order = np.argsort(at, kind="stable")
+    return Series(at[order], np.concatenate([each.values for each in found])[order])
+
+
+def totals_at(times: Integers, changes: Series) -> Integers:
+    """The sum of all changes up to and at each time."""
+    totals = np.concatenate(([0], np.cumsum(changes.values)))
+    return totals[np.searchsorted(changes.at, times, side="right")]
+
+
+def newest_at(times: Integers, observed: Series) -> tuple[Integers, NDArray[np.bool_]]:
+    """The newest value at each time, and whether there is one; zero before the first."""
+    values = np.concatenate(([0], observed.values))
+    places = np.searchsorted(observed.at, times, side="right")
+    return values[places], places > 0
+
+
+def cents(units: Integers, prices: Integers, *, divisor: int) -> Integers:
+    """units × price / divisor in cents, to the nearest, half to even.
+
+    `divisor` turns units times price, in dollars, into dollars.
+    """
+    # Common factors are taken out first: prices are multiples of a cent or more, mostly.
+    divisor *= PRICE_UNIT // 100
+    units, divisor = _reduced(units, divisor)
+    prices, divisor = _reduced(prices, divisor)
+    if max(_greatest(units) * _greatest(prices), divisor) >= _LARGEST:
+        units = units.astype(object)
+    value = units * prices
+    whole = value // divisor
+    twice = 2 * (value - whole * divisor)
+    up = (twice > divisor) | ((twice == divisor) & (whole % 2 == 1))
+    return whole + up  # type: ignore[no-any-return]
+
+
+def _reduced(factors: Integers, divisor: int) -> tuple[Integers, int]:
+    """The factors and the divisor, without what all of them can be divided by."""
+    common = math.gcd(int(np.gcd.reduce(factors)), divisor)
+    return (factors // common, divisor // common) if factors.any() else (factors, 1)
+
+
+def _greatest(values: Integers) -> int:
+    return max(abs(int(values.max())), abs(int(values.min())))

@@ -1,0 +1,176 @@
+"""Holdings and performance are answered as their serializers write them, for any history."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from banking.models import JournalEntry, Posting
+from banking.rules.assets import USD
+from be.database import statements
+from be.kernel.formats import money
+from exchange.models import Execution
+from exchange.tests.market import give, make_bond, make_instrument, place, set_quote
+from portfolio import holdings, performance
+from portfolio.api import documents, serializers
+from portfolio.periods import Period
+from portfolio.rules.lots import LotMethod
+from portfolio.tests.accounts import (
+    MONDAY,
+    THURSDAY,
+    WEDNESDAY,
+    buy,
+    closes,
+    midnight,
+    open_account,
+    reprice,
+    sell,
+    shown,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def an_account(email):
+    """A stock and a bond, gains and a fall; something that has no quote."""
+    alice = open_account(email, deposits="10000", at=MONDAY)
+    aapl, bond = make_instrument(f"A-{email[0]}"), make_bond(f"B-{email[0]}")
+    buy(alice, aapl, "10.5", "100.00", at=MONDAY)
+    closes(aapl, ["90.00", "95.125"], first=midnight(MONDAY) - timedelta(days=2))
+    buy(alice, bond, "1000", "99.00", at=MONDAY)
+    sell(alice, aapl, "3.25", "110.00", at=WEDNESDAY)
+    give(alice, make_instrument(f"C-{email[0]}").asset, "3")
+    return alice
+
+
+@pytest.mark.parametrize("email", ["alice@example.com", None])
+def test_the_documents_are_those_of_the_serializers(email):
+    make_instrument("SPY")
+    owner = an_account(email).pk if email else uuid4()
+    for method in LotMethod:
+        held = holdings.holdings(owner_id=owner, lot_method=method, now=THURSDAY)
+        assert_same(documents.holdings(held), serializers.HoldingsSerializer(held).data)
+    for period in Period:
+        found = performance.performance(owner_id=owner, period=period, benchmark=None, now=THURSDAY)
+        assert_same(documents.performance(found), serializers.PerformanceSerializer(found).data)
+
+
+def assert_same(document, expected):
+    """The same values, and in the same order."""
+    assert document == expected
+    if isinstance(document, dict):
+        assert [*document] == [*expected]
+        for name, value in document.items():
+            assert_same(value, expected[name])
+    elif isinstance(document, list):
+        for one, other in zip(document, expected, strict=True):
+            assert_same(one, other)
+
+
+@given(st.integers(-(10**12), 10**12) | st.integers(-200, 200))
+def test_cents_are_written_as_dollars(cents):
+    assert documents.cents_text(cents) == money(USD.amount(cents))
+
+
+def test_two_users_in_turn_each_see_their_own():
+    alice = an_account("alice@example.com")
+    bob = open_account("bob@example.com", deposits="7", at=WEDNESDAY)
+    for _ in range(2):
+        rows = shown(alice, "holdings", now=THURSDAY)["results"]
+        assert [row["symbol"] for row in rows] == ["A-a", "B-a", "C-a"]
+        assert shown(bob, "holdings", now=THURSDAY)["results"] == []
+        assert shown(bob, "performance", now=THURSDAY)["end_equity"] == "7.00"
+        assert shown(alice, "performance", now=THURSDAY)["end_equity"] != "7.00"
+
+
+@pytest.mark.parametrize("period", Period)
+def test_a_series_reads_as_many_rows_for_any_number_of_executions(period, monkeypatch):
+    stock = make_instrument("AAPL")
+    alice = open_account("alice@example.com", deposits="10000", at=MONDAY)
+    for hour in (0, 30, 45):
+        buy(alice, stock, "1", "100.00", at=MONDAY + timedelta(hours=hour))
+    reprice(stock, "100.00", at=THURSDAY - timedelta(minutes=20))
+    rows = counted(monkeypatch)
+
+    def read():
+        rows.clear()
+        found = performance.performance(
+            owner_id=alice.pk, period=period, benchmark=None, now=THURSDAY
+        )
+        return sum(rows), found
+
+    few, before = read()
+    trade_more(alice, times=100)
+    many, after = read()
+
+    assert many == few
+    assert after == before
+
+
+def counted(monkeypatch):
+    """How many rows each statement of fixed SQL has given."""
+    rows, query = [], statements.query
+
+    def count(sql, params):
+        found = query(sql, params)
+        rows.append(len(found))
+        return found
+
+    monkeypatch.setattr(statements, "query", count)
+    return rows
+
+
+def trade_more(owner, *, times):
+    """As many executions again, each with an entry that gives and one that takes back."""
+    for execution in list(Execution.objects.filter(owner=owner)):
+        entry = JournalEntry.objects.get(reference=execution.trade_id)
+        lines = list(Posting.objects.filter(entry=entry))
+        at = execution.executed_at
+        made = JournalEntry.objects.bulk_create(
+            JournalEntry(kind=entry.kind, reference=uuid4(), created_at=at)
+            for _ in range(2 * times)
+        )
+        Posting.objects.bulk_create(
+            Posting(
+                entry=each,
+                account_id=line.account_id,
+                bucket=line.bucket,
+                units=line.units if number % 2 else -line.units,
+            )
+            for number, each in enumerate(made)
+            for line in lines
+        )
+        fields = {
+            field.attname: getattr(execution, field.attname)
+            for field in Execution._meta.concrete_fields
+        }
+        Execution.objects.bulk_create(
+            Execution(**{**fields, "id": uuid4(), "trade_id": each.reference}) for each in made
+        )
+
+
+def test_holdings_need_as_many_statements_for_five_hundred_positions():
+    alice = open_account("alice@example.com", deposits="100000", at=MONDAY)
+
+    def held(number):
+        stock = make_instrument(f"S{number}")
+        set_quote(stock, "10.00", "10.01")
+        return stock
+
+    place(alice, "buy", "1", symbol=held(0).symbol)
+    with CaptureQueriesContext(connection) as few:
+        holdings.holdings(owner_id=alice.pk, lot_method=LotMethod.FIFO, now=THURSDAY)
+    for number in range(1, 500):
+        give(alice, held(number).asset, "1")
+    with CaptureQueriesContext(connection) as many:
+        found = holdings.holdings(owner_id=alice.pk, lot_method=LotMethod.FIFO, now=THURSDAY)
+
+    assert len(found.results) == 500
+    assert found.totals.market_value == Decimal("5000.00")
+    # 499 of them have no execution behind them: read three times, and the difference is reported.
+    assert len(many) == 3 * len(few)
