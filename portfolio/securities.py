@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from be.database import statements
-from be.database.rows import Reader, set_related
+from be.database.rows import Reader, set_absent, set_related
 from be.database.statements import Row
 from exchange.models import Bond, Instrument, Quote
 
@@ -31,9 +31,10 @@ def by_symbols(symbols: Sequence[str]) -> list[Instrument]:
 def _instrument(row: Row) -> Instrument:
     instrument = _instruments.make(row[:_BOND_AT])
     for name, reader, start in (("bond", _bonds, _BOND_AT), ("quote", _quotes, _QUOTE_AT)):
-        related = None
-        if row[start] is not None:
+        if row[start] is None:
+            set_absent(instrument, name)
+        else:
             related = reader.make(row[start : start + reader.width])
             set_related(related, "instrument", instrument)
-        instrument._state.fields_cache[name] = related
+            set_related(instrument, name, related)
     return instrument

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from be.kernel.formats import plain, price_text, time_text
+from be.kernel.formats import money_cents, plain, price_text, time_text
 from portfolio.api.fields import (
     FractionField,
     MoneyField,
@@ -61,8 +61,8 @@ def _point(point: SeriesPoint) -> Document:
     time, equity, net_deposits, own, benchmark = point
     return {
         "time": time_text(time),
-        "equity": cents_text(equity),
-        "net_deposits": cents_text(net_deposits),
+        "equity": money_cents(equity),
+        "net_deposits": money_cents(net_deposits),
         "time_weighted_return": None if own is None else fixed(own, 6),
         "benchmark_return": None if benchmark is None else fixed(benchmark, 6),
     }
@@ -112,16 +112,6 @@ def _holding(row: Holding) -> Document:
         "realized_pnl": _money(row.realized_pnl),
         "weight": _fraction(row.weight),
     }
-
-
-def cents_text(cents: int) -> str:
-    """Dollars, of cents.
-
-    >>> cents_text(-5)
-    '-0.05'
-    """
-    text = f"{cents:03}" if cents >= 0 else f"{cents:04}"
-    return f"{text[:-2]}.{text[-2:]}"
 
 
 def _time(at: datetime | None) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Any, cast
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
+from be.api.json_answers import answer
 from be.api.pagination import ComputedNewestFirst
 from be.api.problems import from_refusal
 from be.api.strict_requests import StrictView
@@ -45,14 +47,14 @@ class HoldingsView(StrictView):
         responses={200: serializers.HoldingsSerializer, **problems(400, 401, 503)},
         examples=[examples.HOLDINGS],
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query = _query(serializers.LotMethodQuery, request)
         found = holdings.holdings(
             owner_id=_owner(request),
             lot_method=LotMethod(query["lot_method"]),
             now=timezone.now(),
         )
-        return Response(documents.holdings(found))
+        return answer(request, documents.holdings(found))
 
     @extend_schema(
         operation_id="portfolio_holdings_close",
@@ -189,7 +191,7 @@ class PerformanceView(StrictView):
         responses={200: serializers.PerformanceSerializer, **problems(400, 401, 503)},
         examples=[examples.PERFORMANCE],
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query = _query(serializers.PerformanceQuery, request)
         found = performance.performance(
             owner_id=_owner(request),
@@ -197,7 +199,7 @@ class PerformanceView(StrictView):
             benchmark=query.get("benchmark"),
             now=timezone.now(),
         )
-        return Response(documents.performance(found))
+        return answer(request, documents.performance(found))
 
 
 def _closing(found: Closing) -> dict[str, Any]:

@@ -7,13 +7,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
-from hypothesis import strategies as st
 
 from banking.models import JournalEntry, Posting
-from banking.rules.assets import USD
 from be.database import statements
-from be.kernel.formats import money
 from exchange.models import Execution
 from exchange.tests.market import give, make_bond, make_instrument, place, set_quote
 from portfolio import holdings, performance
@@ -70,11 +66,6 @@ def assert_same(document, expected):
     elif isinstance(document, list):
         for one, other in zip(document, expected, strict=True):
             assert_same(one, other)
-
-
-@given(st.integers(-(10**12), 10**12) | st.integers(-200, 200))
-def test_cents_are_written_as_dollars(cents):
-    assert documents.cents_text(cents) == money(USD.amount(cents))
 
 
 def test_two_users_in_turn_each_see_their_own():
