@@ -10,14 +10,17 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import ClassVar
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from rest_framework_simplejwt.tokens import AccessToken
 
 from authentication import attempts, passwords, tokens
 from authentication.models import Session, User
+from authentication.recent_checks import recent_checks
 from authentication.tokens import InvalidToken
 from be.database import statements, transactions
 from be.database.rows import Reader
@@ -307,12 +310,23 @@ def authenticate_access(token: str, now: datetime) -> AccessGrant:
     The session must be live and the user active, so ending either one ends the token at once.
     """
     claims = tokens.read_access(token, now=now)
+    began = recent_checks.begin()
     rows = statements.query(_USER_OF_SESSION, (claims.session_id, claims.user_id, now))
     if not rows:
         raise InvalidToken
+    recent_checks.note(began, session_id=claims.session_id, user_id=claims.user_id)
     return AccessGrant(
         user=_users.make(rows[0]), session_id=claims.session_id, expires_at=claims.expires_at
     )
+
+
+def was_live_just_now(token: str, now: datetime) -> bool:
+    """Whether an access token is valid, and this process found its session live in the last second.
+
+    For what is the same for everybody, without a query. Raises InvalidToken.
+    """
+    claims = tokens.read_access(token, now=now)
+    return recent_checks.is_live(session_id=claims.session_id, user_id=claims.user_id)
 
 
 def is_live(*, session_id: uuid.UUID, now: datetime) -> bool:
@@ -331,6 +345,7 @@ def _live(now: datetime) -> QuerySet[Session]:
 
 def _end(family: QuerySet[Session], user_id: uuid.UUID, reason: EndReason, now: datetime) -> int:
     ended = family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
+    transaction.on_commit(partial(recent_checks.forget, user_id))
     if ended:
         events.log_on_commit("sessions ended", user_id=user_id, reason=reason, count=ended)
     return ended

@@ -3,7 +3,8 @@
 Django's own ASGI handler makes a thread executor for each request, switches between it and the
 event loop several times, and so opens database connections anew each time. Here a request is read
 in the event loop, answered in one go by a thread of a fixed pool, and sent from the event loop
-again. docs/decisions/own-thread-pool.md has the measurements.
+again. docs/decisions/own-thread-pool.md has the measurements. A few answers are ready before
+(be/serving/ready_answers.py) and need no thread.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import IO, Any, NoReturn, cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -30,6 +32,7 @@ from django.urls import set_script_prefix
 
 from be.api import problems, request_id
 from be.logs import events
+from be.serving.ready_answers import ReadyAnswers
 from be.serving.thread_pool import Overloaded, ThreadPool
 
 logger = logging.getLogger(__name__)
@@ -84,6 +87,7 @@ class HTTPHandler(ASGIHandler):
             seconds=seconds,
             initializer=_keep_connection,
         )
+        self._ready = ReadyAnswers(self._requests)
         self._writes = self._requests
         if settings.HTTP_WRITING_THREADS:
             self._writes = ThreadPool(
@@ -103,15 +107,21 @@ class HTTPHandler(ASGIHandler):
         except RequestAborted:
             return
         try:
-            answer = await self._pool(scope).run(
-                partial(self._answer, scope, body, time.perf_counter())
-            )
+            answer = await self._answer_of(scope, body, time.perf_counter())
         except Overloaded:
             answer = self._refuse(scope, _overloaded)
         if answer.stream is None:
             await _send(answer, send)
         else:
             await _stream(answer, answer.stream, receive, send)
+
+    async def _answer_of(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
+        if not _length(body) and (ready := await self._ready.find(scope)) is not None:
+            _log(scope, HTTPStatus.OK, began)
+            return _Answer(HTTPStatus.OK, *ready)
+        answer = await self._pool(scope).run(partial(self._answer, scope, body, began))
+        self._ready.learn(scope, answer.status, answer.headers)
+        return answer
 
     def _pool(self, scope: Scope) -> ThreadPool:
         if scope["method"] in SAFE_METHODS:
@@ -169,7 +179,7 @@ class HTTPHandler(ASGIHandler):
 
 
 def _log(scope: Scope, status: int, began: float) -> None:
-    """Log the request, in the thread that has answered it: the request id is known there."""
+    """Log the request, where it was answered: the request id is known there."""
     events.log_request(
         method=scope["method"],
         path=scope["path"][:200],

@@ -1,8 +1,13 @@
-"""Newest quotes, read from the database each time."""
+"""Newest quotes, read from the database each time.
+
+Less than our own answer: what customers took of the sizes is not counted, and bonds have no yield
+and no accrued interest, which take the terms of the bond and a calendar.
+"""
 
 from typing import Annotated, Any
 
 from fastapi import Query
+from fastapi.responses import JSONResponse
 
 from bench.read_peers.fastapi_app import CurrentUser, application, rows
 
@@ -16,9 +21,9 @@ QUOTES = (
 @application.get("/api/exchange/api/v1/market-data/current_prices/")
 async def current_prices(
     _: CurrentUser, symbols: Annotated[str | None, Query()] = None
-) -> dict[str, Any]:
+) -> JSONResponse:
     wanted = None if symbols is None else symbols.split(",")
-    return {"results": [_document(row) for row in await rows(QUOTES, wanted, wanted)]}
+    return JSONResponse({"results": [_document(row) for row in await rows(QUOTES, wanted, wanted)]})
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

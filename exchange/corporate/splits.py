@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import BigIntegerField, DecimalField, F, Value
 from django.db.models.functions import Greatest, Round
 
@@ -24,6 +26,7 @@ from be.kernel.formats import decimals
 from be.kernel.identifiers import uuid7
 from exchange.corporate import holders
 from exchange.corporate.rules import terms
+from exchange.market import quotes
 from exchange.market.rules.ticks import increment_at
 from exchange.models import (
     OPEN_STATUSES,
@@ -39,6 +42,7 @@ from exchange.models import (
     Side,
     Simulator,
 )
+from exchange.streaming import publish
 from exchange.trading import orders
 from exchange.trading.intake import requests
 from exchange.trading.reports import updates
@@ -62,7 +66,7 @@ def split(action: CorporateAction, *, now: datetime) -> int:
     """
     ratio = Fraction(action.new_shares or 0, action.old_shares or 1)
     # The lock order of a market round: this row, then quotes.
-    list(Simulator.objects.select_for_update().values_list("pk"))
+    rounds = [*Simulator.objects.select_for_update().values_list("rounds", flat=True)]
     quote = (
         Quote.objects.select_for_update(of=("self",))
         .select_related("instrument")
@@ -75,6 +79,7 @@ def split(action: CorporateAction, *, now: datetime) -> int:
     _restate_orders(open_orders, ratio, now)
     if quote is not None:
         _restate_quote(quote, ratio)
+        transaction.on_commit(partial(_publish, quote, max(rounds, default=0)))
     _restate_candles(action.instrument, ratio)
     return count
 
@@ -277,7 +282,13 @@ def _restate_quote(quote: Quote, ratio: Fraction) -> None:
         setattr(quote, name, max(new, _min_price(instrument)))
     for name in ("bid_size", "ask_size", "volume", "bid_taken", "ask_taken"):
         setattr(quote, name, terms.units_after_split(getattr(quote, name), ratio))
+    quote.sequence += 1  # another quote: whoever has the old one must see that
     quote.save()
+
+
+def _publish(quote: Quote, sequence: int) -> None:
+    """Old prices must not stand until the next round, which a halted instrument does not get."""
+    publish.quotes(sequence=sequence, documents=[quotes.document(quote)])
 
 
 def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:

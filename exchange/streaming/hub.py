@@ -8,12 +8,17 @@ The channel layer may lose messages or be down for a while; the database has eve
 second the hub compares the numbers of what it received with those in the database. It reads the
 quotes that it missed (exchange/streaming/prices.py) and announces lost order updates
 (exchange/streaming/order_updates.py). So prices go on, a second or two late, while Redis is down.
+
+REST reads the same quotes (exchange/api/ready_prices.py): for its readers as for sockets the hub
+goes on comparing.
 """
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -35,6 +40,8 @@ from exchange.streaming.sockets import Access, Socket
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
+# The hub goes on comparing for so long after quotes were read over REST.
+SECONDS_AFTER_READING = 10.0
 
 
 class Hub:
@@ -61,6 +68,8 @@ class Hub:
         self._orders = OrderUpdates()
         self._prices = Prices()
         self._tasks: list[asyncio.Task[None]] = []
+        self._compare_until = float("-inf")
+        self._has_readers_again = asyncio.Event()
 
     # Sockets come and go ---------------------------------------------------------------------
 
@@ -169,6 +178,16 @@ class Hub:
             protocol.Unsubscribed(symbols=sorted(socket.symbols), channels=sorted(socket.channels))
         )
 
+    # To readers over REST --------------------------------------------------------------------
+
+    def prices_to_read(self) -> Prices | None:
+        """All quotes, or None while they may be older than those in the database."""
+        now = time.monotonic()
+        if now >= self._compare_until:
+            self._has_readers_again.set()
+        self._compare_until = now + SECONDS_AFTER_READING
+        return self._prices if self._prices.is_current() else None
+
     # From the channel layer to the sockets ---------------------------------------------------
 
     def _receive(self, message: Document) -> None:
@@ -206,10 +225,12 @@ class Hub:
     async def _keep_checking(self) -> None:
         is_failing = False
         while True:
-            await asyncio.sleep(self._check_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_readers_again.wait(), self._check_seconds)
+            self._has_readers_again.clear()
             try:
                 self._close_stalled()
-                if self._users:
+                if self._users or time.monotonic() < self._compare_until:
                     self._close_expired()
                     await self._compare_with_database()
                 is_failing = False
@@ -230,13 +251,14 @@ class Hub:
                 socket.refuse(protocol.TokenExpired("The access token has expired; sign in anew."))
 
     async def _compare_with_database(self) -> None:
-        """Once for all sockets: sessions, order updates and rounds."""
+        """Once for all sockets and readers: sessions, order updates and prices."""
+        asked_at = time.monotonic()
         asked = {socket.access.session_id for socket in self.sockets if socket.access is not None}
         now = timezone.now()
         state = await snapshots.state(sessions=asked, users=list(self._orders.owners), now=now)
         self._close_ended(asked - state.live_sessions)
         self._orders.compare(state.order_counts, now=now)
-        await self._prices.catch_up(rounds=state.rounds)
+        await self._prices.compare(state.prices, asked_at=asked_at)
 
     def _close_ended(self, ended: Collection[UUID]) -> None:
         for socket in self.sockets if ended else []:

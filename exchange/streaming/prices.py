@@ -1,24 +1,39 @@
 """Prices on their way to the sockets that subscribe to them."""
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 
 from exchange.streaming import snapshots
 from exchange.streaming.latest_quotes import Document, LatestQuotes, Subscription
+from exchange.streaming.rules import protocol
 from exchange.streaming.rules.frames import Frame
+from exchange.streaming.snapshots import PricesState
 from exchange.streaming.sockets import Socket
+
+# What is read over REST comes from here only while rounds are heard and the database agrees.
+SECONDS_HEARD = 10.0
+SECONDS_AGREED = 2.5
 
 
 class Prices(LatestQuotes):
     """The newest quotes, and for each set of symbols the sockets that subscribe to it.
 
-    Quotes come from the channel layer, which may lose a round, and from the database.
+    Quotes come from the channel layer, which may lose a round, and from the database. `symbols` are
+    those of all quotes in the database, in its order, and `left` the quotes that customers have
+    traded on since their round, with the sizes that were left at the last check: readers get them,
+    sockets get the next round. `edition` is another object after each change.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.audiences: dict[frozenset[str], _Audience] = {}
         self.has_gap = True  # no round is known yet
-        self._round_due = 0  # the last round in the database, at the check before
+        self.symbols: tuple[str, ...] = ()
+        self.left: dict[str, bytes] = {}
+        self.edition = object()
+        self._due = PricesState()  # the database at the check before
+        self._taken: Mapping[str, tuple[int, int]] = {}
+        self._heard_at = self._agreed_at = float("-inf")
 
     def subscribe(self, socket: Socket, symbols: frozenset[str]) -> None:
         """Make these the symbols of the socket; an empty set ends its subscription."""
@@ -37,6 +52,7 @@ class Prices(LatestQuotes):
     def receive(self, documents: Iterable[Document], *, sequence: int) -> None:
         """Take a round from the channel layer; a number that was left out opens a gap."""
         self.has_gap |= sequence > self.round + 1
+        self._heard_at = time.monotonic()
         self._take(documents, sequence=sequence)
 
     def open_gap(self) -> None:
@@ -52,24 +68,81 @@ class Prices(LatestQuotes):
         self._take(documents, sequence=self.round)
         return known | found
 
-    async def catch_up(self, *, rounds: int) -> None:
+    async def compare(self, state: PricesState, *, asked_at: float) -> None:
         """Read from the database what the channel layer did not bring within a whole check.
 
-        `rounds` is the number of the last round in the database.
+        `state` is the database's, asked for at `asked_at` (by the monotonic clock).
         """
-        if self.has_gap or self._round_due > self.round:
+        if self.has_gap or not self._has_reached(self._due):
             self.has_gap = False  # unless another one opens meanwhile
             try:
-                sequence, documents = await snapshots.prices_since(self.sequences)
+                newer = await snapshots.prices_since(self.sequences)
             except BaseException:
                 self.has_gap = True
                 raise
-            self._take(documents, sequence=sequence)
-        self._round_due = rounds
+            self.symbols = newer.symbols
+            self.edition = object()
+            self._take(newer.documents, sequence=newer.rounds)
+        await self._read_what_is_left(state.taken)
+        self._due = state
+        if self._is_at(state):
+            self._agreed_at = asked_at
+
+    def is_current(self) -> bool:
+        """Whether all quotes are here, and as new as those in the database at the last checks."""
+        now = time.monotonic()
+        return (
+            not self.has_gap
+            and now - self._heard_at <= SECONDS_HEARD
+            and now - self._agreed_at <= SECONDS_AGREED
+            and len(self.symbols) == len(self.newest)
+        )
+
+    def quotes_of(self, symbols: Collection[str] | None) -> list[bytes] | None:
+        """The quotes of all or of these symbols as JSON, in the database's order.
+
+        None if one of them is not known.
+        """
+        chosen = self.symbols
+        if symbols is not None:
+            wanted = set(symbols)
+            chosen = tuple(symbol for symbol in chosen if symbol in wanted)
+            if len(chosen) < len(wanted):
+                return None
+        newest, left = self.newest, self.left
+        return [left.get(symbol) or newest[symbol] for symbol in chosen]
+
+    async def _read_what_is_left(self, taken: Mapping[str, tuple[int, int]]) -> None:
+        changed = [symbol for symbol, units in taken.items() if self._taken.get(symbol) != units]
+        if changed:
+            _, documents = await snapshots.prices_of(changed)
+            for document in documents:
+                symbol = document["symbol"]
+                if document["sequence"] == self.sequences.get(symbol):
+                    self.left[symbol] = protocol.encode_quote(document)
+            self.edition = object()
+        self._taken = taken
+
+    def _has_reached(self, state: PricesState) -> bool:
+        return (
+            self.round >= state.rounds
+            and self._sum() >= state.sequences
+            and len(self.symbols) == state.count
+        )
+
+    def _is_at(self, state: PricesState) -> bool:
+        here = (self.round, self._sum(), len(self.symbols))
+        return here == (state.rounds, state.sequences, state.count)
+
+    def _sum(self) -> int:
+        return sum(self.sequences[symbol] for symbol in self.symbols)
 
     def _take(self, documents: Iterable[Document], *, sequence: int) -> None:
         """Remember the quotes that are newer than what is known, and send them to subscribers."""
         if changed := self.remember(documents, sequence=sequence):
+            self.edition = object()
+            for symbol in self.left.keys() & changed.keys():
+                del self.left[symbol]
             for audience in self.audiences.values():
                 audience.send(changed, since=self.mark - 1)
 

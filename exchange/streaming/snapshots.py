@@ -1,12 +1,13 @@
 """What the hub reads from the database; each call runs in a thread, off the event loop."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.db.models import Count, F, Q, Sum
 
 from authentication.models import Session
 from exchange.market import quotes
@@ -16,7 +17,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def prices_since(known: Mapping[str, int]) -> tuple[int, list[quotes.Document]]:
+@dataclass(frozen=True, slots=True)
+class NewerPrices:
+    """The last round, the symbols of all quotes in the database's order, and the newer quotes."""
+
+    rounds: int
+    symbols: tuple[str, ...]
+    documents: list[quotes.Document]
+
+
+async def prices_since(known: Mapping[str, int]) -> NewerPrices:
     """The number of the last round, and all quotes newer than the sequences in `known`."""
     return await _run(_prices_since, dict(known))
 
@@ -32,11 +42,25 @@ async def order_counts(users: Collection[UUID]) -> dict[UUID, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class PricesState:
+    """How far prices are: the last round, how many quotes there are, and their sequences' sum.
+
+    `taken` has what customers took of each quote since its round: sequence, and units of both sides
+    together, which only rise while the sequence stays.
+    """
+
+    rounds: int = 0
+    count: int = 0
+    sequences: int = 0
+    taken: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What a hub compares itself with: live sessions, the last round, and last order updates."""
+    """What a hub compares itself with: live sessions, prices, and last order updates."""
 
     live_sessions: set[UUID]
-    rounds: int
+    prices: PricesState
     order_counts: dict[UUID, int]
 
 
@@ -58,13 +82,34 @@ def _rounds() -> int:
     return rounds.first() or 0
 
 
-def _prices_since(known: Mapping[str, int]) -> tuple[int, list[quotes.Document]]:
+def _prices_state() -> PricesState:
+    rounds = _rounds()
+    figures = Quote.objects.aggregate(count=Count("pk"), sequences=Sum("sequence"))
+    taken = (
+        Quote.objects.filter(Q(bid_taken__gt=0) | Q(ask_taken__gt=0))
+        .annotate(taken=F("bid_taken") + F("ask_taken"))
+        .values_list("instrument__symbol", "sequence", "taken")
+    )
+    return PricesState(
+        rounds=rounds,
+        count=figures["count"],
+        sequences=figures["sequences"] or 0,
+        taken={symbol: (sequence, units) for symbol, sequence, units in taken},
+    )
+
+
+def _prices_since(known: Mapping[str, int]) -> NewerPrices:
     rounds = _rounds()  # first: the quotes are then of this round or newer
-    return rounds, [
-        quotes.document(quote)
-        for quote in quotes.current()
-        if quote.sequence > known.get(quote.instrument.symbol, -1)
-    ]
+    found = quotes.current()
+    return NewerPrices(
+        rounds=rounds,
+        symbols=tuple(quote.instrument.symbol for quote in found),
+        documents=[
+            quotes.document(quote)
+            for quote in found
+            if quote.sequence > known.get(quote.instrument.symbol, -1)
+        ],
+    )
 
 
 def _prices_of(symbols: Collection[str]) -> tuple[set[str], list[quotes.Document]]:
@@ -89,7 +134,7 @@ def _storable(symbols: Collection[str]) -> list[str]:
 
 
 def _state(sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> DatabaseState:
-    return DatabaseState(_live_sessions(sessions, now), _rounds(), _order_counts(users))
+    return DatabaseState(_live_sessions(sessions, now), _prices_state(), _order_counts(users))
 
 
 def _order_counts(users: Collection[UUID]) -> dict[UUID, int]:

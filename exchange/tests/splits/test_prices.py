@@ -5,14 +5,16 @@ from decimal import Decimal
 import pytest
 
 from exchange.corporate import processing
-from exchange.market import book, candles
+from exchange.market import book, candles, quotes
 from exchange.models import (
+    SIMULATOR,
     Candle,
     Execution,
     Interval,
     Quote,
     Simulator,
 )
+from exchange.streaming import publish
 from exchange.tests.market import (
     NOW,
     make_instrument,
@@ -104,3 +106,18 @@ def test_executions_stay_as_they_happened(aapl, alice):
 
     fill = Execution.objects.get()
     assert (fill.quantity, fill.price) == (2_000_000, 200)
+
+
+def test_the_quote_of_new_shares_is_another_quote_and_is_published(
+    aapl, monkeypatch, django_capture_on_commit_callbacks
+):
+    published = []
+    monkeypatch.setattr(publish, "quotes", lambda **message: published.append(message))
+    Simulator.objects.update_or_create(name=SIMULATOR, defaults={"rounds": 7})
+    before = Quote.objects.get().sequence
+
+    with django_capture_on_commit_callbacks(execute=True):
+        split(aapl, 2, 1)
+
+    assert published == [{"sequence": 7, "documents": [quotes.document(quotes.current()[0])]}]
+    assert Quote.objects.get().sequence == before + 1
