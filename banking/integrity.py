@@ -10,6 +10,7 @@ from banking.models import BankTransaction, Bucket, Hold, LedgerAccount, Posting
 def check() -> Iterator[str]:
     """One sentence for each mismatch; nothing when the books balance."""
     yield from _entries_sum_to_zero()
+    yield from _postings_have_the_owner_of_their_account()
     yield from _balances_equal_postings()
     yield from _held_equals_live_holds()
     yield from _pending_withdrawals_are_held()
@@ -24,6 +25,12 @@ def _entries_sum_to_zero() -> Iterator[str]:
     )
     for row in sums:
         yield f"Entry {row['entry_id']} is off by {row['total']} units of {row['account__asset']}."
+
+
+def _postings_have_the_owner_of_their_account() -> Iterator[str]:
+    alike = Q(owner=F("account__owner")) | Q(owner=None, account__owner=None)
+    for key in Posting.objects.exclude(alike).order_by("pk").values_list("pk", flat=True):
+        yield f"Posting {key} is listed for another owner than its account's."
 
 
 def _balances_equal_postings() -> Iterator[str]:

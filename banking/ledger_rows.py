@@ -31,12 +31,16 @@ INSERT_ENTRIES = Statement(
 
 INSERT_POSTINGS = Statement(
     ("text", "uuid", "bigint", "text", "bigint"),
-    "INSERT INTO banking_posting (entry_id, account_id, bucket, units) "
-    "SELECT entry.id, given.account_id, given.bucket, given.units "
+    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units) "
+    "SELECT entry.id, account.id, account.owner_id, given.bucket, given.units "
     "FROM {given} AS given (kind, reference, account_id, bucket, units) "
-    "JOIN {exported} AS entry USING (kind, reference)",
-    "INSERT INTO banking_posting (entry_id, account_id, bucket, units) VALUES ("
-    "(SELECT max(id) FROM banking_journalentry WHERE kind = %s AND reference = %s), %s, %s, %s)",
+    "JOIN {exported} AS entry USING (kind, reference) "
+    "JOIN banking_ledgeraccount account ON account.id = given.account_id",
+    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units) "
+    "SELECT (SELECT max(id) FROM banking_journalentry WHERE kind = given.kind "
+    "AND reference = given.reference), account.id, account.owner_id, given.bucket, given.units "
+    "FROM (SELECT %s AS kind, %s AS reference, %s AS account_id, %s AS bucket, %s AS units) "
+    "AS given JOIN banking_ledgeraccount account ON account.id = given.account_id",
 )
 """Rows of (kind, reference, account_id, bucket, units), for the entries of the same call."""
 

@@ -229,7 +229,13 @@ def _post(reference: UUID, lines: Sequence[Line], now: datetime) -> None:
             raise InsufficientFunds("Not enough money.")
     entry = JournalEntry.objects.create(kind=EntryKind.TRADE, reference=reference, created_at=now)
     Posting.objects.bulk_create(
-        Posting(entry=entry, account=account, bucket=Bucket.AVAILABLE, units=units)
+        Posting(
+            entry=entry,
+            account=account,
+            owner_id=account.owner_id,
+            bucket=Bucket.AVAILABLE,
+            units=units,
+        )
         for account, units in lines
     )
 

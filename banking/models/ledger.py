@@ -97,17 +97,37 @@ class JournalEntry(models.Model):
 
 
 class Posting(models.Model):
-    """A signed number of units that one entry adds to one bucket of one account. Never changed."""
+    """A signed number of units that one entry adds to one bucket of one account. Never changed.
+
+    `owner` is the account's, kept here to list by: a statement costs the same for any number of
+    accounts.
+    """
 
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
     account = models.ForeignKey(
         LedgerAccount, on_delete=models.PROTECT, related_name="postings", db_index=False
     )
+    # The account's key guards it; another check for each posting would be for nothing.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     bucket = models.CharField(max_length=9, choices=Bucket)
     units = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["account", "-id"], name="posting_by_account")]
+        indexes: ClassVar = [
+            models.Index(fields=["account", "-id"], name="posting_by_account"),
+            models.Index(
+                fields=["owner", "-id"],
+                condition=Q(owner__isnull=False),
+                name="posting_by_owner",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(units=0), name="posting_moves_something"),
         ]

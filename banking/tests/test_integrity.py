@@ -2,8 +2,17 @@
 
 import uuid
 
-from banking import holds, integrity
-from banking.models import BankTransaction, EntryKind, Hold, JournalEntry, LedgerAccount, Posting
+from banking import holds, integrity, ledger
+from banking.models import (
+    BankTransaction,
+    EntryKind,
+    Hold,
+    HouseAccount,
+    JournalEntry,
+    LedgerAccount,
+    Posting,
+)
+from banking.rules.assets import USD
 from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right
 
@@ -19,10 +28,27 @@ def test_an_entry_that_does_not_sum_to_zero_is_found(alice):
     entry = JournalEntry.objects.create(
         kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
     )
-    Posting.objects.create(entry=entry, account=account, bucket="available", units=7)
+    Posting.objects.create(entry=entry, account=account, owner=alice, bucket="available", units=7)
     LedgerAccount.objects.filter(pk=account.pk).update(available=1007)
 
     assert list(integrity.check()) == [f"Entry {entry.pk} is off by 7 units of USD."]
+
+
+def test_a_posting_of_another_owner_than_its_accounts_is_found(alice, bob):
+    account = give(alice, "10.00")
+    house = ledger.house_account(HouseAccount.MARKET, USD)
+    entry = JournalEntry.objects.create(
+        kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
+    )
+    wrong = [
+        Posting.objects.create(entry=entry, account=of, owner=owner, bucket="available", units=by)
+        for of, owner, by in ((account, bob, 7), (account, None, -7), (house, bob, 7))
+    ]
+    Posting.objects.create(entry=entry, account=house, bucket="available", units=-7)
+
+    assert list(integrity.check()) == [
+        f"Posting {posting.pk} is listed for another owner than its account's." for posting in wrong
+    ]
 
 
 def test_a_balance_that_its_postings_do_not_make_is_found(alice):

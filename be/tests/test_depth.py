@@ -47,8 +47,8 @@ INSERT INTO banking_journalentry (kind, reference, created_at)
 VALUES ('deposit', gen_random_uuid(), now()) RETURNING id
 """
 POSTINGS = """
-INSERT INTO banking_posting (entry_id, account_id, bucket, units)
-SELECT %(entry)s, account.id, 'available', 1
+INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units)
+SELECT %(entry)s, account.id, account.owner_id, 'available', 1
 FROM generate_series(1, %(rows)s) AS n, banking_ledgeraccount account
 WHERE account.owner_id = %(owner)s
 """
@@ -157,3 +157,28 @@ def test_every_list_costs_the_same_at_any_depth(alice: User):
         first, last = cost_of(client, url), cost_of(client, deep(url, table, alice))
         assert last <= first * 1.2 + 10, (url, first, last)
         assert max(first, last) < MOST_BLOCKS, (url, first, last)
+
+
+MANY_ACCOUNTS = """
+INSERT INTO banking_ledgeraccount (owner_id, house, asset, scale, available, held)
+SELECT %s, '', 'X' || n, 6, 1, 0 FROM generate_series(1, 2000) AS n
+"""
+POSTING_OF_EACH = """
+INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units)
+SELECT (SELECT max(id) FROM banking_journalentry), id, owner_id, 'available', 1
+FROM banking_ledgeraccount WHERE owner_id = %s AND asset LIKE 'X%%'
+"""
+
+
+def test_a_statement_costs_the_same_for_any_number_of_assets(alice: User):
+    client, url = signed_in_client(alice), "/api/banking/statement/"
+    few = cost_of(client, url)
+    with connection.cursor() as cursor:
+        for text in (MANY_ACCOUNTS, POSTING_OF_EACH):
+            cursor.execute(text, [alice.pk])
+        for table in ("banking_posting", "banking_ledgeraccount"):
+            cursor.execute(f"ANALYZE {table}")
+    many, last = cost_of(client, url), cost_of(client, deep(url, "banking_posting", alice))
+    # The lines of a page are now of as many accounts: an account more is read for each.
+    assert many <= few * 1.2 + 4 * PAGE, (few, many)
+    assert last <= few * 1.2 + 4 * PAGE, (few, last)

@@ -1,4 +1,4 @@
-"""A page of the lines of the user's ledger, found account by account."""
+"""A page of the lines of the user's ledger."""
 
 from typing import Any
 
@@ -10,16 +10,15 @@ from bench.read_peers.pages import PageSize, amount, money, page, time
 
 LINES = (
     "SELECT p.id, p.bucket, p.units, a.asset, a.scale, e.kind, e.reference, e.created_at "
-    "FROM banking_ledgeraccount a CROSS JOIN LATERAL (SELECT * FROM banking_posting own "
-    "WHERE own.account_id = a.id ORDER BY own.id DESC LIMIT %s) p "
-    "JOIN banking_journalentry e ON e.id = p.entry_id "
-    "WHERE a.owner_id = %s ORDER BY p.id DESC LIMIT %s"
+    "FROM (SELECT * FROM banking_posting WHERE owner_id = %s ORDER BY id DESC LIMIT %s) p "
+    "JOIN banking_ledgeraccount a ON a.id = p.account_id "
+    "JOIN banking_journalentry e ON e.id = p.entry_id ORDER BY p.id DESC"
 )
 
 
 @application.get("/api/banking/statement/")
 async def statement(user: CurrentUser, request: Request, page_size: PageSize = 50) -> JSONResponse:
-    found = await rows(LINES, page_size + 1, user, page_size + 1)
+    found = await rows(LINES, user, page_size + 1)
     return JSONResponse(page(request, found, page_size, _line))
 
 
