@@ -16,7 +16,7 @@ from be.database import statements
 from be.database.rows import Columns
 from be.kernel.refusals import Invalid
 
-BATCH = 1000
+BATCH = 5000
 
 
 class UnknownAsset(Invalid):
@@ -95,8 +95,8 @@ class Lines:
             "JOIN banking_ledgeraccount account ON account.id = line.account_id "
             f"JOIN banking_journalentry entry ON entry.id = line.entry_id ORDER BY line.id {order}",
             (*owned, *values, at_most),
-            # How far back the moment lies decides on the best plan.
-            planned_anew=by_time,
+            # How far back the moment lies, and how many lines are read, decide on the best plan.
+            planned_anew=by_time or at_most >= BATCH,
         )
         return [Line(*row[:6], *_of_entry.load(row[6:])) for row in rows]
 
@@ -136,7 +136,7 @@ def _is_known(code: str, owner: User) -> bool:
 
 
 def batches(found: Lines) -> Iterator[list[Line]]:
-    """All lines, a thousand at a time, each batch by a query of its own.
+    """All lines, a few thousand at a time, each batch by a query of its own.
 
     No cursor stays open, so batches may be fetched from different threads, and a slow reader keeps
     no transaction open. Later postings have higher keys and do not shift the batches.
