@@ -26,6 +26,8 @@ from bench.servers import OTHER_CORES, Server, pinned, running
 
 TURNS = int(os.environ.get("BENCH_READ_TURNS", "5"))
 REQUESTS = int(os.environ.get("BENCH_READ_REQUESTS", "400"))
+# Of the market and of the customer's history; bench/reading_customer.py reads them.
+SIZES = ("BENCH_ORDERS", "BENCH_INSTRUMENTS")
 MARKET = "/api/exchange/api/v1/market-data"
 PRICES = f"{MARKET}/current_prices/"
 BARE, FASTAPI, BEFORE = "bare Starlette", "FastAPI", "before"
@@ -53,6 +55,7 @@ READS = (
     Read("prices of two", f"{PRICES}?symbols=AAPL,BTC-USD", (BARE, FASTAPI)),
     Read("candles", f"{MARKET}/AAPL/?interval=1m&limit=500", (FASTAPI,)),
     Read("candles, 304", f"{MARKET}/AAPL/?interval=1d&limit=500", is_conditional=True),
+    Read("instruments", f"{MARKET}/?page_size=50"),
     Read("supported symbols", f"{MARKET}/supported_symbols/", (FASTAPI,)),
     Read("book", f"{MARKET}/AAPL/book/", (FASTAPI,)),
     Read("statistics", f"{MARKET}/statistics/?symbol=AAPL&period=30d"),
@@ -103,6 +106,7 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
         "ACCESS_TOKEN_LIFETIME_SECONDS": "86400",
         "BENCH_TOKEN": str(folder / "token"),
         "BENCH_READY": str(folder / "ready"),
+        **{name: os.environ[name] for name in SIZES if name in os.environ},
         "PYTHONWARNINGS": "ignore",
     }
 
