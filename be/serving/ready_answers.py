@@ -12,7 +12,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from authentication import sessions
@@ -109,7 +109,7 @@ def _is_live(token: str) -> bool:
     """Whether the session is live, by the database; in a thread. What is wrong, Django tells."""
     try:
         sessions.authenticate_access(token, timezone.now())
-    except (InvalidToken, DatabaseError):
+    except (InvalidToken, Error):
         return False
     finally:
         close_old_connections()
