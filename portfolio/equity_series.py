@@ -10,11 +10,12 @@ that was booked before valuations were stored is valued at the owner's own trade
 closes, which are kept for ever: not to the minute, but the same at any time and for any period.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
@@ -60,12 +61,11 @@ class EquitySeries:
 
 
 class _Worth(NamedTuple):
-    """The account at a regular time or just after a flow, in cents."""
+    """The account just after a flow, in cents."""
 
     at: datetime
     equity: int
     flow: int
-    is_regular: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +115,19 @@ def compute(
     opening = [point for point in at_flows if point.at == window.start]
     if opening and window.start < window.end:
         equity[0] = opening[-1].equity
-    points = _in_order(grid, equity, [point for point in at_flows if point.at > window.start])
-    worth = [point.equity for point in points]
-    total_returns = returns.twr_of_cents(worth, [point.flow for point in points])
+    later = [point for point in at_flows if point.at > window.start]
+    total_returns, regular_returns = _returns(grid, equity, later)
     columns = (
         grid.times,
         equity,
         _net_deposits(grid, flows),
-        [total for total, point in zip(total_returns, points, strict=True) if point.is_regular],
+        regular_returns,
         _benchmark_returns(grid, observed, account),
     )
+    had_money = any(cents > 0 for cents in (*equity[:-1], *(point.equity for point in later)))
     return EquitySeries(
         list(map(SeriesPoint._make, zip(*columns, strict=True))),
-        total_returns[-1] if any(cents > 0 for cents in worth[:-1]) else None,
+        total_returns[-1] if had_money else None,
     )
 
 
@@ -191,15 +191,24 @@ def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, int]) -> Itera
         for flow in group:
             before = equity if flow.equity_before is None else flow.equity_before
             equity = before + flow.cents
-            yield _Worth(at, equity, flow.cents, is_regular=False)
+            yield _Worth(at, equity, flow.cents)
 
 
-def _in_order(grid: Grid, equity: Sequence[int], at_flows: Sequence[_Worth]) -> list[_Worth]:
-    """All points by time; those of the grid come last at equal times."""
-    regular = [
-        _Worth(at, cents, 0, is_regular=True) for at, cents in zip(grid.times, equity, strict=True)
-    ]
-    return sorted([*at_flows, *regular], key=attrgetter("at")) if at_flows else regular
+def _returns(
+    grid: Grid, equity: Sequence[int], at_flows: Sequence[_Worth]
+) -> tuple[list[float | None], list[float | None]]:
+    """The return up to each point, flows included; and up to each point of the grid.
+
+    At equal times a point of the grid comes last.
+    """
+    worth, flows, is_regular = [*equity], [0] * len(equity), [True] * len(equity)
+    for point in reversed(at_flows):
+        place = bisect_left(grid.times, point.at)
+        worth.insert(place, point.equity)
+        flows.insert(place, point.flow)
+        is_regular.insert(place, False)
+    total = returns.twr_of_cents(worth, flows)
+    return total, list(compress(total, is_regular))
 
 
 def _net_deposits(grid: Grid, flows: Sequence[Flow]) -> list[int]:

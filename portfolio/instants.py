@@ -18,7 +18,7 @@ from exchange.models import Candle
 from portfolio.rules.grids import PRICE_UNIT, Integers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _price = Columns(Candle, ["close"]).load
 
 
@@ -29,7 +29,7 @@ def instant(at: datetime) -> int:
 
 def microseconds(length: timedelta) -> int:
     """The length of time in microseconds."""
-    return length // _MICROSECOND
+    return length // MICROSECOND
 
 
 def time_of(instant: int) -> datetime:

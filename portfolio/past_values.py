@@ -31,7 +31,9 @@ class Grid:
 
     @cached_property
     def instants(self) -> Integers:
-        return np.array([instants.instant(time) for time in self.times], np.int64)
+        since = self.times[0]
+        passed = [(time - since) // instants.MICROSECOND for time in self.times]
+        return np.array(passed, np.int64) + instants.instant(since)
 
     @cached_property
     def settlements(self) -> list[date]:

@@ -149,7 +149,13 @@ def _max_drawdown(points: Sequence[SeriesPoint]) -> risk.Drawdown | None:
 
 
 def _risk(points: Sequence[SeriesPoint], window: Window) -> RiskFigures:
-    regular = [point for point in points if window.is_regular(point.time)]
+    # Between its ends the series has regular times only.
+    last = len(points) - 1
+    regular = [
+        point
+        for place, point in enumerate(points)
+        if 0 < place < last or window.is_regular(point.time)
+    ]
     own = _step_returns([point.time_weighted_return for point in regular])
     market = _step_returns([point.benchmark_return for point in regular])
     if len(own) < MIN_RETURNS:

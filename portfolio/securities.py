@@ -7,7 +7,17 @@ from be.database.rows import Reader, set_absent, set_related
 from be.database.statements import Row
 from exchange.models import Bond, Instrument, Quote
 
-_instruments, _bonds, _quotes = Reader(Instrument), Reader(Bond), Reader(Quote)
+# What a portfolio needs of each; the ORM reads the other columns at their first use.
+_instruments = Reader(
+    Instrument,
+    without=("currency", "quantity_increment", "min_quantity", "tradable", "status"),
+)
+_bonds = Reader(Bond)
+_quotes = Reader(
+    Quote,
+    without={field.name for field in Quote._meta.concrete_fields}
+    - {"instrument", "price", "previous_close", "session_date"},
+)
 _BOND_AT = _instruments.width
 _QUOTE_AT = _BOND_AT + _bonds.width
 

@@ -3,6 +3,7 @@
 The serializers stay the source of the schema, and a test holds these documents against them.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -44,7 +45,7 @@ def performance(found: Performance) -> Document:
         "beta": _ratio(found.risk.beta),
         "alpha": _fraction(found.risk.alpha),
         "benchmark_return": _fraction(found.benchmark_return),
-        "series": [_point(point) for point in found.series],
+        "series": _series(found.series),
     }
 
 
@@ -57,15 +58,21 @@ def _drawdown(found: Drawdown) -> Document:
     }
 
 
-def _point(point: SeriesPoint) -> Document:
-    time, equity, net_deposits, own, benchmark = point
-    return {
-        "time": time_text(time),
-        "equity": money_cents(equity),
-        "net_deposits": money_cents(net_deposits),
-        "time_weighted_return": None if own is None else fixed(own, 6),
-        "benchmark_return": None if benchmark is None else fixed(benchmark, 6),
-    }
+def _series(points: Sequence[SeriesPoint]) -> list[Document]:
+    # Money comes and goes rarely, so its texts repeat.
+    deposits = {cents: money_cents(cents) for cents in {point[2] for point in points}}
+    return [
+        {
+            "time": time_text(time),
+            "equity": money_cents(equity),
+            "net_deposits": deposits[net_deposits],
+            "time_weighted_return": None if own is None else fixed(own, FractionField.places),
+            "benchmark_return": None
+            if benchmark is None
+            else fixed(benchmark, FractionField.places),
+        }
+        for time, equity, net_deposits, own, benchmark in points
+    ]
 
 
 def holdings(found: Holdings) -> Document:
