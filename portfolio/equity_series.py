@@ -22,14 +22,13 @@ from uuid import UUID
 
 from banking.rules.assets import USD
 from exchange.models import Instrument, Interval
-from portfolio import flow_valuations, history, past_values, prices, securities, splits
+from portfolio import flow_valuations, history, past_values, prices, splits
 from portfolio.history import Flow, Movements
 from portfolio.instants import instant
 from portfolio.past_values import Grid, Prices
 from portfolio.periods import EVERY_MOMENT, Steps, Window
 from portfolio.prices import Observations
 from portfolio.rules import grids, returns
-from portfolio.rules.grids import Series
 
 
 class SeriesPoint(NamedTuple):
@@ -101,14 +100,18 @@ def compute(
     window: Window,
     movements: Movements,
     flows: Sequence[Flow],
+    instruments: Sequence[Instrument],
     reference: Instrument | None,
 ) -> EquitySeries:
     """The account over the window. `flows` are those that its start equity does not include.
 
-    `movements` are those of the window's steps, and `reference` is the benchmark.
+    `movements` are those of the window's steps, `instruments` all that was held since its start,
+    and `reference` is the benchmark.
     """
     grid = Grid(list(window.grid()))
-    account = _account(owner_id, window, movements, reference)
+    symbols = {each.symbol for each in (*instruments, reference) if each}
+    past_splits = splits.by_symbol(symbols)
+    account = _Account(owner_id, window, movements, past_splits, instruments, reference)
     observed = _observed(account)
     at_flows = _valued_flows(account, flows)
     equity = account.equity_at(grid, movements, observed, steps=window.steps)
@@ -129,26 +132,6 @@ def compute(
         list(map(SeriesPoint._make, zip(*columns, strict=True))),
         total_returns[-1] if had_money else None,
     )
-
-
-def _account(
-    owner_id: UUID, window: Window, movements: Movements, reference: Instrument | None
-) -> _Account:
-    start = instant(window.start)
-    symbols = [symbol for symbol, changes in movements.units.items() if _is_held(changes, start)]
-    return _Account(
-        owner_id,
-        window,
-        movements,
-        splits.by_symbol([*symbols, reference.symbol] if reference else symbols),
-        securities.by_symbols(symbols),
-        reference,
-    )
-
-
-def _is_held(changes: Series, since: int) -> bool:
-    """Whether there are any units at that time, or some come or go after it."""
-    return bool(changes.at[-1] > since or changes.values.sum())
 
 
 def _observed(account: _Account) -> Observations:

@@ -51,6 +51,15 @@ class Movements:
     flows: list[Flow] = field(default_factory=list)
     units: dict[str, Series] = field(default_factory=dict)
 
+    def held_since(self, start: datetime) -> list[str]:
+        """The symbols of which there were any units at that time, or some came or went after."""
+        since = instant(start)
+        return [
+            symbol
+            for symbol, changes in self.units.items()
+            if changes.at[-1] > since or changes.values.sum()
+        ]
+
 
 def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
     """All movements of the ledger up to and at a time. Money counts from when it is booked."""

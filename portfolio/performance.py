@@ -78,17 +78,23 @@ def performance(
     `benchmark` is a symbol; None stands for SPY, or for none where that is not listed. Raises
     instruments.UnknownSymbol (field `benchmark`). Without any deposit, all figures are None.
     """
-    reference = _benchmark(benchmark)
-    symbol = None if reference is None else reference.symbol
     movements = history.movements(
         owner_id=owner_id, until=now, steps=periods.steps(period, now=now)
     )
+    opened_at = movements.flows[0].at if movements.flows else now
+    window = periods.window(period, opened_at=opened_at, now=now)
+    listed, reference = _instruments(movements.held_since(window.start), benchmark)
+    symbol = None if reference is None else reference.symbol
     if not movements.flows:
         return Performance(period=period, benchmark=symbol)
-    window = periods.window(period, opened_at=movements.flows[0].at, now=now)
     flows = _flows(movements, window)
     series = equity_series.compute(
-        owner_id=owner_id, window=window, movements=movements, flows=flows, reference=reference
+        owner_id=owner_id,
+        window=window,
+        movements=movements,
+        flows=flows,
+        instruments=listed,
+        reference=reference,
     )
     points, twr = series.points, series.time_weighted_return
     start_equity, end = Decimal(0) if window.from_opening else points[0].equity, points[-1]
@@ -119,13 +125,24 @@ def performance(
     )
 
 
-def _benchmark(name: str | None) -> Instrument | None:
-    if found := securities.by_symbols([canonical(name or DEFAULT_BENCHMARK)]):
-        return found[0]
-    if name is None:
-        return None
+def _instruments(
+    held: Sequence[str], benchmark: str | None
+) -> tuple[list[Instrument], Instrument | None]:
+    """The instruments that were held, and the one to compare with; None if SPY is not listed."""
+    wanted = canonical(benchmark or DEFAULT_BENCHMARK)
+    # PostgreSQL has no text with a zero byte.
+    symbols = [*held] if "\x00" in wanted else [*held, wanted]
+    found = {each.symbol: each for each in securities.by_symbols(symbols)}
+    reference = found.get(wanted)
+    if reference is None and benchmark is not None:
+        reference = _benchmark(benchmark)
+    return [found[symbol] for symbol in held if symbol in found], reference
+
+
+def _benchmark(name: str) -> Instrument:
+    """The instrument with this id. Raises instruments.UnknownSymbol (field `benchmark`)."""
     try:
-        return instruments.find(name)  # by its id, or not at all
+        return instruments.find(name)
     except instruments.UnknownSymbol as error:
         raise instruments.UnknownSymbol(error.detail, field="benchmark") from error
 

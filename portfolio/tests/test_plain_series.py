@@ -113,6 +113,7 @@ def assert_same(user, period, benchmark):
     assert [(flow.at, flow.cents, flow.entry_id, flow.dollars) for flow in fast.flows] == [
         (flow.at, flow.cents, flow.entry_id, flow.dollars) for flow in plain.flows
     ]
+    instruments = securities.by_symbols(fast.held_since(window.start))
     found, expected = (
         module.compute(
             owner_id=user.pk,
@@ -124,8 +125,12 @@ def assert_same(user, period, benchmark):
                 if flow.at > window.start or (window.from_opening and flow.at == window.start)
             ],
             reference=reference,
+            **more,
         )
-        for module, movements in ((equity_series, fast), (plain_series, plain))
+        for module, movements, more in (
+            (equity_series, fast, {"instruments": instruments}),
+            (plain_series, plain, {}),
+        )
     )
     assert found.time_weighted_return == expected.time_weighted_return
     for point, other in zip(found.points, expected.points, strict=True):
