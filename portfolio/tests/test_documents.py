@@ -129,20 +129,23 @@ def trade_more(owner, *, times):
         Posting.objects.bulk_create(
             Posting(
                 entry=each,
-                account_id=line.account_id,
-                bucket=line.bucket,
                 units=line.units if number % 2 else -line.units,
+                **{
+                    name: getattr(line, name) for name in fields_of(Posting) - {"entry_id", "units"}
+                },
             )
             for number, each in enumerate(made)
             for line in lines
         )
-        fields = {
-            field.attname: getattr(execution, field.attname)
-            for field in Execution._meta.concrete_fields
-        }
+        same = {name: getattr(execution, name) for name in fields_of(Execution)}
         Execution.objects.bulk_create(
-            Execution(**{**fields, "id": uuid4(), "trade_id": each.reference}) for each in made
+            Execution(**{**same, "id": uuid4(), "trade_id": each.reference}) for each in made
         )
+
+
+def fields_of(model):
+    """Names of all values of a row, but for a key that the database gives."""
+    return {field.attname for field in model._meta.concrete_fields} - {"id"}
 
 
 def test_holdings_need_as_many_statements_for_five_hundred_positions():
