@@ -97,7 +97,7 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
 
 
 def _measure(folder: Path, env: dict[str, str]) -> Rates:
-    _python("-m", "bench.market", env["BENCH_SCENE"], env=env)
+    run_python("-m", "bench.market", env["BENCH_SCENE"], env=env)
     rates: Rates = {}
     with ExitStack() as stack:
         servers = [
@@ -124,13 +124,14 @@ def _rate(what: str, server: Server, env: dict[str, str]) -> float:
     requests = REQUESTS[what]
     before = server.cpu_seconds()
     load = ("-m", "bench.load", env["BENCH_SCENE"], str(server.port), what, str(requests))
-    well = int(_python(*load, env=env))
+    well = int(run_python(*load, env=env))
     if well != requests:
         raise RuntimeError(f"{server.name} answered {requests - well} of {requests} wrongly")
     return requests / (server.cpu_seconds() - before)
 
 
-def _python(*arguments: str, env: dict[str, str]) -> str:
+def run_python(*arguments: str, env: dict[str, str]) -> str:
+    """What a Python process prints, which runs beside the measured servers' core."""
     done = subprocess.run(
         [*pinned(OTHER_CORES), sys.executable, *arguments],
         env=env,

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.http import DAPHNE, OURS, ROOT, UVICORN, database
+from bench.http import DAPHNE, OURS, ROOT, UVICORN, database, run_python
 from bench.keys import KEYS
 from bench.servers import OTHER_CORES, Server, pinned, running
 
@@ -113,7 +113,7 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
 
 def _measure(reads: Sequence[Read], folder: Path, env: dict[str, str]) -> Costs:
     costs: Costs = {}
-    _python("-m", "bench.reading_customer", env["BENCH_TOKEN"], env={**env, "DEBUG": "true"})
+    run_python("-m", "bench.reading_customer", env["BENCH_TOKEN"], env={**env, "DEBUG": "true"})
     with ExitStack() as stack:
         stack.enter_context(_simulator(env, folder))
         servers = dict(_own_servers(stack, folder, env))
@@ -190,22 +190,10 @@ def _cost(read: Read, server: Server, env: dict[str, str], headers: Sequence[str
     """CPU-milliseconds of the server a request."""
     before = server.cpu_seconds()
     load = ("-m", "bench.read_load", str(server.port), env["BENCH_TOKEN"], read.path)
-    well = int(_python(*load, str(read.requests), *headers, env=env))
+    well = int(run_python(*load, str(read.requests), *headers, env=env))
     if well != read.requests:
         raise RuntimeError(f"{server.name} answered {read.requests - well} of {read.name} wrongly")
     return (server.cpu_seconds() - before) / read.requests * 1000
-
-
-def _python(*arguments: str, env: dict[str, str]) -> str:
-    done = subprocess.run(
-        [*pinned(OTHER_CORES), sys.executable, *arguments],
-        env=env,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -49,12 +48,6 @@ def owner_of(request: Request) -> UUID:
     if not isinstance(user, User):
         raise NotFound("There is no such user.")
     return user.pk
-
-
-def with_fills() -> QuerySet[Order]:
-    return Order.objects.select_related("instrument").prefetch_related(
-        "executions", "legs", "legs__executions"
-    )
 
 
 @extend_schema(tags=["Orders"])
@@ -127,11 +120,12 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         parameters=[ID],
         responses={200: serializers.OrderSerializer, **problems(404)},
     )
-    def retrieve(self, request: Request, id: str) -> Response:
-        found = with_fills().filter(pk=identifiers.parse(id), owner_id=owner_of(request)).first()
-        if found is None:
+    def retrieve(self, request: Request, id: str) -> HttpResponseBase:
+        wanted = OrderFilter(order_id=identifiers.parse(id))
+        found = listed.orders(owner_of(request), wanted, at_most=1)
+        if not found:
             raise NotFound("There is no such order.")
-        return Response(documents.order(found))
+        return answer(request, documents.order(found[0]))
 
     @extend_schema(
         operation_id="orders_cancel",

@@ -255,7 +255,12 @@ class Hub:
         asked_at = time.monotonic()
         asked = {socket.access.session_id for socket in self.sockets if socket.access is not None}
         now = timezone.now()
-        state = await snapshots.state(sessions=asked, users=list(self._orders.owners), now=now)
+        state = await snapshots.state(
+            sessions=asked,
+            users=list(self._orders.owners),
+            now=now,
+            with_taken=asked_at < self._compare_until,
+        )
         self._close_ended(asked - state.live_sessions)
         self._orders.compare(state.order_counts, now=now)
         await self._prices.compare(state.prices, asked_at=asked_at)

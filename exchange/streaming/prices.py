@@ -83,8 +83,10 @@ class Prices(LatestQuotes):
             self.symbols = newer.symbols
             self.edition = object()
             self._take(newer.documents, sequence=newer.rounds)
-        await self._read_what_is_left(state.taken)
         self._due = state
+        if state.taken is None:  # nobody reads over REST
+            return
+        await self._read_what_is_left(state.taken)
         if self._is_at(state):
             self._agreed_at = asked_at
 

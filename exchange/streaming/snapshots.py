@@ -1,7 +1,7 @@
 """What the hub reads from the database; each call runs in a thread, off the event loop."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -46,13 +46,13 @@ class PricesState:
     """How far prices are: the last round, how many quotes there are, and their sequences' sum.
 
     `taken` has what customers took of each quote since its round: sequence, and units of both sides
-    together, which only rise while the sequence stays.
+    together, which only rise while the sequence stays; None if that was not asked for.
     """
 
     rounds: int = 0
     count: int = 0
     sequences: int = 0
-    taken: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    taken: Mapping[str, tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,13 @@ class DatabaseState:
 
 
 async def state(
-    *, sessions: Collection[UUID], users: Collection[UUID], now: datetime
+    *, sessions: Collection[UUID], users: Collection[UUID], now: datetime, with_taken: bool
 ) -> DatabaseState:
-    """Which of these sessions (of active users) are live, and how far rounds and updates are."""
-    return await _run(_state, sessions, users, now)
+    """Which of these sessions (of active users) are live, and how far rounds and updates are.
+
+    What customers took of the quotes is read `with_taken` only.
+    """
+    return await _run(_state, sessions, users, now, with_taken)
 
 
 async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -82,20 +85,24 @@ def _rounds() -> int:
     return rounds.first() or 0
 
 
-def _prices_state() -> PricesState:
+def _prices_state(with_taken: bool) -> PricesState:
     rounds = _rounds()
     figures = Quote.objects.aggregate(count=Count("pk"), sequences=Sum("sequence"))
-    taken = (
-        Quote.objects.filter(Q(bid_taken__gt=0) | Q(ask_taken__gt=0))
-        .annotate(taken=F("bid_taken") + F("ask_taken"))
-        .values_list("instrument__symbol", "sequence", "taken")
-    )
     return PricesState(
         rounds=rounds,
         count=figures["count"],
         sequences=figures["sequences"] or 0,
-        taken={symbol: (sequence, units) for symbol, sequence, units in taken},
+        taken=_taken() if with_taken else None,
     )
+
+
+def _taken() -> dict[str, tuple[int, int]]:
+    rows = (
+        Quote.objects.filter(Q(bid_taken__gt=0) | Q(ask_taken__gt=0))
+        .annotate(taken=F("bid_taken") + F("ask_taken"))
+        .values_list("instrument__symbol", "sequence", "taken")
+    )
+    return {symbol: (sequence, units) for symbol, sequence, units in rows}
 
 
 def _prices_since(known: Mapping[str, int]) -> NewerPrices:
@@ -133,8 +140,12 @@ def _storable(symbols: Collection[str]) -> list[str]:
     return [symbol for symbol in symbols if "\0" not in symbol]
 
 
-def _state(sessions: Collection[UUID], users: Collection[UUID], now: datetime) -> DatabaseState:
-    return DatabaseState(_live_sessions(sessions, now), _prices_state(), _order_counts(users))
+def _state(
+    sessions: Collection[UUID], users: Collection[UUID], now: datetime, with_taken: bool
+) -> DatabaseState:
+    return DatabaseState(
+        _live_sessions(sessions, now), _prices_state(with_taken), _order_counts(users)
+    )
 
 
 def _order_counts(users: Collection[UUID]) -> dict[UUID, int]:

@@ -77,8 +77,9 @@ class Fill(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Which of a customer's orders a list shows; None is no condition."""
+    """Which of a customer's orders are read; None is no condition."""
 
+    order_id: UUID | None = None
     is_open: bool | None = None
     status: OrderStatus | None = None
     instrument_id: UUID | None = None
@@ -98,6 +99,7 @@ class OrderFilter:
             text += f" AND status = '{OrderStatus(self.status)}'"
         values = []
         for condition, value in (
+            ("id = %s", self.order_id),
             ("instrument_id = %s", self.instrument_id),
             ("side = %s", self.side),
             ("client_order_id = %s", self.client_order_id),
