@@ -248,6 +248,7 @@ async def test_while_the_hub_cannot_compare_django_is_asked(shop: Market, monkey
 
     monkeypatch.setattr(snapshots, "state", fail)
     monkeypatch.setattr(prices, "SECONDS_AGREED", 0.2)
+    monkeypatch.setattr(prices, "SECONDS_HEARD", float("inf"))  # which is no reason then
     await until(lambda: not shop.hub._prices.is_current())
     await shop.not_ready()
 

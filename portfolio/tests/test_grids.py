@@ -44,7 +44,10 @@ def test_values_in_cents_are_those_of_one_position_each(positions, asset_class):
     ]
 
 
-@given(st.integers(-(10**4), 10**4), st.sampled_from([1, 3, 5]))
+@given(
+    st.one_of(st.integers(-20, 20).map(lambda halves: halves * 500), st.integers(-(10**4), 10**4)),
+    st.sampled_from([1, 3, 5]),
+)
 def test_half_a_cent_is_rounded_to_the_even_one(units, price):
     value = grids.cents(np.array([units]), np.array([price * 10**6]), divisor=1000)
     assert value.tolist() == [round(Fraction(units * price, 1000))]
@@ -148,6 +151,15 @@ def test_totals_of_lots_are_the_sums_over_the_lots(history, method):
             USD.units(book.cost_basis),
             USD.units(book.realized_pnl),
         )
+
+
+@pytest.mark.parametrize(("cents", "left"), [(1, 0), (3, 2), (5, 2), (7, 4)])
+@pytest.mark.parametrize("method", LotMethod)
+def test_half_a_cent_of_cost_is_rounded_to_the_even_one(cents, left, method):
+    history = [Event(lot_totals.BUY, 2, cents), Event(lot_totals.SELL, 1, 0)]
+    assert lot_totals.totals(history, method=method) == (1, left, left - cents)
+    book = lots.match_lots(map(as_event, range(2), history), method=method)
+    assert USD.units(book.cost_basis) == left
 
 
 def as_event(number, event):

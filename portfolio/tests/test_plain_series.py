@@ -11,8 +11,9 @@ from banking import flows
 from be.kernel.refusals import Refusal
 from exchange.models import ActionKind, Interval
 from exchange.tests.market import make_bond, make_instrument
-from portfolio import equity_series, history, periods, securities
+from portfolio import equity_series, history, past_values, periods, securities
 from portfolio.periods import Period
+from portfolio.rules import grids
 from portfolio.tests import plain_series
 from portfolio.tests.accounts import (
     MONDAY,
@@ -136,3 +137,16 @@ def assert_same(user, period, benchmark):
     for point, other in zip(found.points, expected.points, strict=True):
         names = [field.name for field in dataclasses.fields(other)]
         assert {name: getattr(point, name) for name in names} == dataclasses.asdict(other)
+
+
+def test_a_bond_without_any_price_is_worth_nothing_and_neither_is_its_interest():
+    bond, times = make_bond(), [MONDAY, MONDAY + timedelta(days=30)]
+    held = grids.series([0], [100_000_000])
+    equity = past_values.equity_at(
+        past_values.Grid(times),
+        cash=grids.series([0], [500]),
+        units={bond: held},
+        prices=past_values.Prices({}, {}, {}),
+    )
+    assert past_values.accrued_at(past_values.Grid(times), bond)[1] > 0
+    assert equity == [500, 500]
