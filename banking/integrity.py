@@ -11,6 +11,7 @@ def check() -> Iterator[str]:
     """One sentence for each mismatch; nothing when the books balance."""
     yield from _entries_sum_to_zero()
     yield from _postings_have_the_owner_of_their_account()
+    yield from _postings_have_the_time_of_their_entry()
     yield from _balances_equal_postings()
     yield from _held_equals_live_holds()
     yield from _pending_withdrawals_are_held()
@@ -31,6 +32,12 @@ def _postings_have_the_owner_of_their_account() -> Iterator[str]:
     alike = Q(owner=F("account__owner")) | Q(owner=None, account__owner=None)
     for key in Posting.objects.exclude(alike).order_by("pk").values_list("pk", flat=True):
         yield f"Posting {key} is listed for another owner than its account's."
+
+
+def _postings_have_the_time_of_their_entry() -> Iterator[str]:
+    others = Posting.objects.exclude(created_at=F("entry__created_at"))
+    for key in others.order_by("pk").values_list("pk", flat=True):
+        yield f"Posting {key} is listed at another time than its entry's."
 
 
 def _balances_equal_postings() -> Iterator[str]:

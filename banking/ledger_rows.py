@@ -24,23 +24,24 @@ INSERT_ENTRIES = Statement(
     ("text", "uuid", "timestamptz"),
     "INSERT INTO banking_journalentry (kind, reference, created_at) SELECT * FROM {given} AS given",
     "INSERT INTO banking_journalentry (kind, reference, created_at) VALUES (%s, %s, %s)",
-    returning=("id", "kind", "reference"),
+    returning=("id", "kind", "reference", "created_at"),
     exports=True,
 )
 """Rows of (kind, reference, created_at); in one call, no two have the same kind and reference."""
 
 INSERT_POSTINGS = Statement(
     ("text", "uuid", "bigint", "text", "bigint"),
-    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units) "
-    "SELECT entry.id, account.id, account.owner_id, given.bucket, given.units "
+    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units, created_at) "
+    "SELECT entry.id, account.id, account.owner_id, given.bucket, given.units, entry.created_at "
     "FROM {given} AS given (kind, reference, account_id, bucket, units) "
     "JOIN {exported} AS entry USING (kind, reference) "
     "JOIN banking_ledgeraccount account ON account.id = given.account_id",
-    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units) "
-    "SELECT (SELECT max(id) FROM banking_journalentry WHERE kind = given.kind "
-    "AND reference = given.reference), account.id, account.owner_id, given.bucket, given.units "
+    "INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units, created_at) "
+    "SELECT entry.id, account.id, account.owner_id, given.bucket, given.units, entry.created_at "
     "FROM (SELECT %s AS kind, %s AS reference, %s AS account_id, %s AS bucket, %s AS units) "
-    "AS given JOIN banking_ledgeraccount account ON account.id = given.account_id",
+    "AS given JOIN banking_journalentry entry ON entry.id = (SELECT max(id) "
+    "FROM banking_journalentry WHERE kind = given.kind AND reference = given.reference) "
+    "JOIN banking_ledgeraccount account ON account.id = given.account_id",
 )
 """Rows of (kind, reference, account_id, bucket, units), for the entries of the same call."""
 

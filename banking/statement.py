@@ -58,6 +58,8 @@ class Lines:
 
     A page is read from the index of the owner's postings, or of the account's where one asset is
     asked for: no more lines than it has, however long the history is and however many the accounts.
+    The index has their times too. Lines of other times are passed over in it, without their rows;
+    nothing can begin behind them, because times follow the keys only nearly.
     """
 
     owner_id: UUID
@@ -75,9 +77,8 @@ class Lines:
 
     def _read(self, at_most: int, bound: tuple[str, int | None], order: str) -> list[Line]:
         condition, values = _conditions(
-            bound, ("entry.created_at >= %s", self.start), ("entry.created_at < %s", self.end)
+            bound, ("own.created_at >= %s", self.start), ("own.created_at < %s", self.end)
         )
-        by_time = self.start is not None or self.end is not None
         whose = "own.owner_id = %s"
         owned: tuple[Any, ...] = (self.owner_id,)
         if self.asset is not None:
@@ -89,14 +90,13 @@ class Lines:
         rows = statements.query(
             "SELECT line.id, line.bucket, line.units, account.asset, account.scale, "
             "entry.kind, entry.reference, entry.created_at FROM (SELECT own.* "
-            "FROM banking_posting own "
-            f"{'JOIN banking_journalentry entry ON entry.id = own.entry_id ' if by_time else ''}"
-            f"WHERE {whose}{condition} ORDER BY own.id {order} LIMIT %s) AS line "
+            f"FROM banking_posting own WHERE {whose}{condition} "
+            f"ORDER BY own.id {order} LIMIT %s) AS line "
             "JOIN banking_ledgeraccount account ON account.id = line.account_id "
             f"JOIN banking_journalentry entry ON entry.id = line.entry_id ORDER BY line.id {order}",
             (*owned, *values, at_most),
-            # How far back the moment lies, and how many lines are read, decide on the best plan.
-            planned_anew=by_time or at_most >= BATCH,
+            # How many lines are read decides on the best way to join.
+            planned_anew=at_most >= BATCH,
         )
         return [Line(*row[:6], *_of_entry.load(row[6:])) for row in rows]
 

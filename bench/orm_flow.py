@@ -235,6 +235,7 @@ def _post(reference: UUID, lines: Sequence[Line], now: datetime) -> None:
             owner_id=account.owner_id,
             bucket=Bucket.AVAILABLE,
             units=units,
+            created_at=now,
         )
         for account, units in lines
     )

@@ -99,8 +99,8 @@ class JournalEntry(models.Model):
 class Posting(models.Model):
     """A signed number of units that one entry adds to one bucket of one account. Never changed.
 
-    `owner` is the account's, kept here to list by: a statement costs the same for any number of
-    accounts.
+    `owner` is the account's and `created_at` the entry's, kept here to list by: a statement costs
+    the same for any number of accounts, and lines of other times are passed over in an index.
     """
 
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
@@ -118,12 +118,13 @@ class Posting(models.Model):
     )
     bucket = models.CharField(max_length=9, choices=Bucket)
     units = models.BigIntegerField()
+    created_at = models.DateTimeField()
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["account", "-id"], name="posting_by_account"),
+            models.Index(fields=["account", "-id", "created_at"], name="posting_by_account"),
             models.Index(
-                fields=["owner", "-id"],
+                fields=["owner", "-id", "created_at"],
                 condition=Q(owner__isnull=False),
                 name="posting_by_owner",
             ),

@@ -1,6 +1,7 @@
 """The integrity check finds each kind of error in the ledger."""
 
 import uuid
+from datetime import timedelta
 
 from banking import holds, integrity, ledger
 from banking.models import (
@@ -17,6 +18,11 @@ from banking.tests.factories import NOW, BankAccountFactory, give
 from banking.tests.money import assert_books_are_right
 
 
+def post(entry, account, **columns):
+    columns = {"bucket": "available", "created_at": entry.created_at, **columns}
+    return Posting.objects.create(entry=entry, account=account, **columns)
+
+
 def test_books_in_order_are_passed_in_silence(alice):
     holds.hold(account=give(alice, "10.00"), units=400, reference=uuid.uuid4(), at=NOW)
 
@@ -28,7 +34,7 @@ def test_an_entry_that_does_not_sum_to_zero_is_found(alice):
     entry = JournalEntry.objects.create(
         kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
     )
-    Posting.objects.create(entry=entry, account=account, owner=alice, bucket="available", units=7)
+    post(entry, account, owner=alice, units=7)
     LedgerAccount.objects.filter(pk=account.pk).update(available=1007)
 
     assert list(integrity.check()) == [f"Entry {entry.pk} is off by 7 units of USD."]
@@ -41,13 +47,28 @@ def test_a_posting_of_another_owner_than_its_accounts_is_found(alice, bob):
         kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
     )
     wrong = [
-        Posting.objects.create(entry=entry, account=of, owner=owner, bucket="available", units=by)
+        post(entry, of, owner=owner, units=by)
         for of, owner, by in ((account, bob, 7), (account, None, -7), (house, bob, 7))
     ]
-    Posting.objects.create(entry=entry, account=house, bucket="available", units=-7)
+    post(entry, house, owner=None, units=-7)
 
     assert list(integrity.check()) == [
         f"Posting {posting.pk} is listed for another owner than its account's." for posting in wrong
+    ]
+
+
+def test_a_posting_of_another_time_than_its_entrys_is_found(alice):
+    account = give(alice, "10.00")
+    entry = JournalEntry.objects.create(
+        kind=EntryKind.TRADE, reference=uuid.uuid4(), created_at=NOW
+    )
+    later = NOW + timedelta(microseconds=1)
+    wrong = post(entry, account, owner=alice, units=7, created_at=later)
+    post(entry, ledger.house_account(HouseAccount.MARKET, USD), owner=None, units=-7)
+    LedgerAccount.objects.filter(pk=account.pk).update(available=1007)
+
+    assert list(integrity.check()) == [
+        f"Posting {wrong.pk} is listed at another time than its entry's."
     ]
 
 

@@ -89,6 +89,22 @@ def test_it_is_filtered_by_asset_and_by_time_from_start_until_before_end(api, al
     assert amounts(start="2026-03-02T15:32:00+01:00", end="2026-03-02T14:33:00Z") == ["2.00"]
 
 
+def test_a_line_is_found_by_its_time_also_where_it_was_written_late(api, alice):
+    account = BankAccountFactory.create(owner=alice)
+    for minutes, amount in ((1, "1"), (9, "9"), (2, "2"), (8, "8")):
+        deposit(account, amount, NOW + timedelta(minutes=minutes))
+
+    def amounts(**filters):
+        as_csv = api.get(URL, {"format": "csv", **filters})
+        shown = [line["amount"] for line in api.get(URL, filters).json()["results"]]
+        assert [line["amount"] for line in read_csv(as_csv)] == shown
+        return shown
+
+    assert amounts(end="2026-03-02T14:35:00Z") == ["2.00", "1.00"]
+    assert amounts(end="2026-03-02T14:35:00Z", asset="USD") == ["2.00", "1.00"]
+    assert amounts(start="2026-03-02T14:35:00Z") == ["8.00", "9.00"]
+
+
 @pytest.mark.parametrize("more", [{}, {"format": "csv"}])
 def test_an_asset_that_nobody_ever_had_is_refused(api, more):
     answer = api.get(URL, {"asset": "GONE", **more})

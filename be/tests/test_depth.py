@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from rest_framework.test import APIClient
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from be.database import statements
+from be.kernel.formats import time_text
 from exchange.tests import market
 
 ROWS = 20_000
@@ -47,8 +49,9 @@ INSERT INTO banking_journalentry (kind, reference, created_at)
 VALUES ('deposit', gen_random_uuid(), now()) RETURNING id
 """
 POSTINGS = """
-INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units)
-SELECT %(entry)s, account.id, account.owner_id, 'available', 1
+INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units, created_at)
+SELECT %(entry)s, account.id, account.owner_id, 'available', 1,
+    %(now)s + n * interval '1 minute'
 FROM generate_series(1, %(rows)s) AS n, banking_ledgeraccount account
 WHERE account.owner_id = %(owner)s
 """
@@ -91,6 +94,7 @@ def alice(db: None, is_postgresql: bool) -> User:
                 "instrument": instrument.pk,
                 "rows": ROWS,
                 "before": before,
+                "now": market.NOW,
             }
             for name, text in (("entry", ENTRY), ("account", BANK_ACCOUNT)):
                 cursor.execute(text, values)
@@ -159,13 +163,31 @@ def test_every_list_costs_the_same_at_any_depth(alice: User):
         assert max(first, last) < MOST_BLOCKS, (url, first, last)
 
 
+# The index of 20,000 lines, which is all that may be looked at to pass them over.
+INDEX_BLOCKS = 200
+
+
+def test_lines_of_other_times_are_passed_over_in_the_index(alice: User):
+    client = signed_in_client(alice)
+    last = market.NOW + timedelta(minutes=ROWS)
+    for asset in ("", "&asset=USD"):
+        first = cost_of(client, f"/api/banking/statement/?{asset}")
+        # No page is filled before all the newer or all the older lines were looked at.
+        far_back = {"end": market.NOW + timedelta(minutes=PAGE + 1)}
+        just_now = {"start": last - timedelta(minutes=PAGE - 1)}
+        for times in (far_back, just_now):
+            query = urlencode({name: time_text(at) for name, at in times.items()})
+            cost = cost_of(client, f"/api/banking/statement/?{query}{asset}")
+            assert cost <= first * 1.2 + INDEX_BLOCKS, (query, asset, first, cost)
+
+
 MANY_ACCOUNTS = """
 INSERT INTO banking_ledgeraccount (owner_id, house, asset, scale, available, held)
 SELECT %s, '', 'X' || n, 6, 1, 0 FROM generate_series(1, 2000) AS n
 """
 POSTING_OF_EACH = """
-INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units)
-SELECT (SELECT max(id) FROM banking_journalentry), id, owner_id, 'available', 1
+INSERT INTO banking_posting (entry_id, account_id, owner_id, bucket, units, created_at)
+SELECT (SELECT max(id) FROM banking_journalentry), id, owner_id, 'available', 1, now()
 FROM banking_ledgeraccount WHERE owner_id = %s AND asset LIKE 'X%%'
 """
 
