@@ -8,6 +8,11 @@ entry). An entry sums to zero for each asset. Units are integers of the asset's 
 Locks: a transaction that posts several entries first calls `lock` with all accounts that it will
 change; they are locked in the order of their ids. The lock order of the whole program: quotes, then
 orders by id, then ledger accounts by id, then the counters of order updates.
+
+No posting of a customer is written before the customer's dollar account is locked, whichever asset
+it moves: `lock` includes it, and `Journal.write` locks by itself. So the postings of one customer
+are committed in the order of their ids, and `settled_through` knows up to which id they are
+complete.
 """
 
 from collections import defaultdict
@@ -90,12 +95,12 @@ def house_account(role: HouseAccount, asset: Asset) -> LedgerAccount:
 def lock(
     owners: Iterable[UUID], assets: Iterable[Asset], *, roles: Sequence[HouseAccount] = ()
 ) -> Accounts:
-    """Lock the accounts of these owners for these assets, in the order of their ids.
+    """Lock the accounts of these owners for these assets and dollars, in the order of their ids.
 
     Accounts that do not exist are opened. Returns them as they are now, together with the house's
     accounts of `roles`, which are never locked.
     """
-    by_code = {asset.code: asset for asset in assets}
+    by_code = {USD.code: USD} | {asset.code: asset for asset in assets}
     wanted = [(owner_id, code) for owner_id in {*owners} for code in by_code]
     accounts = _lock_existing(wanted, roles)
     missing = [key for key in wanted if key not in accounts]
@@ -125,6 +130,19 @@ def balances_of(owner_id: UUID) -> list[LedgerAccount]:
     return sorted(rows, key=lambda row: (row.asset != USD.code, row.asset))
 
 
+@transaction.atomic
+def settled_through(owner_id: UUID) -> int:
+    """The id up to which all postings of the owner are committed; 0 if there are none.
+
+    No posting with a smaller id, or this one, will ever appear: who has read the owner's postings
+    up to it needs to read only later ones. It waits for transactions that post for the owner. To be
+    called outside of a transaction, or in one that has locked no account.
+    """
+    ledger_rows.lock_accounts([owner_id], [USD.code], ())
+    # Another statement, so that it sees what was committed while the first one waited.
+    return ledger_rows.newest_posting(owner_id)
+
+
 def require_available(account: LedgerAccount, units: int) -> None:
     """Refuse when the account, which the caller has locked, has less than `units` available."""
     if account.available < units:
@@ -138,10 +156,6 @@ def post(*, kind: EntryKind, reference: UUID, lines: Sequence[Line], at: datetim
     Lines of zero units are left out. Raises InsufficientFunds or InsufficientPosition when a
     customer's balance would fall below zero, UnbalancedEntry when the lines do not sum to zero.
     """
-    customers = {line.account.pk for line in lines if line.account.owner_id is not None}
-    if len(customers) > 1:
-        rows = LedgerAccount.objects.select_for_update().filter(pk__in=customers)
-        list(rows.order_by("pk").values_list("pk"))
     with journal(at) as single:
         single.post(kind=kind, reference=reference, lines=lines)
 
@@ -201,7 +215,7 @@ class Journal:
     def parts(self) -> list[tuple[Statement, list[Row]]]:
         """The statements and their rows, for a caller that writes more in the same trip.
 
-        The caller hands the answers to `check`.
+        The caller has locked the accounts by `lock`, and hands the answers to `check`.
         """
         return [
             (
@@ -244,7 +258,12 @@ class Journal:
         return OverdrawnHold(f"account {pk} holds {account.held}, not {-held}")
 
     def write(self) -> None:
-        """Write everything in one trip to the database."""
+        """Lock the accounts, and write everything in one trip to the database."""
+        if accounts := self._accounts.values():
+            lock(
+                {account.owner_id for account in accounts if account.owner_id is not None},
+                {Asset(account.asset, account.scale) for account in accounts},
+            )
         self.check(statements.run(*self.parts()))
 
 

@@ -93,3 +93,12 @@ def _select_accounts(owned: str, held: str, house: str) -> str:
             f"WHERE account.owner_id IS NULL AND {house} AND {held}"
         )
     return sql
+
+
+def newest_posting(owner_id: UUID) -> int:
+    """The highest id of the owner's postings; 0 if there are none."""
+    ((newest,),) = statements.query(_NEWEST_POSTING, (owner_id,))
+    return newest or 0
+
+
+_NEWEST_POSTING = "SELECT max(id) FROM banking_posting WHERE owner_id = %s"
