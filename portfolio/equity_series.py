@@ -52,10 +52,34 @@ class SeriesPoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesPoints:
+    """The regular points, a list for each of their figures; goes through them as `SeriesPoint`s."""
+
+    times: Sequence[datetime] = ()
+    equity_cents: Sequence[int] = ()
+    net_deposit_cents: Sequence[int] = ()
+    time_weighted_returns: Sequence[float | None] = ()
+    benchmark_returns: Sequence[float | None] = ()
+
+    def __iter__(self) -> Iterator[SeriesPoint]:
+        columns = (
+            self.times,
+            self.equity_cents,
+            self.net_deposit_cents,
+            self.time_weighted_returns,
+            self.benchmark_returns,
+        )
+        return map(SeriesPoint._make, zip(*columns, strict=True))
+
+
+NO_POINTS = SeriesPoints()
+
+
+@dataclass(frozen=True, slots=True)
 class EquitySeries:
     """The regular points, and the return at the last one; None if there was never any money."""
 
-    points: Sequence[SeriesPoint]
+    points: SeriesPoints
     time_weighted_return: float | None
 
 
@@ -120,7 +144,7 @@ def compute(
         equity[0] = opening[-1].equity
     later = [point for point in at_flows if point.at > window.start]
     total_returns, regular_returns = _returns(grid, equity, later)
-    columns = (
+    points = SeriesPoints(
         grid.times,
         equity,
         _net_deposits(grid, flows),
@@ -128,10 +152,7 @@ def compute(
         _benchmark_returns(grid, observed, account),
     )
     had_money = any(cents > 0 for cents in (*equity[:-1], *(point.equity for point in later)))
-    return EquitySeries(
-        list(map(SeriesPoint._make, zip(*columns, strict=True))),
-        total_returns[-1] if had_money else None,
-    )
+    return EquitySeries(points, total_returns[-1] if had_money else None)
 
 
 def _observed(account: _Account) -> Observations:
@@ -196,22 +217,20 @@ def _returns(
 
 def _net_deposits(grid: Grid, flows: Sequence[Flow]) -> list[int]:
     changes = grids.series([instant(flow.at) for flow in flows], [flow.cents for flow in flows])
-    return [int(cents) for cents in grids.totals_at(grid.instants, changes).tolist()]
+    return list(map(int, grids.totals_at(grid.instants, changes).tolist()))
 
 
 def _benchmark_returns(grid: Grid, observed: Observations, account: _Account) -> list[float | None]:
     if account.reference is None:
-        return [None for _ in grid.times]
-    closes = past_values.newest_prices(grid, observed.get(account.reference.symbol, []))
-    first = closes[0]
+        return [None] * len(grid.times)
+    known = observed.get(account.reference.symbol, [])
     if account.window.from_opening:
         first = _opening_price(account, account.reference)
+    else:
+        (first,) = past_values.newest_prices(Grid(grid.times[:1]), known)
     if first is None:
-        return [None for _ in grid.times]
-    return [
-        0.0,
-        *(None if price is None else float(price / first) - 1 for price in closes[1:]),
-    ]
+        return [None] * len(grid.times)
+    return [0.0, *past_values.returns_since(first, grid, known)[1:]]
 
 
 def _opening_price(account: _Account, reference: Instrument) -> Decimal | None:

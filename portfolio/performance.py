@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from uuid import UUID
 
-from banking.rules.assets import canonical
+import numpy as np
+
+from banking.rules.assets import USD, canonical
 from exchange.market import candles, instruments
 from exchange.models import Instrument, Interval
 from portfolio import equity_series, history, periods, securities
-from portfolio.equity_series import SeriesPoint
+from portfolio.equity_series import NO_POINTS, SeriesPoints
 from portfolio.history import Flow, Movements
 from portfolio.periods import Period, Window
 from portfolio.rules import returns, risk
@@ -67,7 +68,7 @@ class Performance:
     benchmark_return: float | None = None
     max_drawdown: risk.Drawdown | None = None
     risk: RiskFigures = RiskFigures()
-    series: Sequence[SeriesPoint] = ()
+    series: SeriesPoints = NO_POINTS
 
 
 def performance(
@@ -97,28 +98,30 @@ def performance(
         reference=reference,
     )
     points, twr = series.points, series.time_weighted_return
-    start_equity, end = Decimal(0) if window.from_opening else points[0].equity, points[-1]
+    start_equity = Decimal(0) if window.from_opening else USD.amount(points.equity_cents[0])
+    end_equity = USD.amount(points.equity_cents[-1])
+    net_deposits = USD.amount(points.net_deposit_cents[-1])
     return Performance(
         period=period,
         benchmark=symbol,
         start=window.start,
         end=window.end,
         start_equity=start_equity,
-        end_equity=end.equity,
-        net_deposits=end.net_deposits,
-        gain=end.equity - start_equity - end.net_deposits,
+        end_equity=end_equity,
+        net_deposits=net_deposits,
+        gain=end_equity - start_equity - net_deposits,
         time_weighted_return=twr,
         money_weighted_return=returns.money_weighted_period_return(
             [(flow.at, flow.dollars) for flow in flows],
             start=window.start,
             start_equity=start_equity,
             end=window.end,
-            end_equity=end.equity,
+            end_equity=end_equity,
         ),
         annualized_return=None
         if twr is None
         else returns.annualized(twr, start=window.start, end=window.end),
-        benchmark_return=end.benchmark_return if len(points) > 1 else None,
+        benchmark_return=points.benchmark_returns[-1] if len(points.times) > 1 else None,
         max_drawdown=_max_drawdown(points),
         risk=_risk(points, window),
         series=points,
@@ -156,25 +159,18 @@ def _flows(movements: Movements, window: Window) -> list[Flow]:
     ]
 
 
-def _max_drawdown(points: Sequence[SeriesPoint]) -> risk.Drawdown | None:
-    index = [
-        (point.time, 1 + point.time_weighted_return)
-        for point in points
-        if point.time_weighted_return is not None
-    ]
-    return risk.max_drawdown(index)
+def _max_drawdown(points: SeriesPoints) -> risk.Drawdown | None:
+    # From a return that is not defined on, none is.
+    index = [1 + total for total in points.time_weighted_returns if total is not None]
+    return risk.max_drawdown(points.times, index)
 
 
-def _risk(points: Sequence[SeriesPoint], window: Window) -> RiskFigures:
+def _risk(points: SeriesPoints, window: Window) -> RiskFigures:
     # Between its ends the series has regular times only.
-    last = len(points) - 1
-    regular = [
-        point
-        for place, point in enumerate(points)
-        if 0 < place < last or window.is_regular(point.time)
-    ]
-    own = _step_returns([point.time_weighted_return for point in regular])
-    market = _step_returns([point.benchmark_return for point in regular])
+    start = 0 if window.is_regular(points.times[0]) else 1
+    stop = len(points.times) - (0 if window.is_regular(points.times[-1]) else 1)
+    own = _step_returns(points.time_weighted_returns[start:stop])
+    market = _step_returns(points.benchmark_returns[start:stop])
     if len(own) < MIN_RETURNS:
         return RiskFigures()
     periods = returns.YEAR / candles.LENGTH[window.interval]
@@ -191,7 +187,10 @@ def _risk(points: Sequence[SeriesPoint], window: Window) -> RiskFigures:
 
 def _step_returns(totals: Sequence[float | None]) -> list[float]:
     """The return of each step between total returns; an empty list if one of them is missing."""
-    index = [1 + total for total in totals if total is not None]
-    if len(index) < len(totals) or not all(index[:-1]):
+    if None in totals:
         return []
-    return [after / before - 1 for before, after in pairwise(index)]
+    index = 1 + np.array(totals, np.float64)
+    if not index[:-1].all():
+        return []
+    steps: list[float] = (index[1:] / index[:-1] - 1).tolist()
+    return steps

@@ -29,8 +29,8 @@ def plain_units(units: int, scale: int) -> str:
 
 def money_cents(cents: int) -> str:
     """Cents, as `money` writes the dollars: 1000 is "10.00"."""
-    whole, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}"
+    digits = f"{cents:03d}" if cents >= 0 else f"{cents:04d}"
+    return f"{digits[:-2]}.{digits[-2:]}"
 
 
 def price_text(price: Decimal, increment: Decimal) -> str:

@@ -8,6 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from be.api.json_answers import encoded
 from be.kernel.formats import money_cents, plain, price_text, time_text
 from portfolio.api.fields import (
     FractionField,
@@ -16,7 +19,7 @@ from portfolio.api.fields import (
     RatioField,
     fixed,
 )
-from portfolio.equity_series import SeriesPoint
+from portfolio.equity_series import SeriesPoints
 from portfolio.holdings import Holding, Holdings
 from portfolio.performance import Performance
 from portfolio.rules.risk import Drawdown
@@ -24,9 +27,9 @@ from portfolio.rules.risk import Drawdown
 Document = dict[str, Any]
 
 
-def performance(found: Performance) -> Document:
-    """The document of `PerformanceSerializer`."""
-    return {
+def performance(found: Performance) -> bytes:
+    """The document of `PerformanceSerializer`, as JSON."""
+    document = {
         "period": found.period.value,
         "benchmark": found.benchmark,
         "start": _time(found.start),
@@ -47,6 +50,7 @@ def performance(found: Performance) -> Document:
         "benchmark_return": _fraction(found.benchmark_return),
         "series": _series(found.series),
     }
+    return encoded(document)
 
 
 def _drawdown(found: Drawdown) -> Document:
@@ -58,21 +62,34 @@ def _drawdown(found: Drawdown) -> Document:
     }
 
 
-def _series(points: Sequence[SeriesPoint]) -> list[Document]:
+def _series(points: SeriesPoints) -> msgspec.Raw:
+    """A text for each point, without an object: all that is in it is plain ASCII."""
     # Money comes and goes rarely, so its texts repeat.
-    deposits = {cents: money_cents(cents) for cents in {point[2] for point in points}}
-    return [
-        {
-            "time": time_text(time),
-            "equity": money_cents(equity),
-            "net_deposits": deposits[net_deposits],
-            "time_weighted_return": None if own is None else fixed(own, FractionField.places),
-            "benchmark_return": None
-            if benchmark is None
-            else fixed(benchmark, FractionField.places),
-        }
-        for time, equity, net_deposits, own, benchmark in points
-    ]
+    deposits = {cents: money_cents(cents) for cents in {*points.net_deposit_cents}}
+    written = ",".join(
+        [
+            f'{{"time":"{time_text(time)}","equity":"{money_cents(equity)}",'
+            f'"net_deposits":"{deposits[net_deposits]}","time_weighted_return":{own},'
+            f'"benchmark_return":{benchmark}}}'
+            for time, equity, net_deposits, own, benchmark in zip(
+                points.times,
+                points.equity_cents,
+                points.net_deposit_cents,
+                _fractions(points.time_weighted_returns),
+                _fractions(points.benchmark_returns),
+                strict=True,
+            )
+        ]
+    )
+    return msgspec.Raw(f"[{written}]".encode())
+
+
+def _fractions(values: Sequence[float | None]) -> list[str]:
+    """Each as `FractionField` writes it, or null."""
+    form, minus_zero = f'"%.{FractionField.places}f"', f'"{-0.0:.{FractionField.places}f}"'
+    texts = ["null" if value is None else form % value for value in values]
+    zero = fixed(0.0, FractionField.places)
+    return [f'"{zero}"' if text == minus_zero else text for text in texts]
 
 
 def holdings(found: Holdings) -> Document:

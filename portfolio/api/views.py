@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
-from be.api.json_answers import answer
+from be.api.json_answers import answer, answer_bytes
 from be.api.pagination import ComputedNewestFirst
 from be.api.problems import from_refusal
 from be.api.strict_requests import StrictView
@@ -199,7 +199,7 @@ class PerformanceView(StrictView):
             benchmark=query.get("benchmark"),
             now=timezone.now(),
         )
-        return answer(request, documents.performance(found))
+        return answer_bytes(request, documents.performance(found))
 
 
 def _closing(found: Closing) -> dict[str, Any]:

@@ -7,6 +7,7 @@ intermediate result fits in them, and Python's own otherwise.
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ PRICE_UNIT = 10**8
 
 _LARGEST = 2**62
 """Up to here results are computed in 64 bits, which leaves room to double them."""
+
+_EXACT_FLOATS, _EXACT_QUOTIENTS = 2**53, 10**11
+"""Bounds of numerators and denominators that `quotients` divides as floats."""
 
 
 class Series(NamedTuple):
@@ -70,17 +74,42 @@ def cents(units: Integers, prices: Integers, *, divisor: int) -> Integers:
 
     `divisor` turns units times price, in dollars, into dollars.
     """
-    # Common factors are taken out first: prices are multiples of a cent or more, mostly.
     divisor *= PRICE_UNIT // 100
-    units, divisor = _reduced(units, divisor)
-    prices, divisor = _reduced(prices, divisor)
-    if max(_greatest(units) * _greatest(prices), divisor) >= _LARGEST:
-        units = units.astype(object)
+    if _is_large(units, prices, divisor):
+        # Prices are multiples of a cent or more, mostly.
+        units, divisor = _reduced(units, divisor)
+        prices, divisor = _reduced(prices, divisor)
+        if _is_large(units, prices, divisor):
+            units = units.astype(object)
     value = units * prices
     whole = value // divisor
     twice = 2 * (value - whole * divisor)
     up = (twice > divisor) | ((twice == divisor) & (whole % 2 == 1))
     return whole + up  # type: ignore[no-any-return]
+
+
+def quotients(values: Integers, divisors: Integers) -> NDArray[np.float64]:
+    """Each value by its divisor, or all by one, rounded as the quotient of two Decimals is.
+
+    That is to 28 digits first, so by up to 5e-28 of itself. Integers below the bounds give the same
+    as floats: their quotient is never halfway between two floats, and is further from there than
+    that, by 1 / (2**54 * 10**11) of itself or more.
+    """
+    if not _divide_as_floats(values, divisors):
+        common = math.gcd(int(np.gcd.reduce(values)), int(np.gcd.reduce(divisors)))
+        values, divisors = values // common, divisors // common
+    if _divide_as_floats(values, divisors):
+        return (values / divisors).astype(np.float64)
+    pairs = zip(values.tolist(), np.broadcast_to(divisors, values.shape).tolist(), strict=True)
+    return np.array([float(Decimal(value) / divisor) for value, divisor in pairs], np.float64)
+
+
+def _divide_as_floats(values: Integers, divisors: Integers) -> bool:
+    return _greatest(values) < _EXACT_FLOATS and _greatest(divisors) < _EXACT_QUOTIENTS
+
+
+def _is_large(units: Integers, prices: Integers, divisor: int) -> bool:
+    return max(_greatest(units) * _greatest(prices), divisor) >= _LARGEST
 
 
 def _reduced(factors: Integers, divisor: int) -> tuple[Integers, int]:
@@ -90,4 +119,4 @@ def _reduced(factors: Integers, divisor: int) -> tuple[Integers, int]:
 
 
 def _greatest(values: Integers) -> int:
-    return max(abs(int(values.max())), abs(int(values.min())))
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))

@@ -17,6 +17,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+import numpy as np
+
+from portfolio.rules import grids
+
 YEAR = timedelta(days=365)
 """The year of annualized returns: actual days over 365, as in Excel's XIRR."""
 
@@ -81,20 +85,17 @@ def twr_series(points: Sequence[Point]) -> list[float | None]:
 
 def twr_of_cents(equity: Sequence[int], flows: Sequence[int]) -> list[float | None]:
     """`twr_series` of points in order of time, with equity and flows in whole cents."""
-    growth: float | None = 1.0
-    series: list[float | None] = [0.0]
-    # Decimals, since a quotient of integers may be rounded differently.
-    values = list(map(Decimal, equity))
-    for before, after, flow in zip(values, values[1:], flows[1:], strict=False):
-        if before:
-            interval = float((after - flow if flow else after) / before)
-            if growth is None or before < 0 or not 0 <= interval < math.inf:
-                growth = None
-            else:
-                growth *= interval
-                growth = growth if math.isfinite(growth) else None
-        series.append(None if growth is None else growth - 1)
-    return series
+    worth, moved = grids.integers(equity), grids.integers(flows)
+    before, after = worth[:-1], worth[1:] - moved[1:]
+    had_money = before != 0
+    intervals = np.ones(len(before))
+    intervals[had_money] = grids.quotients(after[had_money], before[had_money])
+    intervals[(before < 0) | (intervals < 0)] = math.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        growth = np.multiply.accumulate(intervals)
+    has_none = ~np.isfinite(growth)
+    defined = int(has_none.argmax()) if has_none.any() else len(growth)
+    return [0.0, *(growth[:defined] - 1).tolist(), *[None] * (len(growth) - defined)]
 
 
 def money_weighted_return(
@@ -206,15 +207,23 @@ def _log_growth(cash: _Cash, *, low: float, high: float) -> float | None:
     if not amounts or min(amounts) > 0 or max(amounts) < 0:
         return None
     scale = [(step / _SCAN_STEPS) ** 2 for step in range(_SCAN_STEPS + 1)]
+    at_zero = _value(cash, 0.0)
+    values = {high: at_zero, low: at_zero}
     for near, far in pairwise(scale):
         for bound in (high, low):
-            ends = near * bound, far * bound
-            values = [_value_and_slope(cash, end)[0] for end in ends]
-            if values[0] == 0:
-                return ends[0]
-            if values[0] * math.copysign(1, values[1]) < 0:
-                return _root_between(cash, *ends)
+            before, after = values[bound], _value(cash, far * bound)
+            if before == 0:
+                return near * bound
+            if before * math.copysign(1, after) < 0:
+                return _root_between(cash, near * bound, far * bound)
+            values[bound] = after
     return None
+
+
+def _value(cash: _Cash, log_growth: float) -> float:
+    """The value alone of `_value_and_slope`."""
+    base = 1.0 if log_growth < 0 else 0.0
+    return math.fsum([amount * math.exp(log_growth * (base - when)) for when, amount in cash])
 
 
 def _value_and_slope(cash: _Cash, log_growth: float) -> tuple[float, float]:

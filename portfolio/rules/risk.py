@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 _NO_SPREAD = 1e-12
 """A deviation or a fall up to this is rounding noise: a return is a quotient near 1, less 1."""
 
@@ -79,31 +81,33 @@ def sortino_ratio(
     return _annual_ratio(excess, downside, periods_per_year)
 
 
-def max_drawdown(points: Sequence[tuple[datetime, float]]) -> Drawdown | None:
+def max_drawdown(times: Sequence[datetime], index: Sequence[float]) -> Drawdown | None:
     """The largest fall, as a share of the peak before it, of an index of cumulative wealth.
 
-    Points are (time, index) in order of time, the index above zero, or zero once all is lost:
-    1 + the time-weighted return, not the equity, of which a withdrawal would look like a fall.
-    Of equal falls, the first. Bacon 2008, chapter 4, "Drawdown".
+    Times are in order, the index is above zero, or zero once all is lost: 1 + the time-weighted
+    return, not the equity, of which a withdrawal would look like a fall. Of equal falls, the first.
+    Bacon 2008, chapter 4, "Drawdown".
 
     None if the index never falls, and for an index that is not finite, is negative, or starts at
     zero.
     """
-    if not points or not all(math.isfinite(v) and v >= 0 for _, v in points) or points[0][1] == 0:
+    values = np.array(index, np.float64)
+    if not len(values) or not np.isfinite(values).all() or values.min() < 0 or values[0] == 0:
         return None
-    peak = worst_peak = worst_trough = 0
-    worst = 0.0
-    for place, (_, value) in enumerate(points):
-        if value >= points[peak][1]:
-            peak = place
-        fall = 1 - value / points[peak][1]
-        if fall > worst:
-            worst, worst_peak, worst_trough = fall, peak, place
-    if worst <= _NO_SPREAD:
+    peaks = np.maximum.accumulate(values)
+    falls = 1 - values / peaks
+    trough = int(falls.argmax())
+    if falls[trough] <= _NO_SPREAD:
         return None
-    start, height = points[worst_peak]
-    recovered = next((at for at, value in points[worst_trough:] if value >= height), None)
-    return Drawdown(100 * worst, start, points[worst_trough][0], recovered)
+    height = peaks[trough]
+    start = int(np.flatnonzero(values[:trough] == height)[-1])
+    recovered = np.flatnonzero(values[trough:] >= height)
+    return Drawdown(
+        100 * float(falls[trough]),
+        times[start],
+        times[trough],
+        times[trough + int(recovered[0])] if len(recovered) else None,
+    )
 
 
 def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from banking.rules.assets import USD
@@ -81,6 +81,24 @@ def test_at_equal_times_the_last_series_counts(first, second):
     assert [value if is_known else None for value, is_known in zip(newest, known, strict=True)] == (
         plain_series.newest_at(times, both)
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(-(2**60), 2**60), st.integers(1, 10**13)), min_size=1),
+    st.sampled_from([1, 10**6]),
+)
+@example([(2**53 - 1, 10**11 - 1), (-1, 3), (0, 7)], 1)
+@example([(2**53 + 1, 2), (2**54 + 2, 4)], 1)
+def test_quotients_of_integers_are_those_of_decimals(pairs, common):
+    pairs = [(value * common, divisor * common) for value, divisor in pairs]
+    values, divisors = (grids.integers(column) for column in zip(*pairs, strict=True))
+
+    assert grids.quotients(values, divisors).tolist() == [
+        float(Decimal(value) / Decimal(divisor)) for value, divisor in pairs
+    ]
+    assert grids.quotients(values, divisors[:1]).tolist() == [
+        float(Decimal(value) / Decimal(pairs[0][1])) for value, _ in pairs
+    ]
 
 
 CENTS = st.one_of(st.just(0), st.integers(-(10**4), 10**9))

@@ -38,11 +38,11 @@ def month(number):
 
 
 def wealth(*values):
-    return [(month(number), value) for number, value in enumerate(values)]
+    return [month(number) for number in range(len(values))], values
 
 
 def largest_fall(points):
-    fall = risk.max_drawdown(points)
+    fall = risk.max_drawdown(*points)
     assert fall is not None
     return fall
 
@@ -145,12 +145,11 @@ def test_a_benchmark_of_another_length_is_an_error():
 def test_the_largest_fall_of_bacons_portfolio():
     # From its peak after month 13, five months on: 1 - 0.963 * 0.939 * 1.017 * 0.951 * 0.978
     # = 14.467 %. Two months of +7.0 % and +5.8 % are not enough to recover before it falls again.
-    index, history = 1.0, [(START, 1.0)]
-    for number, change in enumerate(BACON_PORTFOLIO, start=1):
-        index *= 1 + change
-        history.append((month(number), index))
+    index = [1.0]
+    for change in BACON_PORTFOLIO:
+        index.append(index[-1] * (1 + change))
 
-    fall = largest_fall(history)
+    fall = largest_fall(wealth(*index))
 
     assert fall.percent == pytest.approx(14.467, abs=5e-4)
     assert (fall.start, fall.trough, fall.recovered) == (month(13), month(18), None)
@@ -158,7 +157,7 @@ def test_the_largest_fall_of_bacons_portfolio():
 
 def test_a_fall_is_measured_from_its_own_peak_and_recovers_when_that_is_reached():
     # 100 to 80 is 20 %, 120 to 90 is 25 %, and 200 to 160 is the most dollars, but 20 % again.
-    fall = risk.max_drawdown(wealth(100, 80, 120, 110, 90, 115, 120, 200, 160))
+    fall = risk.max_drawdown(*wealth(100, 80, 120, 110, 90, 115, 120, 200, 160))
 
     assert fall == risk.Drawdown(percent=25.0, start=month(2), trough=month(4), recovered=month(6))
 
@@ -172,13 +171,13 @@ def test_a_peak_that_lasts_ends_at_its_last_point():
 
 
 def test_losing_everything_is_a_fall_of_a_hundred_percent():
-    assert risk.max_drawdown(wealth(1, 2, 0, 0)) == risk.Drawdown(100.0, month(1), month(2), None)
+    assert risk.max_drawdown(*wealth(1, 2, 0, 0)) == risk.Drawdown(100.0, month(1), month(2), None)
 
 
 @pytest.mark.parametrize(
     "history",
     [
-        [],
+        wealth(),
         wealth(100),
         wealth(100, 100, 101),  # never falls
         wealth(1, 1 - 1e-15, 1),  # rounding, not a fall
@@ -189,7 +188,7 @@ def test_losing_everything_is_a_fall_of_a_hundred_percent():
     ],
 )
 def test_without_a_fall_to_tell_there_is_none(history):
-    assert risk.max_drawdown(history) is None
+    assert risk.max_drawdown(*history) is None
 
 
 def every_figure(returns, benchmark):
@@ -228,7 +227,7 @@ def test_no_figure_is_ever_nan_or_infinite(pairs):
 
 @given(st.lists(st.floats(min_value=0.01, max_value=1e6), min_size=2, max_size=30))
 def test_no_other_fall_is_larger_than_the_largest(values):
-    fall = risk.max_drawdown(wealth(*values))
+    fall = risk.max_drawdown(*wealth(*values))
 
     deepest = max(
         100 * (1 - later / earlier)
