@@ -1,4 +1,4 @@
-"""Prepared statements of PostgreSQL, sent by libpq directly.
+"""Prepared statements of PostgreSQL and transactions, sent by libpq directly.
 
 psycopg's cursors handle every kind of SQL. For a known, prepared statement they take longer than
 libpq takes to send it and to read the answer. This module uses psycopg's wrapper of libpq and its
@@ -64,7 +64,7 @@ class PreparedStatements:
         With `planned_anew` it is not prepared, and its plan is made for these values.
         """
         if not self._connection.autocommit and self._is_idle():
-            self._begin()
+            self.begin()
         values = self._values
         dumped: Any = values.dump_sequence(params, [PyFormat.AUTO] * len(params))
         types = tuple(values.types or ())
@@ -79,6 +79,17 @@ class PreparedStatements:
         values.set_pgresult(None)  # lets go of the result's memory
         return rows
 
+    def begin(self) -> None:
+        """Begin a transaction. Raises psycopg's errors."""
+        level = self._connection.isolation_level
+        how = f" ISOLATION LEVEL {level.name.replace('_', ' ')}" if level else ""
+        self._checked(self._libpq.exec_(f"BEGIN{how}".encode()))
+
+    def commit(self) -> None:
+        """Commit the transaction, if there is one. Raises psycopg's errors."""
+        if not self._is_idle():
+            self._checked(self._libpq.exec_(b"COMMIT"))
+
     def _run_prepared(
         self, key: tuple[str, tuple[int, ...]], dumped: Any, formats: Any
     ) -> pq.abc.PGresult:
@@ -91,11 +102,6 @@ class PreparedStatements:
 
     def _is_idle(self) -> bool:
         return self._libpq.transaction_status == pq.TransactionStatus.IDLE
-
-    def _begin(self) -> None:
-        level = self._connection.isolation_level
-        how = f" ISOLATION LEVEL {level.name.replace('_', ' ')}" if level else ""
-        self._checked(self._libpq.exec_(f"BEGIN{how}".encode()))
 
     def _prepare(self, key: tuple[str, tuple[int, ...]]) -> bytes:
         sql, types = key

@@ -113,6 +113,33 @@ def test_a_transaction_begins_with_its_first_statement_and_takes_all_of_them_bac
         statements.execute("SELECT id FROM prepared_here", [])
 
 
+def test_a_transaction_that_ends_well_is_seen_by_others_and_another_can_follow():
+    for number in (1, 2):
+        with transaction.atomic():
+            statements.execute("SELECT set_config('be.mark', $1, false)", [str(number)])
+            (inside,) = statements.execute("SELECT txid_current()", [])
+        assert statements.execute("SELECT current_setting('be.mark')", []) == [(str(number),)]
+        assert statements.execute("SELECT txid_status($1)", inside) == [("committed",)]
+        assert not connection.in_atomic_block
+
+
+def test_what_only_the_commit_refuses_is_djangos_error_and_taken_back():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        statements.execute("INSERT INTO late VALUES (1), (1) RETURNING id", [])
+    assert statements.execute("SELECT * FROM late", []) == []
+    with transaction.atomic():
+        statements.execute("INSERT INTO late VALUES (1) RETURNING id", [])
+    assert statements.execute("SELECT * FROM late", []) == [(1,)]
+
+
+def test_a_cursor_of_djangos_is_in_the_same_transaction():
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT txid_current()")
+        assert [cursor.fetchone()] == statements.execute("SELECT txid_current()", [])
+
+
 def test_a_refusal_of_the_database_is_djangos_error_with_its_state():
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE taken (id int PRIMARY KEY)")

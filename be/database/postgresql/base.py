@@ -3,8 +3,10 @@
 import select
 
 from django.db.backends.postgresql import base
+from django.db.backends.utils import debug_transaction  # type: ignore[attr-defined]
 
 from be.database.connections import ServerConnection
+from be.database.prepared_statements import PreparedStatements
 
 
 class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
@@ -15,3 +17,20 @@ class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
         poll = select.poll()
         poll.register(self.connection.pgconn.socket, select.POLLIN)
         return not poll.poll(0)
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Begin what `atomic` opens. psycopg stays in its autocommit mode, and begins nothing.
+
+        To leave that mode and to return to it costs psycopg more than BEGIN costs libpq.
+        """
+        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+            PreparedStatements.of_connection(self.connection).begin()
+
+    def _commit(self) -> None:
+        if self.connection is not None:
+            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+                PreparedStatements.of_connection(self.connection).commit()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs lack it
