@@ -50,7 +50,11 @@ class BankTransaction(models.Model):
             models.CheckConstraint(condition=Q(cents__gt=0), name="bank_transaction_positive"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["owner", "-id"], name="bank_transaction_by_owner"),
+            # What a list is filtered by: rows that it leaves out are passed over in the index.
+            models.Index(
+                fields=["owner", "-id", "status", "type", "account"],
+                name="bank_transaction_by_owner",
+            ),
             models.Index(
                 fields=["due_at"], condition=Q(due_at__isnull=False), name="bank_transaction_due"
             ),

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from authentication.models import User
@@ -66,7 +67,8 @@ BANK_ACCOUNT = """
 INSERT INTO banking_bankaccount (id, owner_id, account_holder, bank_name, account_type,
     account_number_encrypted, account_number_fingerprint, account_number_last4, routing_number,
     status, created_at)
-VALUES (gen_random_uuid(), %(owner)s, 'x', 'x', 'checking', '', '', '0000', '', 'verified', now())
+VALUES (gen_random_uuid(), %(owner)s, 'x', 'x', 'checking', '', md5(random()::text), '0000', '',
+    'verified', now())
 RETURNING id
 """
 LISTS = {
@@ -163,8 +165,8 @@ def test_every_list_costs_the_same_at_any_depth(alice: User):
         assert max(first, last) < MOST_BLOCKS, (url, first, last)
 
 
-# The index of 20,000 lines, which is all that may be looked at to pass them over.
-INDEX_BLOCKS = 200
+# The index of 20,000 rows, which is all that may be looked at to pass them over.
+INDEX_BLOCKS = 300
 
 
 def test_lines_of_other_times_are_passed_over_in_the_index(alice: User):
@@ -179,6 +181,44 @@ def test_lines_of_other_times_are_passed_over_in_the_index(alice: User):
             query = urlencode({name: time_text(at) for name, at in times.items()})
             cost = cost_of(client, f"/api/banking/statement/?{query}{asset}")
             assert cost <= first * 1.2 + INDEX_BLOCKS, (query, asset, first, cost)
+
+
+RARE_ORDERS = """
+UPDATE exchange_order SET status = 'rejected', side = 'sell', instrument_id = %(rare)s,
+    updated_at = updated_at + interval '1 day'
+WHERE owner_id = %(owner)s AND id <= lpad(to_hex(%(rows)s), 32, '0')::uuid
+"""
+RARE_TRANSACTIONS = """
+UPDATE banking_banktransaction SET status = 'failed', type = 'withdrawal', account_id = %(rare)s
+WHERE owner_id = %(owner)s AND id <= lpad(to_hex(%(rows)s), 32, '0')::uuid
+"""
+
+
+def test_rows_that_a_filter_leaves_out_are_passed_over_in_the_index(alice: User):
+    rare = market.make_instrument("RARE")
+    with connection.cursor() as cursor:
+        cursor.execute(BANK_ACCOUNT, {"owner": alice.pk})
+        account = cursor.fetchone()[0]
+        for text, key in ((RARE_ORDERS, rare.pk), (RARE_TRANSACTIONS, account)):
+            cursor.execute(text, {"owner": alice.pk, "rare": key, "rows": PAGE})
+        for table in ("exchange_order", "banking_banktransaction"):
+            cursor.execute(f"ANALYZE {table}")
+    tomorrow = time_text(timezone.now() + timedelta(hours=12))
+    client = signed_in_client(alice)
+    for url, filters in (
+        (
+            "/api/exchange/api/v1/orders/",
+            {"status": "rejected", "side": "sell", "symbol": "RARE", "updated_since": tomorrow},
+        ),
+        (
+            "/api/banking/transactions/",
+            {"status": "failed", "type": "withdrawal", "account": str(account)},
+        ),
+    ):
+        first = cost_of(client, url)
+        for name, value in filters.items():
+            cost = cost_of(client, f"{url}?{urlencode({name: value})}")
+            assert cost <= first * 1.2 + INDEX_BLOCKS, (url, name, first, cost)
 
 
 MANY_ACCOUNTS = """

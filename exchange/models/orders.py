@@ -186,13 +186,16 @@ class Order(models.Model):
             ),
             models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="order_legs"),
             models.Index(fields=["pair_id"], condition=Q(pair_id__isnull=False), name="order_pair"),
-            models.Index(fields=["owner", "-id"], name="order_by_owner"),
+            # What a list is filtered by: orders that it leaves out are passed over in the index.
+            models.Index(
+                fields=["owner", "-id", "updated_at", "status", "instrument", "side"],
+                name="order_by_owner",
+            ),
             models.Index(
                 fields=["owner", "-id"],
                 condition=Q(status__in=["accepted", "new", "partially_filled", "held"]),
                 name="order_open_by_owner",
             ),
-            models.Index(fields=["owner", "updated_at"], name="order_by_update"),
             models.Index(
                 fields=["expires_at"],
                 condition=Q(

@@ -126,8 +126,6 @@ def orders(
         f"SELECT {_instruments.columns('i')}, {_orders.columns('o')} FROM ({page}) o "
         f"JOIN exchange_instrument i ON i.id = o.instrument_id ORDER BY o.id {_order(above)}",
         (owner_id, *values, *more, at_most),
-        # Whether the index of updates is the best depends on the moment.
-        planned_anew=wanted.updated_since is not None,
     )
     load(found)
     return found
@@ -161,11 +159,11 @@ def _order(above: Any) -> str:
     return "DESC" if above is None else "ASC"
 
 
-def _with_instruments(sql: str, values: Row, *, planned_anew: bool = False) -> list[Order]:
+def _with_instruments(sql: str, values: Row) -> list[Order]:
     width = _instruments.width
     known: dict[Any, Instrument] = {}
     found = []
-    for row in statements.query(sql, values, planned_anew=planned_anew):
+    for row in statements.query(sql, values):
         order = _orders.make(row[width:])
         instrument = known.get(row[0])
         if instrument is None:
