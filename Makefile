@@ -64,7 +64,7 @@ test-servers: install ## what uses a database, and the many-process tests, on TE
 		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
 		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not serverless and not oracle and not clients" -n 2 --dist loadgroup
 
-test-oracle: install ## bonds compared with QuantLib, which is installed for it (86 MB)
+test-oracle: install ## bonds, returns and risk compared with other libraries, installed for it (300 MB)
 	@$(CLEAN) $(RUN) --group oracle pytest -m oracle
 
 test-clients: install ## clients made from the schema by three generators, which are installed for it (170 MB, and npm's)
