@@ -102,7 +102,7 @@ def test_beta_and_alpha(moves):
 
 def test_largest_drawdown_and_its_dates(prices, moves):
     own, _ = prices
-    found = risk.max_drawdown(list(own.items()))
+    found = risk.max_drawdown(list(own.index), list(own))
     assert found is not None
     assert -found.percent / 100 == close(empyrical.max_drawdown(moves[0]))
     assert -found.percent / 100 == close(qs.max_drawdown(own))
@@ -235,7 +235,7 @@ def test_returns_without_spread_have_no_ratio_here():
 def test_the_first_loss_is_a_drawdown_unless_the_series_begins_after_it():
     fallen = series([-0.5, 0.1, 0.1])
     wealth = (1 + fallen).cumprod()
-    mine = risk.max_drawdown([(datetime(2023, 12, 29, tzinfo=UTC), 1.0), *wealth.items()])
+    mine = risk.max_drawdown([datetime(2023, 12, 29, tzinfo=UTC), *wealth.index], [1.0, *wealth])
     assert mine is not None
     assert mine.percent == close(50)
     assert empyrical.max_drawdown(fallen) == close(-0.5)
