@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
@@ -26,6 +27,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.fixture
 def own_database() -> Iterator[str]:
     """The URL of a new, empty database on the PostgreSQL of TEST_DATABASE_URL."""
+    with new_database() as url:
+        yield url
+
+
+@contextmanager
+def new_database() -> Iterator[str]:
+    """The same, for fixtures that last longer than a test. Skips without TEST_DATABASE_URL."""
     if "TEST_DATABASE_URL" not in os.environ:
         pytest.skip("TEST_DATABASE_URL names no PostgreSQL.")
     url, name = os.environ["TEST_DATABASE_URL"], f"own_{uuid4().hex[:12]}"

@@ -1,19 +1,16 @@
 """Ready answers of real servers: the same bytes, new ones after a round, and sessions that end."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPResponse
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from exchange.api.ready_prices import PATH
+from be.tests.price_reader import Reader, kept, until
 from exchange.tests.scenes import __name__ as scenes
 from exchange.tests.server import SERVERS, LiveServer
 
 pytestmark = pytest.mark.servers
-PATIENCE = 20.0
 
 
 @pytest.fixture(scope="module", params=[*SERVERS.values()], ids=[*SERVERS])
@@ -26,63 +23,10 @@ def server(
 
 
 @pytest.fixture
-def reader(server: LiveServer) -> Iterator["Reader"]:
+def reader(server: LiveServer) -> Iterator[Reader]:
     reader = Reader(server)
     yield reader
     reader.connection.close()
-
-
-class Reader:
-    """Somebody who is signed in and keeps a connection open."""
-
-    def __init__(self, server: LiveServer) -> None:
-        self.server = server
-        self.tokens = server.call(f"{scenes}:sign_in", email="alice@example.com")
-        self.connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-
-    def get(self, query: str = "", **headers: str) -> tuple[HTTPResponse, bytes]:
-        own = {"Authorization": f"Bearer {self.tokens['token']}", **headers}
-        self.connection.request("GET", PATH + query, headers=own)
-        answer = self.connection.getresponse()
-        return answer, answer.read()
-
-    def bids(self) -> list[str]:
-        return [quote["bid"] for quote in json.loads(self.get()[1])["results"]]
-
-    def round(self, *bids: str) -> None:
-        bids_by_symbol = dict(zip(("AAPL", "BTC-USD"), bids, strict=True))
-        self.server.call(f"{scenes}:advance", bids=bids_by_symbol)
-        _until(lambda: self.bids() == [*bids])
-
-    def becomes_ready(self) -> None:
-        """Rounds go on until the server has heard one and has compared itself with the database."""
-
-        def is_ready_after_a_round() -> bool:
-            self.round("191.00", "61000.00")
-            time.sleep(0.2)
-            return self.is_ready()
-
-        _until(is_ready_after_a_round)
-
-    def is_ready(self) -> bool:
-        """Whether the answer is not read from the database, where a price is wrong meanwhile."""
-        true = self.bids()
-        self.server.call(f"{scenes}:whisper", symbol="AAPL", bid="1.00")
-        told = self.bids()
-        self.server.call(f"{scenes}:whisper", symbol="AAPL", bid=true[0])
-        return told == true
-
-
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def _kept(answer: HTTPResponse) -> list[tuple[str, str]]:
-    changing = ("date", "x-request-id", "content-length")
-    return [(name, text) for name, text in answer.getheaders() if name.lower() not in changing]
 
 
 def test_the_same_answer_with_and_without_django(reader: Reader):
@@ -91,7 +35,7 @@ def test_the_same_answer_with_and_without_django(reader: Reader):
         odd = {"Accept": "application/json;q=1"}  # that is Django's
         assert reader.is_ready()
         (mine, body), (theirs, same) = reader.get(query), reader.get(query, **odd)
-        assert (mine.status, body, _kept(mine)) == (200, same, _kept(theirs))
+        assert (mine.status, body, kept(mine)) == (200, same, kept(theirs))
         assert mine.getheader("Content-Length") == theirs.getheader("Content-Length")
 
 
@@ -105,18 +49,13 @@ def test_a_round_is_in_the_answers_that_follow(reader: Reader):
 def test_a_round_that_was_lost_is_read_from_the_database(reader: Reader):
     reader.becomes_ready()
     reader.server.call(f"{scenes}:advance_unheard", bids={"AAPL": "7.00", "BTC-USD": "8.00"})
-    _until(lambda: reader.bids() == ["7.00", "8.00"])
+    until(lambda: reader.bids() == ["7.00", "8.00"])
 
 
 def test_who_signs_out_is_refused_at_once(reader: Reader):
     reader.becomes_ready()
-    body = json.dumps({"refresh_token": reader.tokens["refresh_token"]})
-    headers = {"Content-Type": "application/json"}
     assert reader.get()[0].status == 200
-    reader.connection.request("POST", "/api/auth/logout/", body, headers)
-    answer = reader.connection.getresponse()
-    answer.read()
-    assert answer.status == 204
+    reader.sign_out()
     assert reader.get()[0].status == 401
 
 
