@@ -15,7 +15,7 @@ from pathlib import Path
 
 import django
 
-from bench import http, streaming
+from bench import growth, http, reads, streaming
 from bench.keys import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +42,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, http.database(url) as own:
             _run({"VAR_DIR": folder, "DATABASE_URL": own, "REDIS_URL": redis}, "bench.history")
     http.run(write)
+    reads.run(write)
+    growth.run(write)
     streaming.run(write)
 
 

@@ -30,14 +30,14 @@ class Rates:
 
 def measure(work: Work, backends: Sequence[int] = ()) -> Rates:
     """Do the work once. `backends` are the process ids of its database connections."""
-    here, there, clock = time.process_time(), _cpu_of(backends), time.perf_counter()
+    here, there, clock = time.process_time(), cpu_of(backends), time.perf_counter()
     done = work()
-    here, there = time.process_time() - here, _cpu_of(backends) - there
+    here, there = time.process_time() - here, cpu_of(backends) - there
     return Rates(done / here, done / (here + there), done / (time.perf_counter() - clock))
 
 
-def _cpu_of(processes: Sequence[int]) -> float:
-    """CPU-seconds of these processes; zero for those that are not on this machine.
+def cpu_of(processes: Sequence[int]) -> float:
+    """CPU-seconds of the threads of these processes; zero for those not on this machine.
 
     From the scheduler, which counts nanoseconds. `stat` counts ticks of ten milliseconds, which is
     too coarse for a turn.
@@ -47,7 +47,8 @@ def _cpu_of(processes: Sequence[int]) -> float:
 
 def _nanoseconds(pid: int) -> int:
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads)
     except OSError:
         return 0
 

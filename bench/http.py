@@ -64,11 +64,15 @@ def run(write: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def database(url: str) -> Iterator[str]:
-    """The URL of a new database on the server of `url`; dropped afterwards."""
+def database(url: str, *, copy_of: str = "") -> Iterator[str]:
+    """The URL of a new database on the server of `url`; dropped afterwards.
+
+    It is empty, or a copy of the one at the URL `copy_of`, to which nobody may be connected.
+    """
     name = f"bench_{uuid4().hex[:12]}"
+    template = f' TEMPLATE "{urlsplit(copy_of).path[1:]}"' if copy_of else ""
     with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        admin.execute(f'CREATE DATABASE "{name}"{template}'.encode())
         try:
             yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:

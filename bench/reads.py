@@ -24,8 +24,8 @@ from bench.http import DAPHNE, OURS, ROOT, UVICORN, database, run_python
 from bench.keys import KEYS
 from bench.servers import OTHER_CORES, Server, pinned, running
 
-TURNS = int(os.environ.get("BENCH_READ_TURNS", "5"))
-REQUESTS = int(os.environ.get("BENCH_READ_REQUESTS", "400"))
+TURNS = int(os.environ.get("BENCH_READ_TURNS", "3"))
+REQUESTS = int(os.environ.get("BENCH_READ_REQUESTS", "200"))
 # Of the market and of the customer's history; bench/reading_customer.py reads them.
 SIZES = ("BENCH_ORDERS", "BENCH_INSTRUMENTS")
 MARKET = "/api/exchange/api/v1/market-data"
@@ -79,7 +79,7 @@ def run(write: Callable[[str], object], chosen: Sequence[str] = ()) -> None:
         return
     reads = [read for read in READS if not chosen or read.name in chosen]
     with tempfile.TemporaryDirectory() as folder, database(url) as own:
-        costs = _measure(reads, Path(folder), _environment(own, Path(folder)))
+        costs = _measure(reads, Path(folder), environment(own, Path(folder)))
     for read in reads:
         write(f"\n{read.name}\n")
         mine = costs[read.name, UVICORN_OURS]
@@ -89,7 +89,7 @@ def run(write: Callable[[str], object], chosen: Sequence[str] = ()) -> None:
             write(f"  {server:<16} {statistics.median(other):>8.2f} ms   x {ratio:.2f}\n")
 
 
-def _environment(url: str, folder: Path) -> dict[str, str]:
+def environment(url: str, folder: Path) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "PYTHONPATH": str(ROOT),
@@ -115,7 +115,7 @@ def _measure(reads: Sequence[Read], folder: Path, env: dict[str, str]) -> Costs:
     costs: Costs = {}
     run_python("-m", "bench.reading_customer", env["BENCH_TOKEN"], env={**env, "DEBUG": "true"})
     with ExitStack() as stack:
-        stack.enter_context(_simulator(env, folder))
+        stack.enter_context(simulator(env, folder))
         servers = dict(_own_servers(stack, folder, env))
         ready, _ = _answer(servers[UVICORN_OURS], PRICES, env)
         Path(env["BENCH_READY"]).write_bytes(ready)
@@ -147,7 +147,7 @@ def _own_servers(
 
 
 @contextmanager
-def _simulator(env: Mapping[str, str], folder: Path) -> Iterator[None]:
+def simulator(env: Mapping[str, str], folder: Path) -> Iterator[None]:
     """Rounds of prices, as often as in production, while something is measured."""
     command = ("manage.py", "run_exchange_simulator", "--plain")
     with (
