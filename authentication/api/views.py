@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
@@ -25,10 +26,13 @@ from authentication.api.serializers import (
 )
 from authentication.models import Session
 from be.api.auto_schema import problems
+from be.api.json_answers import answer
 from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Authentication"]
+# Made once: each new serializer makes all its fields anew.
+USER = UserSerializer()
 
 
 class PublicView(StrictView):
@@ -126,8 +130,8 @@ class MeView(StrictView):
         responses={200: UserSerializer, **problems(401, 503)},
         examples=[examples.ME, examples.INVALID_TOKEN],
     )
-    def get(self, request: Request) -> Response:
-        return Response(UserSerializer(_user(request)).data)
+    def get(self, request: Request) -> HttpResponse:
+        return answer(request, USER.to_representation(_user(request)))
 
     @extend_schema(
         operation_id="auth_me_update",
@@ -138,9 +142,9 @@ class MeView(StrictView):
         responses={200: UserSerializer, **problems(400, 401, 503)},
         examples=[examples.PROFILE, examples.ME, examples.INVALID_TOKEN],
     )
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: Request) -> HttpResponse:
         user = registration.rename(user=_user(request), **_valid(ProfileSerializer, request))
-        return Response(UserSerializer(user).data)
+        return answer(request, USER.to_representation(user))
 
 
 class PasswordView(StrictView):

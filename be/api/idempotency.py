@@ -28,7 +28,7 @@ from be.database import transactions
 from be.kernel.refusals import Invalid, Refusal
 
 P = ParamSpec("P")
-Handler = Callable[Concatenate[Any, Request, P], Response]
+Handler = Callable[Concatenate[Any, Request, P], HttpResponse]
 
 ACCEPTED = re.compile(r"[\x21-\x7e]{1,255}")
 # An older claim without an answer is of a server that died; its work was rolled back.
@@ -113,11 +113,11 @@ def _fingerprint(request: Request) -> str:
     return digest.hexdigest()
 
 
-def _run_once(claim: IdempotentRequest, work: Callable[[], Response]) -> Response:
+def _run_once(claim: IdempotentRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
     @transactions.atomic
-    def work_and_answer() -> Response:
+    def work_and_answer() -> HttpResponse:
         response = work()
-        if not _answer(claim, response.status_code, "application/json", response.data):
+        if not _answer(claim, response.status_code, "application/json", _text(response)):
             raise KeyInFlight("Another sender took this key over; ask again for its answer.")
         return response
 
@@ -128,16 +128,25 @@ def _run_once(claim: IdempotentRequest, work: Callable[[], Response]) -> Respons
             _release(claim)
             raise
         document = problems.from_refusal(refusal)
-        _answer(claim, refusal.status, problems.CONTENT_TYPE, document)
+        _answer(claim, refusal.status, problems.CONTENT_TYPE, _written(document))
         raise
     except BaseException:
         _release(claim)
         raise
 
 
-def _answer(claim: IdempotentRequest, status: int, content_type: str, data: object) -> bool:
+def _text(response: HttpResponse) -> str:
+    """The document of an answer, which DRF renders only after the view."""
+    return _written(response.data) if isinstance(response, Response) else response.content.decode()
+
+
+def _written(document: object) -> str:
+    text: bytes = JSONRenderer().render(document)
+    return text.decode()
+
+
+def _answer(claim: IdempotentRequest, status: int, content_type: str, answer: str) -> bool:
     """Store the answer, if the claim is still this request's."""
-    answer = JSONRenderer().render(data).decode()
     return bool(_own_claim(claim).update(status=status, content_type=content_type, answer=answer))
 
 

@@ -19,15 +19,15 @@ CONTENT_TYPE = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 
-def answer(request: Request, document: Any) -> HttpResponse:
-    """A 200 with a document of dicts, lists, texts, whole numbers, booleans and None.
+def answer(request: Request, document: Any, *, status: int = 200) -> HttpResponse:
+    """An answer with a document of dicts, lists, texts, whole numbers, booleans and None.
 
     Floats are not for here: the two encoders write some of them differently. A client may ask for
     indented JSON in its Accept header; DRF's renderer does that.
     """
     if request.accepted_media_type != CONTENT_TYPE:
-        return Response(document)
-    return HttpResponse(encoded(document), content_type=CONTENT_TYPE)
+        return Response(document, status=status)
+    return HttpResponse(encoded(document), status=status, content_type=CONTENT_TYPE)
 
 
 def answer_bytes(request: Request, body: bytes) -> HttpResponse:

@@ -39,18 +39,24 @@ class ServerConnection(BaseDatabaseWrapper):
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Django calls it at both ends of a request: close the connection, or keep it."""
-        if not (self.stays_open and self._is_reusable()):
+        if not (self._may_be_kept() and self.is_alive()):
             super().close_if_unusable_or_obsolete()
 
-    def _is_reusable(self) -> bool:
+    def end_request(self) -> None:
+        """Close the connection, or keep it; whether it is alive the next request asks."""
+        self.queries_log.clear()
+        if not self._may_be_kept():
+            super().close_if_unusable_or_obsolete()
+
+    def _may_be_kept(self) -> bool:
         return (
-            self.connection is not None
+            self.stays_open
+            and self.connection is not None
             and self.autocommit
             and not self.errors_occurred
             # CONN_MAX_AGE is 0, so this is the time when it was opened or taken from the pool.
             and self.close_at is not None
             and time.monotonic() < self.close_at + MAX_AGE_SECONDS
-            and self.is_alive()
         )
 
     def is_alive(self) -> bool:

@@ -24,15 +24,17 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.db import close_old_connections, connection
+from django.core.handlers.asgi import get_script_prefix
+from django.db import close_old_connections, connection, reset_queries
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from be.api import problems, request_id
+from be.database.connections import ServerConnection
 from be.logs import events
 from be.serving.ready_answers import ReadyAnswers
+from be.serving.short_way import ShortWayHandler
 from be.serving.thread_pool import Overloaded, ThreadPool
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class _OversizedBody(io.RawIOBase):
         raise RequestDataTooBig("Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.")
 
 
-class HTTPHandler(ASGIHandler):
+class HTTPHandler(ShortWayHandler):
     """The ASGI application for HTTP.
 
     A request whose client disconnects is taken out of the queue. One that a thread has begun is
@@ -79,6 +81,10 @@ class HTTPHandler(ASGIHandler):
 
     def __init__(self) -> None:
         self.load_middleware(is_async=False)
+        # A thread looks after its connection itself, once a request.
+        signals.request_started.disconnect(close_old_connections)
+        signals.request_started.disconnect(reset_queries)
+        signals.request_finished.disconnect(close_old_connections)
         seconds = settings.HTTP_QUEUE_SECONDS
         self._requests = ThreadPool(
             name="http",
@@ -133,11 +139,13 @@ class HTTPHandler(ASGIHandler):
     def _answer(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
         """Answer a request, in a thread of a pool, which also closes or returns its connection."""
         set_script_prefix(get_script_prefix(scope))
+        database = cast(ServerConnection, connection)
+        database.close_if_unusable_or_obsolete()
         signals.request_started.send(sender=type(self), scope=scope)
         try:
             answer = self._collect(self._respond(scope, body))
         finally:
-            close_old_connections()
+            database.end_request()
         _log(scope, answer.status, began)
         return answer
 
@@ -191,7 +199,7 @@ def _log(scope: Scope, status: int, began: float) -> None:
 
 def _keep_connection() -> None:
     """Keep this thread's database connection open between requests (be/database/connections.py)."""
-    cast(Any, connection).stays_open = True
+    cast(ServerConnection, connection).stays_open = True
 
 
 async def _read(receive: Receive) -> IO[bytes]:

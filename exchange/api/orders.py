@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
@@ -64,14 +64,14 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         examples=examples.ORDER_EXAMPLES,
     )
     @idempotent
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         data = ORDER_BODY.run_validation(request.data)
         order = orders.place(
             owner_id=owner_of(request),
             request=_order_request(data),
             now=timezone.now(),
         )
-        return Response(documents.written(order), status=201)
+        return answer(request, documents.written(order), status=201)
 
     @extend_schema(
         operation_id="orders_replace",
@@ -86,7 +86,7 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         responses={201: serializers.OrderSerializer, **problems(400, 404, 409, 422)},
         examples=examples.REPLACE_EXAMPLES,
     )
-    def partial_update(self, request: Request, id: str) -> Response:
+    def partial_update(self, request: Request, id: str) -> HttpResponse:
         body = serializers.ReplaceRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         order = orders.replace(
@@ -95,7 +95,7 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
             request=ReplaceRequest(**body.validated_data),
             now=timezone.now(),
         )
-        return Response(documents.written(order), status=201)
+        return answer(request, documents.written(order), status=201)
 
     @extend_schema(
         operation_id="orders_list",
@@ -134,11 +134,11 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         request=None,
         responses={200: serializers.OrderSerializer, **problems(404, 409)},
     )
-    def destroy(self, request: Request, id: str) -> Response:
+    def destroy(self, request: Request, id: str) -> HttpResponse:
         order = orders.cancel(
             owner_id=owner_of(request), order_id=identifiers.parse(id), now=timezone.now()
         )
-        return Response(documents.written(order))
+        return answer(request, documents.written(order))
 
     @extend_schema(
         operation_id="orders_cancel_all",
