@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from authentication.models import User
+from banking import bank_rows
 from banking.models import BankAccount, BankAccountStatus, TransactionStatus
 from banking.rules import encryption, rails
 from be.database.transactions import atomic
@@ -134,10 +135,10 @@ def linked(owner: User) -> QuerySet[BankAccount]:
 
 def get(*, owner: User, account_id: UUID) -> BankAccount:
     """One linked account of the owner. Raises NotFound."""
-    account = linked(owner).filter(pk=account_id).first()
-    if account is None:
+    found = bank_rows.accounts(owner.pk, account_id=account_id, at_most=1)
+    if not found:
         raise NotFound(NO_SUCH_ACCOUNT)
-    return account
+    return found[0]
 
 
 def details(account: BankAccount) -> rails.BankDetails:

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from authentication.models import User
-from banking import bank_accounts, holds, ledger
+from banking import bank_accounts, bank_rows, holds, ledger
 from banking.ledger import Line
 from banking.models import (
     BankAccount,
@@ -117,10 +117,10 @@ def of(owner: User) -> QuerySet[BankTransaction]:
 
 def get(*, owner: User, transaction_id: UUID) -> BankTransaction:
     """One transaction of the owner. Raises NotFound."""
-    row = of(owner).filter(pk=transaction_id).first()
-    if row is None:
+    found = bank_rows.transactions(owner.pk, transaction_id=transaction_id, at_most=1)
+    if not found:
         raise NotFound(NO_SUCH_TRANSACTION)
-    return row
+    return found[0]
 
 
 def _begin(

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication.models import User
-from banking import bank_accounts, statement, transactions
-from banking.api import statement_csv, statement_lines
+from banking import bank_accounts, bank_rows, statement, transactions
+from banking.api import documents, statement_csv, statement_lines
 from banking.api.serializers import (
     BalancesSerializer,
     BankAccountSerializer,
@@ -113,6 +113,10 @@ def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     return cast(dict[str, Any], serializer.validated_data)
 
 
+# Made once: each new serializer copies all its fields, which costs more than the validation.
+TRANSACTION_FILTER, STATEMENT_FILTER = TransactionFilterSerializer(), StatementFilterSerializer()
+
+
 class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     queryset = BankAccount.objects.none()
     serializer_class = BankAccountSerializer
@@ -124,9 +128,15 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         responses={200: BankAccountSerializer(many=True), **problems(400, 401, 503)},
         examples=[example("Bank account", ACCOUNT_EXAMPLE)],
     )
-    def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(bank_accounts.linked(signed_in(request)))
-        return self.get_paginated_response(BankAccountSerializer(page, many=True).data)
+    def list(self, request: Request) -> HttpResponseBase:
+        owner, pages = signed_in(request), FixedPages(BankAccount._meta.pk)
+        page = pages.read(
+            request,
+            lambda of: bank_rows.accounts(
+                owner.pk, at_most=of.at_most, below=of.below, above=of.above
+            ),
+        )
+        return answer(request, pages.document([documents.account(row) for row in page]))
 
     @extend_schema(
         operation_id="banking_accounts_create",
@@ -146,7 +156,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     def create(self, request: Request) -> Response:
         wanted = checked(LinkBankAccountSerializer(data=request.data))
         account = bank_accounts.link(owner=signed_in(request), now=timezone.now(), **wanted)
-        return Response(BankAccountSerializer(account).data, status=201)
+        return Response(documents.account(account), status=201)
 
     @extend_schema(
         operation_id="banking_accounts_retrieve",
@@ -156,9 +166,9 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         responses={200: BankAccountSerializer, **problems(401, 404, 503)},
         examples=[example("Bank account", ACCOUNT_EXAMPLE)],
     )
-    def retrieve(self, request: Request, id: str) -> Response:
+    def retrieve(self, request: Request, id: str) -> HttpResponseBase:
         account = bank_accounts.get(owner=signed_in(request), account_id=identifiers.parse(id))
-        return Response(BankAccountSerializer(account).data)
+        return answer(request, documents.account(account))
 
     @extend_schema(
         operation_id="banking_accounts_destroy",
@@ -198,7 +208,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
             amounts=wanted["amounts"],
             now=timezone.now(),
         )
-        return Response(BankAccountSerializer(account).data)
+        return Response(documents.account(account))
 
 
 class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
@@ -213,10 +223,16 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         responses={200: BankTransactionSerializer(many=True), **problems(400, 401, 503)},
         examples=[example("Deposit", TRANSACTION_EXAMPLE)],
     )
-    def list(self, request: Request) -> Response:
-        filters = checked(TransactionFilterSerializer(data=request.query_params.dict()))
-        page = self.paginate_queryset(transactions.of(signed_in(request)).filter(**filters))
-        return self.get_paginated_response(BankTransactionSerializer(page, many=True).data)
+    def list(self, request: Request) -> HttpResponseBase:
+        filters = TRANSACTION_FILTER.run_validation(request.query_params.dict())
+        owner, pages = signed_in(request), FixedPages(BankTransaction._meta.pk)
+        page = pages.read(
+            request,
+            lambda of: bank_rows.transactions(
+                owner.pk, **filters, at_most=of.at_most, below=of.below, above=of.above
+            ),
+        )
+        return answer(request, pages.document([documents.transaction(row) for row in page]))
 
     @extend_schema(
         operation_id="banking_transactions_create",
@@ -245,7 +261,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
             amount=wanted["amount"],
             now=timezone.now(),
         )
-        return Response(BankTransactionSerializer(row).data, status=201)
+        return Response(documents.transaction(row), status=201)
 
     @extend_schema(
         operation_id="banking_transactions_retrieve",
@@ -255,9 +271,9 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         responses={200: BankTransactionSerializer, **problems(401, 404, 503)},
         examples=[example("Deposit", TRANSACTION_EXAMPLE)],
     )
-    def retrieve(self, request: Request, id: str) -> Response:
+    def retrieve(self, request: Request, id: str) -> HttpResponseBase:
         row = transactions.get(owner=signed_in(request), transaction_id=identifiers.parse(id))
-        return Response(BankTransactionSerializer(row).data)
+        return answer(request, documents.transaction(row))
 
     @extend_schema(
         operation_id="banking_transactions_cancel",
@@ -278,7 +294,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         row = transactions.cancel(
             owner=signed_in(request), transaction_id=identifiers.parse(id), now=timezone.now()
         )
-        return Response(BankTransactionSerializer(row).data)
+        return Response(documents.transaction(row))
 
 
 # One object, although the operation is a list.
@@ -301,10 +317,6 @@ class BalanceViewSet(StrictView, GenericViewSet[LedgerAccount]):
     def list(self, request: Request) -> Response:
         owned = statement.balances(owner=signed_in(request))
         return Response(BalancesSerializer({"results": owned}).data)
-
-
-# Made once: each new serializer copies all its fields, which costs more than the validation.
-STATEMENT_FILTER = StatementFilterSerializer()
 
 
 class StatementViewSet(StrictView, GenericViewSet[Posting]):

@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -20,11 +21,16 @@ from be.kernel.numbers import whole_number
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which rows to read, `at_most` so many: the newest, those below a key, or those above one."""
+    """Which rows to read, `at_most` so many: the newest, those below a key, or those above one.
+
+    In a list that is not newest first, those below a key come after it. With `is_reverse` rows are
+    read from the end of the list, or from a key, backwards.
+    """
 
     at_most: int
     below: Any = None
     above: Any = None
+    is_reverse: bool = False
 
 
 class HasKey(Protocol):
@@ -152,10 +158,16 @@ class NewestFirst(CursorPagination):
 
 
 class FixedPages(NewestFirst):
-    """The pages and cursors of `NewestFirst`, of rows that are read by fixed SQL."""
+    """The pages and cursors of `NewestFirst`, of rows that are read by fixed SQL.
+
+    `key` is the field that they are ordered by, with another value in each row.
+    """
 
     def __init__(self, key: "Field[Any, Any]") -> None:
         self._key = key
+        self._place = attrgetter("pk" if key.primary_key else key.attname)
+        # Below all primary keys; a list in another order is read from its end without a key.
+        self._lowest = key.to_python("0" * 32) if key.primary_key else None
 
     def read(self, request: Request, rows: Callable[[Bounds], Sequence[R]]) -> list[R]:
         """The page that the request asks for, newest first.
@@ -168,9 +180,8 @@ class FixedPages(NewestFirst):
         at_most = skipped + size + 1  # one more shows whether a page follows
         key = None if place is None else self._key.to_python(place)
         if is_reverse:
-            found = rows(
-                Bounds(at_most, above=self._key.to_python("0" * 32) if key is None else key)
-            )
+            start = self._lowest if key is None else key
+            found = rows(Bounds(at_most, above=start, is_reverse=True))
         else:
             found = rows(Bounds(at_most, below=key))
         page = list(found[skipped : skipped + size])
@@ -179,8 +190,8 @@ class FixedPages(NewestFirst):
         if is_reverse:
             page.reverse()
         # An empty page still lies beside the place that was asked for.
-        self._first: Any = page[0].pk if page else place
-        self._last: Any = page[-1].pk if page else place
+        self._first: Any = self._place(page[0]) if page else place
+        self._last: Any = self._place(page[-1]) if page else place
         return page
 
     def document(self, results: list[Any]) -> dict[str, Any]:

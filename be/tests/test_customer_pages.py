@@ -1,4 +1,4 @@
-"""A customer's own pages: orders, executions and the statement, as they are read by fixed SQL."""
+"""A customer's own pages, as they are read by fixed SQL: orders, executions, and banking's."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,10 +10,16 @@ from rest_framework.test import APIClient, APIRequestFactory
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from banking import statement
+from banking import bank_rows, statement, transactions
 from banking.api import statement_lines
-from banking.api.serializers import StatementLineSerializer
-from banking.models import Posting
+from banking.api.serializers import (
+    BankAccountSerializer,
+    BankTransactionSerializer,
+    StatementLineSerializer,
+)
+from banking.models import BankAccount, BankTransaction, Posting
+from banking.rules import rails
+from banking.tests.factories import BankAccountFactory
 from be.api.pagination import Bounds, FixedPages, NewestFirst
 from be.database import statements
 from exchange.models import Execution, Order, OrderType, Side
@@ -28,8 +34,10 @@ pytestmark = pytest.mark.django_db
 ORDERS = "/api/exchange/api/v1/orders/"
 EXECUTIONS = "/api/exchange/api/v1/executions/"
 STATEMENT = "/api/banking/statement/"
+TRANSACTIONS = "/api/banking/transactions/"
+ACCOUNTS = "/api/banking/accounts/"
 # How many statements a page takes, with the one that checks the session.
-STATEMENTS = {ORDERS: 3, EXECUTIONS: 2, STATEMENT: 2}
+STATEMENTS = {ORDERS: 3, EXECUTIONS: 2, STATEMENT: 2, TRANSACTIONS: 2, ACCOUNTS: 2}
 
 
 @pytest.fixture
@@ -42,7 +50,22 @@ def traders() -> list[User]:
         for owner in both:
             request = OrderRequest("AAPL", Side.BUY, OrderType.MARKET, Decimal("0.000001"))
             orders.place(owner_id=owner.pk, request=request, now=market.NOW)
+            _moves_money(owner)
     return both
+
+
+def _moves_money(owner: User) -> None:
+    """Through an account of her own, by a deposit that settles, waits or fails."""
+    number = OUTCOMES[owner.bank_accounts.count() % len(OUTCOMES)]
+    account = BankAccountFactory.create(
+        owner=owner, **({"account_number": number} if number else {})
+    )
+    transactions.deposit(
+        owner=owner, account_id=account.pk, amount=Decimal("12.50"), now=market.NOW
+    )
+
+
+OUTCOMES = (None, rails.DELAYED, rails.REFUSED, *[None] * 4)
 
 
 def ids(client: APIClient, url: str) -> list[str]:
@@ -54,6 +77,8 @@ def test_two_users_in_turn_see_their_own_rows_only(traders: list[User]):
         (ORDERS, Order.objects.all()),
         (EXECUTIONS, Execution.objects.all()),
         (STATEMENT, Posting.objects.all()),
+        (TRANSACTIONS, BankTransaction.objects.all()),
+        (ACCOUNTS, BankAccount.objects.all()),
     ):
         for owner in [*traders, *traders]:
             by_owner = {"account__owner": owner} if url == STATEMENT else {"owner": owner}
@@ -79,6 +104,14 @@ def pages_of(url: str, owner: User) -> tuple[QuerySet[Any], Any]:
         )
     if url == EXECUTIONS:
         return Execution.objects.filter(owner=owner), lambda of: listed.executions(
+            owner.pk, at_most=of.at_most, below=of.below, above=of.above
+        )
+    if url == TRANSACTIONS:
+        return BankTransaction.objects.filter(owner=owner), lambda of: bank_rows.transactions(
+            owner.pk, at_most=of.at_most, below=of.below, above=of.above
+        )
+    if url == ACCOUNTS:
+        return BankAccount.objects.filter(owner=owner), lambda of: bank_rows.accounts(
             owner.pk, at_most=of.at_most, below=of.below, above=of.above
         )
     lines = statement.lines(owner=owner)
@@ -126,6 +159,44 @@ def test_lines_are_shown_as_by_their_serializer(traders: list[User]):
             statement_lines.document(line) for line in statement.lines(owner=owner).newest(1000)
         ]
         assert [list(line.items()) for line in shown] == [list(line.items()) for line in defined]
+
+
+BANKING: list[tuple[str, Any, Any]] = [
+    (TRANSACTIONS, BankTransaction.objects, BankTransactionSerializer),
+    (ACCOUNTS, BankAccount.objects, BankAccountSerializer),
+]
+
+
+def test_bank_accounts_and_transactions_are_shown_as_by_their_serializers(traders: list[User]):
+    for owner in [*traders, *traders]:
+        client = signed_in_client(owner)
+        for url, rows, serializer in BANKING:
+            own = rows.filter(owner=owner).order_by("-pk")
+            defined = [dict(row) for row in serializer(own, many=True).data]
+            shown = client.get(url).json()["results"]
+            assert [list(row.items()) for row in shown] == [list(row.items()) for row in defined]
+            assert [client.get(f"{url}{row['id']}/").json() for row in shown] == shown
+            for other in rows.exclude(owner=owner):
+                assert client.get(f"{url}{other.pk}/").status_code == 404
+    assert {row.status for row in BankTransaction.objects.all()} == {
+        "completed",
+        "pending",
+        "failed",
+    }
+
+
+def test_filters_of_bank_transactions_go_together_and_unlinked_accounts_are_left_out(
+    traders: list[User],
+):
+    alice = traders[0]
+    client = signed_in_client(alice)
+    failed = BankTransaction.objects.get(owner=alice, status="failed")
+    query = f"?status=failed&type=deposit&account={failed.account_id}"
+    assert ids(client, TRANSACTIONS + query) == [str(failed.pk)]
+    assert ids(client, f"{TRANSACTIONS}{query.replace('failed', 'completed')}") == []
+    assert client.delete(f"{ACCOUNTS}{failed.account_id}/").status_code == 204
+    assert str(failed.account_id) not in ids(client, ACCOUNTS)
+    assert client.get(f"{ACCOUNTS}{failed.account_id}/").status_code == 404
 
 
 def test_a_statement_that_is_planned_anew_gives_the_same_rows():

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -12,11 +11,18 @@ from rest_framework.viewsets import GenericViewSet
 
 from be.api import conditional_get, json_answers
 from be.api.auto_schema import problems
-from be.api.pagination import NewestFirst
+from be.api.pagination import FixedPages, NewestFirst
 from be.api.strict_requests import StrictView
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
-from exchange.market import book, candle_pages, instruments, quotes, statistics
+from exchange.market import (
+    book,
+    candle_pages,
+    instrument_pages,
+    instruments,
+    quotes,
+    statistics,
+)
 from exchange.models import Instrument, Interval
 
 # How long a client may cache a page of candles that have all ended.
@@ -26,13 +32,9 @@ ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or symbo
 
 
 class BySymbol(NewestFirst):
-    """Pages ordered by symbol."""
+    """Pages ordered by symbol, as the schema describes them."""
 
     ordering = "symbol"
-
-
-def all_instruments() -> QuerySet[Instrument]:
-    return Instrument.objects.select_related("bond", "quote")
 
 
 def named(name: str) -> Instrument:
@@ -46,8 +48,6 @@ def named(name: str) -> Instrument:
 def with_quote(instrument: Instrument) -> dict[str, Any]:
     document = instruments.document(instrument)
     quote = getattr(instrument, "quote", None)
-    if quote is not None:
-        quote.instrument = instrument
     document["quote"] = None if quote is None else quotes.document(quote)
     return document
 
@@ -70,14 +70,19 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def list(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.InstrumentQuery, request)
-        found = all_instruments()
-        if "asset_class" in query:
-            found = found.filter(asset_class=query["asset_class"])
-        if search := query.get("search"):
-            found = found.filter(Q(symbol__icontains=search) | Q(name__icontains=search))
-        page = self.paginate_queryset(found)
-        answer = self.get_paginated_response([with_quote(each) for each in page or []])
-        return conditional_get.respond(request, answer.data)
+        pages = FixedPages(Instrument._meta.get_field("symbol"))
+        page = pages.read(
+            request,
+            lambda of: instrument_pages.read(
+                query.get("asset_class"),
+                query.get("search"),
+                at_most=of.at_most,
+                after=of.below,
+                before=of.above,
+                is_reverse=of.is_reverse,
+            ),
+        )
+        return conditional_get.respond(request, pages.document([with_quote(each) for each in page]))
 
     @extend_schema(
         operation_id="market_data_supported_symbols",

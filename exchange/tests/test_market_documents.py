@@ -1,9 +1,11 @@
 """What is written without serializers says what they say, field by field."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -11,14 +13,16 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rest_framework.renderers import JSONRenderer
-from rest_framework.test import APIClient
+from rest_framework.request import Request
+from rest_framework.test import APIClient, APIRequestFactory
 
 from authentication.models import User
 from be.kernel.formats import plain, price_text, time_text
-from exchange.api.serializers import InstrumentSerializer
+from exchange.api.market_data import BySymbol
+from exchange.api.serializers import InstrumentSerializer, QuoteSerializer
 from exchange.corporate import processing
-from exchange.market import book, candle_pages, candles, instruments
-from exchange.models import WORKING_STATUSES, Candle, Instrument, Interval, Order, Side
+from exchange.market import book, candle_pages, candles, instruments, quotes
+from exchange.models import WORKING_STATUSES, Candle, Instrument, Interval, Order, Quote, Side
 from exchange.simulator.model.catalogue import CATALOGUE
 from exchange.tests import market
 from exchange.tests.corporate.actions import announce_split
@@ -128,6 +132,68 @@ def test_an_answer_of_candles_is_written_as_drf_would(client: APIClient, aapl: I
         indented = client.get(address, headers={"Accept": "application/json; indent=2"})
         assert indented.json() == answer.json()
         assert indented.content.count(b"\n") > 4
+
+
+@pytest.fixture
+def many(db: None) -> list[str]:
+    """Instruments of each class, of which some have no quote, and one has names to be found by."""
+    quote = market.set_quote(make_instrument("AAPL", name="50%_off \\ Ärger"))
+    Quote.objects.filter(pk=quote.pk).update(bid_taken=1_500_000)
+    make_instrument("A-100")
+    market.set_quote(make_instrument("BTC-USD", "crypto"))
+    market.set_quote(make_bond(), "101.125", "101.250")
+    make_bond("NOPE-2033")
+    make_instrument("Z", "etf")
+    return sorted(Instrument.objects.values_list("symbol", flat=True))
+
+
+QUERIES = ["", "asset_class=bond", "asset_class=crypto", "search=a", "search=aapl", "search=%25_"]
+QUERIES += [
+    "search=%5C",
+    "search=%27",
+    "search=NONE",
+    "asset_class=bond&search=nope",
+    "search=%C3%A4",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 7])
+def test_pages_of_instruments_are_those_of_the_usual_pagination(
+    many: list[str], client: APIClient, query: str, size: int
+):
+    def page(address: str) -> Any:
+        answer = client.get(address)
+        params = dict(parse_qsl(urlsplit(address).query))
+        usual, rows = BySymbol(), Instrument.objects.select_related("bond", "quote")
+        if "asset_class" in params:
+            rows = rows.filter(asset_class=params["asset_class"])
+        if search := params.get("search"):
+            rows = rows.filter(Q(symbol__icontains=search) | Q(name__icontains=search))
+        asked = Request(APIRequestFactory().get(address))
+        found = usual.paginate_queryset(rows, asked) or []
+        expected = usual.get_paginated_response([defined(each) for each in found])
+        assert answer.content == rendered(expected.data), address
+        return answer.json()
+
+    shown = page(f"{URL}?{query}&page_size={size}")
+    while shown["next"]:
+        shown = page(shown["next"])
+    while shown["previous"]:
+        shown = page(shown["previous"])
+    page(f"{URL}?{query}&page_size={size}&cursor=cj0x")  # r=1: from the end
+    page(f"{URL}?{query}&page_size={size}&cursor={b64encode(b'p=B').decode()}")
+
+
+def defined(instrument: Instrument) -> Any:
+    """An instrument of the ORM as its serializer shows it, with the document of its quote."""
+    quote = getattr(instrument, "quote", None)
+    document = None if quote is None else quotes.document(quote)
+    if document is not None:
+        of_bonds = {"yield_to_maturity", "accrued_interest"}
+        fields = [*QuoteSerializer().fields]
+        assert list(document) == [f for f in fields if instrument.is_bond or f not in of_bonds]
+    return {**InstrumentSerializer(instrument).data, "quote": document}
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)

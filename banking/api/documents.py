@@ -1,0 +1,36 @@
+"""Bank accounts and transactions as JSON shows them; their serializers are the schema."""
+
+from typing import Any
+
+from banking.models import BankAccount, BankTransaction
+from banking.rules.assets import USD
+from be.kernel.formats import money_cents, time_text
+
+Document = dict[str, Any]
+
+
+def account(row: BankAccount) -> Document:
+    return {
+        "id": str(row.pk),
+        "account_holder": row.account_holder,
+        "bank_name": row.bank_name,
+        "account_type": str(row.account_type),
+        "account_number_last4": row.account_number_last4,
+        "status": str(row.status),
+        "created_at": time_text(row.created_at),
+    }
+
+
+def transaction(row: BankTransaction) -> Document:
+    completed_at = row.completed_at
+    return {
+        "id": str(row.pk),
+        "account": str(row.account_id),
+        "type": str(row.type),
+        "amount": money_cents(row.cents),
+        "currency": USD.code,
+        "status": str(row.status),
+        "failure_reason": row.failure_reason or None,
+        "created_at": time_text(row.created_at),
+        "completed_at": None if completed_at is None else time_text(completed_at),
+    }
