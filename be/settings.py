@@ -351,6 +351,8 @@ MARKET_ORDER_COLLAR_PERCENT = env.int(
     "MARKET_ORDER_COLLAR_PERCENT", default=5, at_least=1, at_most=99
 )
 # How long candles are kept, in days, by interval; 0 is for ever. Daily candles are always kept.
+# A year, for Sharpe ratios and alpha; if unset, what the next bill yields, or 0 without bills.
+RISK_FREE_RATE = env.fraction("RISK_FREE_RATE")
 CANDLE_RETENTION_DAYS = {
     "1m": env.int("CANDLE_RETENTION_DAYS_1M", default=30, at_most=LONGEST_RETENTION_DAYS),
     "5m": env.int("CANDLE_RETENTION_DAYS_5M", default=90, at_most=LONGEST_RETENTION_DAYS),

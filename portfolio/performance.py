@@ -9,46 +9,54 @@ it is booked, so the time-weighted return does not depend on them and past retur
 Returns are fractions (0.05 is 5 %), of the whole period unless they are called annual.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-import numpy as np
-
 from banking.rules.assets import USD, canonical
-from exchange.market import candles, instruments
-from exchange.models import Instrument, Interval
-from portfolio import equity_series, history, periods, securities
+from exchange.market import instruments, risk_free
+from exchange.models import Instrument
+from portfolio import equity_series, history, periods, risk_figures, securities
 from portfolio.equity_series import NO_POINTS, SeriesPoints
 from portfolio.history import Flow, Movements
 from portfolio.periods import Period, Window
+from portfolio.risk_figures import NO_FIGURES, RiskFigures, Why
 from portfolio.rules import returns, risk
+from portfolio.rules.returns import NoRate
 
 DEFAULT_BENCHMARK = "SPY"
-MIN_RETURNS = 20
+OF_PERIOD = (
+    "time_weighted_return",
+    "money_weighted_return",
+    "annualized_return",
+    "benchmark_return",
+    "max_drawdown",
+    "calmar_ratio",
+)
+"""Figures of the whole period that may be missing; `risk_figures.OF_RISK` has the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFigures:
-    """Annual figures, from the returns between regular valuations; the risk-free rate is zero.
+class Conventions:
+    """How figures were computed, where textbooks differ.
 
-    The valuations run through nights and weekends, so a year has 365 days of them: returns of zero
-    while prices rest make up for the larger number of periods. Fewer than 20 returns give no
-    figure. The ratios and alpha, which depend on the mean return, need daily returns.
+    The account is valued at each flow, so that none counts as coming at the start or the end of a
+    day. Money-weighted returns count actual days, 365 to a year. `periods_per_year` is the number
+    of returns that make a year of risk, and `risk_free_rate` the rate a year beyond which ratios
+    and alpha count.
     """
 
-    volatility: float | None = None
-    sharpe_ratio: float | None = None
-    sortino_ratio: float | None = None
-    beta: float | None = None
-    alpha: float | None = None
+    periods_per_year: int | None = None
+    risk_free_rate: float = 0.0
+    time_weighted_return: str = "valued_at_each_flow"
+    money_weighted_return: str = "actual_365"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """Money in dollars; None is a figure that is not defined.
+    """Money in dollars; None is a figure that can't be had, and `reasons` say why, by its name.
 
     If the account was opened within the period, `start_equity` is zero and `net_deposits` include
     the first deposit. `gain` is end equity less start equity less net deposits.
@@ -67,8 +75,11 @@ class Performance:
     annualized_return: float | None = None
     benchmark_return: float | None = None
     max_drawdown: risk.Drawdown | None = None
-    risk: RiskFigures = RiskFigures()
+    calmar_ratio: float | None = None
+    risk: RiskFigures = NO_FIGURES
+    conventions: Conventions = Conventions()
     series: SeriesPoints = NO_POINTS
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def performance(
@@ -87,7 +98,10 @@ def performance(
     listed, reference = _instruments(movements.held_since(window.start), benchmark)
     symbol = None if reference is None else reference.symbol
     if not movements.flows:
-        return Performance(period=period, benchmark=symbol)
+        names = (*OF_PERIOD, *risk_figures.OF_RISK)
+        return Performance(
+            period=period, benchmark=symbol, reasons=dict.fromkeys(names, Why.NO_DEPOSITS)
+        )
     flows = _flows(movements, window)
     series = equity_series.compute(
         owner_id=owner_id,
@@ -101,7 +115,22 @@ def performance(
     start_equity = Decimal(0) if window.from_opening else USD.amount(points.equity_cents[0])
     end_equity = USD.amount(points.equity_cents[-1])
     net_deposits = USD.amount(points.net_deposit_cents[-1])
-    return Performance(
+    money_weighted = returns.money_weighted_period_return(
+        [(flow.at, flow.dollars) for flow in flows],
+        start=window.start,
+        start_equity=start_equity,
+        end=window.end,
+        end_equity=end_equity,
+    )
+    annualized = (
+        None if twr is None else returns.annualized(twr, start=window.start, end=window.end)
+    )
+    largest = _max_drawdown(points)
+    rate = risk_free.rate(now)
+    figures = risk_figures.figures(
+        points, window, held=listed, has_benchmark=reference is not None, risk_free=rate
+    )
+    found = Performance(
         period=period,
         benchmark=symbol,
         start=window.start,
@@ -111,21 +140,38 @@ def performance(
         net_deposits=net_deposits,
         gain=end_equity - start_equity - net_deposits,
         time_weighted_return=twr,
-        money_weighted_return=returns.money_weighted_period_return(
-            [(flow.at, flow.dollars) for flow in flows],
-            start=window.start,
-            start_equity=start_equity,
-            end=window.end,
-            end_equity=end_equity,
-        ),
-        annualized_return=None
-        if twr is None
-        else returns.annualized(twr, start=window.start, end=window.end),
+        money_weighted_return=None if isinstance(money_weighted, NoRate) else money_weighted,
+        annualized_return=annualized,
         benchmark_return=points.benchmark_returns[-1] if len(points.times) > 1 else None,
-        max_drawdown=_max_drawdown(points),
-        risk=_risk(points, window),
+        max_drawdown=largest,
+        calmar_ratio=None
+        if annualized is None or largest is None
+        else risk.calmar_ratio(annualized, largest),
+        risk=figures,
+        conventions=Conventions(periods_per_year=figures.periods_per_year, risk_free_rate=rate),
         series=points,
     )
+    reasons = {**_reasons(found), **figures.reasons}
+    if isinstance(money_weighted, NoRate):
+        reasons["money_weighted_return"] = money_weighted
+    return replace(found, reasons=reasons)
+
+
+def _reasons(found: Performance) -> dict[str, str]:
+    """Why figures of the whole period are missing."""
+    no_return = Why.NO_TIME if found.start == found.end else Why.NO_MONEY
+    no_benchmark = Why.NO_BENCHMARK if found.benchmark is None else Why.NO_PRICE
+    has_return = found.time_weighted_return is not None
+    never_fell = Why.NEVER_FELL if has_return else no_return
+    short = Why.SHORT if has_return else no_return
+    whys = {
+        "time_weighted_return": no_return,
+        "annualized_return": short,
+        "benchmark_return": Why.NO_TIME if found.start == found.end else no_benchmark,
+        "max_drawdown": never_fell,
+        "calmar_ratio": short if found.annualized_return is None else never_fell,
+    }
+    return {name: why for name, why in whys.items() if getattr(found, name) is None}
 
 
 def _instruments(
@@ -163,34 +209,3 @@ def _max_drawdown(points: SeriesPoints) -> risk.Drawdown | None:
     # From a return that is not defined on, none is.
     index = [1 + total for total in points.time_weighted_returns if total is not None]
     return risk.max_drawdown(points.times, index)
-
-
-def _risk(points: SeriesPoints, window: Window) -> RiskFigures:
-    # Between its ends the series has regular times only.
-    start = 0 if window.is_regular(points.times[0]) else 1
-    stop = len(points.times) - (0 if window.is_regular(points.times[-1]) else 1)
-    own = _step_returns(points.time_weighted_returns[start:stop])
-    market = _step_returns(points.benchmark_returns[start:stop])
-    if len(own) < MIN_RETURNS:
-        return RiskFigures()
-    periods = returns.YEAR / candles.LENGTH[window.interval]
-    daily = window.interval == Interval.ONE_DAY
-    comparable = len(market) == len(own)
-    return RiskFigures(
-        volatility=risk.volatility(own, periods_per_year=periods),
-        sharpe_ratio=risk.sharpe_ratio(own, periods_per_year=periods) if daily else None,
-        sortino_ratio=risk.sortino_ratio(own, periods_per_year=periods) if daily else None,
-        beta=risk.beta(own, market) if comparable else None,
-        alpha=risk.alpha(own, market, periods_per_year=periods) if comparable and daily else None,
-    )
-
-
-def _step_returns(totals: Sequence[float | None]) -> list[float]:
-    """The return of each step between total returns; an empty list if one of them is missing."""
-    if None in totals:
-        return []
-    index = 1 + np.array(totals, np.float64)
-    if not index[:-1].all():
-        return []
-    steps: list[float] = (index[1:] / index[:-1] - 1).tolist()
-    return steps

@@ -94,6 +94,13 @@ class Environment:
         kind = f"a number above 0, at most {at_most:,}, such as {default}"
         return self._number(name, default, builtins.float, lambda value: 0 < value <= at_most, kind)
 
+    def fraction(self, name: builtins.str) -> builtins.float | None:
+        """A number above -1 and below 1; None if it is unset."""
+        if not self._values.get(name, "").strip():
+            return None
+        kind = "a fraction above -1 and below 1, such as 0.04 for 4 %"
+        return self._number(name, 0.0, builtins.float, lambda value: -1 < value < 1, kind)
+
     def choice(
         self, name: builtins.str, *, default: builtins.str, among: Iterable[builtins.str]
     ) -> builtins.str:

@@ -22,6 +22,7 @@ from portfolio.api.fields import (
 from portfolio.equity_series import SeriesPoints
 from portfolio.holdings import Holding, Holdings
 from portfolio.performance import Performance
+from portfolio.risk_figures import DayReturn
 from portfolio.rules.risk import Drawdown
 
 Document = dict[str, Any]
@@ -48,6 +49,20 @@ def performance(found: Performance) -> bytes:
         "beta": _ratio(found.risk.beta),
         "alpha": _fraction(found.risk.alpha),
         "benchmark_return": _fraction(found.benchmark_return),
+        "calmar_ratio": _ratio(found.calmar_ratio),
+        "correlation": _ratio(found.risk.correlation),
+        "tracking_error": _fraction(found.risk.tracking_error),
+        "information_ratio": _ratio(found.risk.information_ratio),
+        "best_day": _day_return(found.risk.best_day),
+        "worst_day": _day_return(found.risk.worst_day),
+        "win_rate": _fraction(found.risk.win_rate),
+        "conventions": {
+            "time_weighted_return": found.conventions.time_weighted_return,
+            "money_weighted_return": found.conventions.money_weighted_return,
+            "periods_per_year": found.conventions.periods_per_year,
+            "risk_free_rate": _fraction(found.conventions.risk_free_rate),
+        },
+        "reasons": found.reasons,
         "series": _series(found.series),
     }
     return encoded(document)
@@ -60,6 +75,12 @@ def _drawdown(found: Drawdown) -> Document:
         "trough": time_text(found.trough),
         "recovered": _time(found.recovered),
     }
+
+
+def _day_return(found: DayReturn | None) -> Document | None:
+    if found is None:
+        return None
+    return {"day": found.day.isoformat(), "day_return": _fraction(found.day_return)}
 
 
 def _series(points: SeriesPoints) -> msgspec.Raw:

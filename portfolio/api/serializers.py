@@ -242,6 +242,31 @@ class SeriesPointSerializer(serializers.Serializer[Any]):
     benchmark_return = FractionField(allow_null=True)
 
 
+class DayReturnSerializer(serializers.Serializer[Any]):
+    day = serializers.DateField(help_text="In UTC.")
+    day_return = FractionField()
+
+
+class ConventionsSerializer(serializers.Serializer[Any]):
+    """How figures were computed, where textbooks differ."""
+
+    time_weighted_return = ChoiceField(
+        ("valued_at_each_flow",), help_text="The account is valued at each deposit and withdrawal."
+    )
+    money_weighted_return = ChoiceField(
+        ("actual_365",), help_text="Actual days, 365 to a year, as Excel's XIRR."
+    )
+    periods_per_year = serializers.IntegerField(
+        allow_null=True,
+        help_text="How many returns make a year of risk: 252 where all that was held has market "
+        "hours, 365 otherwise; more for `1d` and `1w`.",
+    )
+    risk_free_rate = FractionField(
+        help_text="A year, for Sharpe and Sortino ratio and alpha: the setting, or else what the "
+        "bill that matures next yields; 0 without one."
+    )
+
+
 class PerformanceSerializer(serializers.Serializer[Any]):
     """Returns are fractions of the whole period unless they are called annual."""
 
@@ -278,5 +303,32 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     alpha = FractionField(allow_null=True, source="risk.alpha", help_text="Annual.")
     benchmark_return = FractionField(
         allow_null=True, help_text="From the start of the period, or when the account was opened."
+    )
+    calmar_ratio = RatioField(
+        allow_null=True, help_text="Annual return for each unit of the largest drawdown."
+    )
+    correlation = RatioField(
+        allow_null=True, source="risk.correlation", help_text="With the benchmark, -1 to 1."
+    )
+    tracking_error = FractionField(
+        allow_null=True,
+        source="risk.tracking_error",
+        help_text="Annual deviation of what returns were beyond the benchmark's.",
+    )
+    information_ratio = RatioField(
+        allow_null=True,
+        source="risk.information_ratio",
+        help_text="Annual return beyond the benchmark's for each unit of tracking error.",
+    )
+    best_day = DayReturnSerializer(allow_null=True, source="risk.best_day")
+    worst_day = DayReturnSerializer(allow_null=True, source="risk.worst_day")
+    win_rate = FractionField(
+        allow_null=True,
+        source="risk.win_rate",
+        help_text="Days with a gain among days with a gain or a loss.",
+    )
+    conventions = ConventionsSerializer()
+    reasons = serializers.DictField(
+        child=serializers.CharField(), help_text="Why a figure is null, by its name."
     )
     series = SeriesPointSerializer(many=True)

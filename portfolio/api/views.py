@@ -182,9 +182,10 @@ class PerformanceView(StrictView):
             "The series has a point every 5 minutes for `1d`, every hour for `1w`, every midnight "
             "(UTC) for longer periods, and one for now. The time-weighted return does not depend "
             "on deposits and withdrawals, the money-weighted one does; both are of the whole "
-            "period. A figure that cannot be had is null: annual returns before a year, risk "
-            "before 20 intervals, Sharpe, Sortino and alpha for `1d` and `1w`, and everything "
-            "before the first deposit. The risk-free rate is taken as zero."
+            "period. A figure that cannot be had is null, and `reasons` says why: annual returns "
+            "before a year, risk before 20 intervals, Sharpe, Sortino and alpha for `1d` and "
+            "`1w`, and everything before the first deposit. `conventions` names what textbooks do "
+            "differently."
         ),
         tags=TAGS,
         parameters=[serializers.PerformanceQuery],

@@ -11,10 +11,11 @@ Carl Bacon, Practical Portfolio Performance Measurement and Attribution, 2nd ed.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +26,22 @@ YEAR = timedelta(days=365)
 """The year of annualized returns: actual days over 365, as in Excel's XIRR."""
 
 LOWEST_RATE, HIGHEST_RATE = -0.999999, 1e6
-"""Money-weighted rates outside of these bounds are None: they only reflect a short period."""
+"""Money-weighted rates outside of these bounds are not given: they only reflect a short period."""
+
+
+class NoRate(StrEnum):
+    """Why there is no money-weighted return.
+
+    `NO_TIME`: the period has no length. `ONE_DIRECTION`: money only came, or only went. `NO_ROOT`:
+    no rate within the bounds fits. `SEVERAL_ROOTS`: more than one does, which takes withdrawals
+    that alternate with deposits, so that none of them means anything.
+    """
+
+    NO_TIME = "no_time_passed"
+    ONE_DIRECTION = "money_in_one_direction"
+    NO_ROOT = "no_rate_fits"
+    SEVERAL_ROOTS = "several_rates_fit"
+
 
 # Present value, as a list of (when, as a share of the period; dollars into the account).
 _Cash = list[tuple[float, float]]
@@ -105,7 +121,7 @@ def money_weighted_return(
     start_equity: Decimal,
     end: datetime,
     end_equity: Decimal,
-) -> float | None:
+) -> float | NoRate:
     """The annual rate at which the money that came in would have grown to what came out.
 
     `flows` are (time, net deposit in dollars), withdrawals negative, between start and end and not
@@ -113,16 +129,13 @@ def money_weighted_return(
 
         start_equity + sum of flow / (1 + r)^t = end_equity / (1 + r)^T,    t in years of 365 days,
 
-    which is Excel's XIRR (Microsoft, "XIRR function") seen from the account. Where several rates
-    fit, which takes large withdrawals that alternate with deposits, the one nearest to zero growth
-    is given.
-
-    None if all of it moves in one direction, or no root is between -0.999999 and 1e6. For periods
-    of less than a year, see `money_weighted_period_return`. Raises `ValueError` for a flow
-    outside of the period.
+    which is Excel's XIRR (Microsoft, "XIRR function") seen from the account. The root is the only
+    one between -0.999999 and 1e6; otherwise the answer is why there is none. For periods of less
+    than a year, see `money_weighted_period_return`. Raises `ValueError` for a flow outside of the
+    period.
     """
     if end <= start:
-        return None
+        return NoRate.NO_TIME
     cash = _cash_into_account(
         flows, start=start, start_equity=start_equity, end=end, end_equity=end_equity
     )
@@ -130,7 +143,7 @@ def money_weighted_return(
     log_growth = _log_growth(
         cash, low=math.log1p(LOWEST_RATE) * years, high=math.log1p(HIGHEST_RATE) * years
     )
-    return None if log_growth is None else math.expm1(log_growth / years)
+    return log_growth if isinstance(log_growth, NoRate) else math.expm1(log_growth / years)
 
 
 def money_weighted_period_return(
@@ -140,20 +153,20 @@ def money_weighted_period_return(
     start_equity: Decimal,
     end: datetime,
     end_equity: Decimal,
-) -> float | None:
+) -> float | NoRate:
     """The money-weighted return over the whole period, not annualized.
 
     (1 + r)^T - 1, where r is the rate of `money_weighted_return` and T the period in years. This is
     the one to show for less than a year (GIPS 2020, 2.A.12): 2 % in a day stay 2 %.
-    None as there, the bounds being on the return of the period.
+    The bounds are on the return of the period.
     """
     if end <= start:
-        return None
+        return NoRate.NO_TIME
     cash = _cash_into_account(
         flows, start=start, start_equity=start_equity, end=end, end_equity=end_equity
     )
     log_growth = _log_growth(cash, low=math.log1p(LOWEST_RATE), high=math.log1p(HIGHEST_RATE))
-    return None if log_growth is None else math.expm1(log_growth)
+    return log_growth if isinstance(log_growth, NoRate) else math.expm1(log_growth)
 
 
 def annualized(total_return: float, *, start: datetime, end: datetime) -> float | None:
@@ -197,27 +210,45 @@ def _cash_into_account(
     return [((at - start) / period, float(amount)) for at, amount in net.items() if amount]
 
 
-def _log_growth(cash: _Cash, *, low: float, high: float) -> float | None:
+def _log_growth(cash: _Cash, *, low: float, high: float) -> float | NoRate:
     """The logarithm of the growth over the period at which all cash has a present value of zero.
 
-    The root nearest to zero in (low, high), low < 0 < high: both sides are searched outwards, in
-    steps that widen, for a change of sign, within which the root is then found.
+    The only root in (low, high), low < 0 < high. Where the flows change their sign once there is
+    no more than one (Descartes' rule of signs), and the search ends with it.
     """
-    amounts = [amount for _, amount in cash]
+    amounts = [amount for _, amount in sorted(cash)]
     if not amounts or min(amounts) > 0 or max(amounts) < 0:
-        return None
+        return NoRate.ONE_DIRECTION
+    changes = sum((before > 0) != (after > 0) for before, after in pairwise(amounts))
+    found: float | None = None
+    for root in _roots(cash, low, high):
+        if changes == 1:
+            return root
+        if found is not None:
+            return NoRate.SEVERAL_ROOTS
+        found = root
+    return NoRate.NO_ROOT if found is None else found
+
+
+def _roots(cash: _Cash, low: float, high: float) -> Iterator[float]:
+    """The roots, those nearer to zero first.
+
+    Both sides are searched outwards, in steps that widen, for a change of sign, within which the
+    root is then found. Two roots within one step are not seen.
+    """
     scale = [(step / _SCAN_STEPS) ** 2 for step in range(_SCAN_STEPS + 1)]
     at_zero = _value(cash, 0.0)
+    if at_zero == 0:
+        yield 0.0
     values = {high: at_zero, low: at_zero}
     for near, far in pairwise(scale):
         for bound in (high, low):
             before, after = values[bound], _value(cash, far * bound)
-            if before == 0:
-                return near * bound
-            if before * math.copysign(1, after) < 0:
-                return _root_between(cash, near * bound, far * bound)
+            if after == 0 and far < 1:
+                yield far * bound
+            elif before * math.copysign(1, after) < 0:
+                yield _root_between(cash, near * bound, far * bound)
             values[bound] = after
-    return None
 
 
 def _value(cash: _Cash, log_growth: float) -> float:

@@ -118,10 +118,7 @@ def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
     None for fewer than two returns, or a benchmark that does not move. Raises `ValueError` if the
     two are not of the same length.
     """
-    if len(returns) != len(benchmark):
-        raise ValueError(
-            f"Each return needs one of the benchmark: {len(returns)} and {len(benchmark)}."
-        )
+    _require_pairs(returns, benchmark)
     deviation = _standard_deviation(benchmark)
     if deviation is None or deviation <= _NO_SPREAD or not _usable(returns):
         return None
@@ -151,6 +148,71 @@ def alpha(
     own = _mean(_excess(returns, periods_per_year, risk_free))
     market = _mean(_excess(benchmark, periods_per_year, risk_free))
     return _finite((own - slope * market) * periods_per_year)
+
+
+def correlation(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
+    """How closely returns follow the benchmark's, from -1 to 1: covariance / (s * s of it).
+
+    Karl Pearson's coefficient, of samples. None for fewer than two returns, or where one of the two
+    does not move. Raises as `beta`.
+    """
+    slope = beta(returns, benchmark)
+    own, market = _standard_deviation(returns), _standard_deviation(benchmark)
+    if slope is None or own is None or market is None or own <= _NO_SPREAD:
+        return None
+    return max(-1.0, min(1.0, slope * market / own))
+
+
+def tracking_error(
+    returns: Sequence[float], benchmark: Sequence[float], *, periods_per_year: float
+) -> float | None:
+    """The standard deviation of what returns were beyond the benchmark's, a year.
+
+    s(r - b) * sqrt(periods per year), s of a sample (n - 1). Bacon 2008, chapter 4, "Tracking
+    error". None for fewer than two returns. Raises `ValueError` as `beta`.
+    """
+    return volatility(_active(returns, benchmark), periods_per_year=periods_per_year)
+
+
+def information_ratio(
+    returns: Sequence[float], benchmark: Sequence[float], *, periods_per_year: float
+) -> float | None:
+    """Mean return beyond the benchmark's for each unit of its deviation, a year.
+
+    mean(r - b) / s(r - b) * sqrt(periods per year): the Sharpe ratio with the benchmark in the
+    place of the risk-free rate. Thomas H. Goodwin, "The Information Ratio", Financial Analysts
+    Journal 54 (4), 1998, 34-43. None and raises as `tracking_error`, and None without deviation.
+    """
+    return sharpe_ratio(_active(returns, benchmark), periods_per_year=periods_per_year)
+
+
+def calmar_ratio(annual_return: float, largest: Drawdown) -> float | None:
+    """The return a year for each unit of the largest drawdown, both of the same period.
+
+    Terry W. Young, "Calmar Ratio: A Smoother Tool", Futures 20 (1), 1991, 40.
+    """
+    return _finite(100 * annual_return / largest.percent)
+
+
+def win_rate(returns: Sequence[float]) -> float | None:
+    """The share of gains among gains and losses; what neither rose nor fell does not count.
+
+    None if there was neither.
+    """
+    moved = [r for r in returns if abs(r) > _NO_SPREAD]
+    return sum(r > 0 for r in moved) / len(moved) if moved else None
+
+
+def _active(returns: Sequence[float], benchmark: Sequence[float]) -> list[float]:
+    _require_pairs(returns, benchmark)
+    return [own - market for own, market in zip(returns, benchmark, strict=True)]
+
+
+def _require_pairs(returns: Sequence[float], benchmark: Sequence[float]) -> None:
+    if len(returns) != len(benchmark):
+        raise ValueError(
+            f"Each return needs one of the benchmark: {len(returns)} and {len(benchmark)}."
+        )
 
 
 def _usable(returns: Sequence[float]) -> bool:

@@ -100,6 +100,28 @@ def test_beta_and_alpha(moves):
     assert alpha == close(qs.greeks(own, market, periods=YEAR)["alpha"])
 
 
+def test_figures_beside_the_benchmark(moves):
+    own, market = moves
+    mine = list(own), list(market)
+    assert risk.correlation(*mine) == close(own.corr(market))
+    assert risk.correlation(*mine) == close(math.sqrt(qs.r_squared(own, market)))
+    error = risk.tracking_error(*mine, periods_per_year=YEAR)
+    assert error == close(empyrical.annual_volatility(own - market))
+    ratio = risk.information_ratio(*mine, periods_per_year=YEAR)
+    assert ratio == close(empyrical.sharpe_ratio(own - market))
+    # These leave it as it is of one period.
+    for other in (
+        empyrical.excess_sharpe(own, market),
+        qs.information_ratio(own, market),
+        ffn.calc_information_ratio(own, market),
+    ):
+        assert ratio == close(other * math.sqrt(YEAR))
+
+
+def test_win_rate(moves):
+    assert risk.win_rate(list(moves[0])) == close(qs.win_rate(moves[0]))
+
+
 def test_largest_drawdown_and_its_dates(prices, moves):
     own, _ = prices
     found = risk.max_drawdown(list(own.index), list(own))
@@ -168,7 +190,7 @@ def test_money_weighted_return_where_only_one_rate_fits(later, received):
     changes = sum(before != after for before, after in pairwise(signs))
     assume(changes == 1)  # more than one rate may fit otherwise
     mine = money_weighted(flows)
-    assume(mine is not None)  # out of bounds
+    assume(not isinstance(mine, returns.NoRate))  # out of bounds
     found = rate_of(flows)
     if found is None:  # it finds no rate after a heavy loss
         assert mine < -0.9
@@ -246,7 +268,7 @@ def test_the_first_loss_is_a_drawdown_unless_the_series_begins_after_it():
 def test_a_small_rate_of_a_day_is_a_large_one_of_a_year_that_is_not_told_here():
     start = datetime(2024, 1, 1, tzinfo=UTC)
     flows = [(start, Decimal(-100)), (start + timedelta(1), Decimal(104))]
-    assert money_weighted(flows) is None
+    assert money_weighted(flows) is returns.NoRate.NO_ROOT
     assert rate_of(flows) == pytest.approx(1.04**365 - 1, rel=1e-8)
     period = returns.money_weighted_period_return(
         [], start=start, start_equity=Decimal(100), end=flows[1][0], end_equity=Decimal(104)
@@ -263,7 +285,7 @@ def test_a_heavy_loss_has_a_rate_here():
     assert rate_of(flows) is None
 
 
-def test_of_two_rates_that_fit_both_give_the_one_near_zero():
+def test_of_two_rates_that_fit_none_is_given_here():
     # -100, +230, -132 fits 10 % and 20 % in equal years.
     flows = [(-100, 0), (230, 365), (-132, 730)]
     dates = [date(2021, 1, 1) + timedelta(days) for _, days in flows]
@@ -277,4 +299,4 @@ def test_of_two_rates_that_fit_both_give_the_one_near_zero():
         end=start + timedelta(730),
         end_equity=Decimal(-132),
     )
-    assert mine == close(0.1)
+    assert mine is returns.NoRate.SEVERAL_ROOTS

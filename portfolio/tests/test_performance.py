@@ -6,6 +6,7 @@ import pytest
 
 from authentication.tests.problems import assert_problem
 from exchange.tests.market import NOW, give, make_bond, make_instrument, place, set_quote
+from portfolio.risk_figures import OF_RISK
 from portfolio.tests.accounts import (
     MONDAY,
     THURSDAY,
@@ -80,6 +81,25 @@ def test_three_days_of_a_position_that_is_half_of_the_account(aapl):
         "beta": None,
         "alpha": None,
         "benchmark_return": None,
+        "calmar_ratio": None,
+        "correlation": None,
+        "tracking_error": None,
+        "information_ratio": None,
+        "best_day": None,
+        "worst_day": None,
+        "win_rate": None,
+        "conventions": {
+            "time_weighted_return": "valued_at_each_flow",
+            "money_weighted_return": "actual_365",
+            "periods_per_year": 365,
+            "risk_free_rate": "0.000000",
+        },
+        "reasons": {
+            "annualized_return": "less_than_a_year",
+            "calmar_ratio": "less_than_a_year",
+            "benchmark_return": "no_benchmark",
+            **dict.fromkeys(OF_RISK, "fewer_than_20_days"),
+        },
         "series": [
             {
                 "time": text(at),

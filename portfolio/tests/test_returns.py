@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portfolio.rules import returns
-from portfolio.rules.returns import Point
+from portfolio.rules.returns import NoRate, Point
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -195,7 +195,7 @@ def test_without_flows_both_returns_are_those_of_the_equity(years, end_equity):
     assert whole == pytest.approx(growth - 1, abs=1e-12)
     expected = growth ** (1 / years) - 1
     inside = returns.LOWEST_RATE < expected < returns.HIGHEST_RATE
-    assert annual == (pytest.approx(expected, abs=1e-9) if inside else None)
+    assert annual == (pytest.approx(expected, abs=1e-9) if inside else NoRate.NO_ROOT)
 
 
 @pytest.mark.parametrize("exponent", range(-250, 251, 20))
@@ -207,48 +207,65 @@ def test_a_rate_far_from_zero_is_found_too(exponent):
     assert rate == pytest.approx(10 ** (exponent / 90) - 1, rel=1e-9)
 
 
-def test_of_several_rates_that_fit_the_one_nearest_to_zero_is_given():
-    # -100 + 230/(1+r) - 132/(1+r)^2 = 0 has the roots 10 % and 20 %.
-    rate = money_weighted(
-        [(START, 100), (START + YEAR, -230), (START + 2 * YEAR, 132)],
+def two_years(first, second, third):
+    """The rate of a deposit, and of what came or went a year and two years later."""
+    return money_weighted(
+        [(START, first), (START + YEAR, second), (START + 2 * YEAR, third)],
         end=START + 2 * YEAR,
         end_equity=0,
     )
 
-    assert rate == pytest.approx(0.10)
+
+def test_where_several_rates_fit_none_is_given():
+    # 100 - 230/(1+r) + 132/(1+r)^2 = 0 has the roots 10 % and 20 %.
+    assert two_years(100, -230, 132) is NoRate.SEVERAL_ROOTS
+    # (1 - 1.1 v)(1 - v/1.1) and (1 - v)(1 - 1.2 v): on both sides of no growth, and at it.
+    assert two_years(1100, -2210, 1100) is NoRate.SEVERAL_ROOTS
+    assert two_years(100, -220, 120) is NoRate.SEVERAL_ROOTS
+
+
+def test_flows_that_alternate_have_a_rate_if_only_one_fits():
+    rate = money_weighted(
+        [(START, 100), (START + YEAR, -20), (START + 2 * YEAR, 30)],
+        end=START + 3 * YEAR,
+        end_equity=133,
+    )
+
+    left = 100 - 20 / (1 + rate) + 30 / (1 + rate) ** 2 - 133 / (1 + rate) ** 3
+    assert left == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("flows", "end_equity"),
+    ("flows", "end_equity", "reason"),
     [
-        ([], 0),  # nothing at all
-        ([], 100),  # something out of nothing
-        ([(0, 100)], 0),  # all lost: -100 % is no root, only a limit
-        ([(1, 100)], 100),  # came in the instant it was looked at
-        ([(1, 100)], 105),
-        ([(0, 100), (0.5, -50)], -60),  # the roots are not real
+        ([], 0, NoRate.ONE_DIRECTION),  # nothing at all
+        ([], 100, NoRate.ONE_DIRECTION),  # something out of nothing
+        ([(0, 100)], 0, NoRate.ONE_DIRECTION),  # all lost: -100 % is no root, only a limit
+        ([(1, 100)], 100, NoRate.ONE_DIRECTION),  # came in the instant it was looked at
+        ([(1, 100)], 105, NoRate.ONE_DIRECTION),
+        ([(0, 100), (0.5, -50)], -60, NoRate.NO_ROOT),  # the roots are not real
     ],
 )
 @pytest.mark.parametrize("years", [1, 90])
-def test_a_money_weighted_return_that_cannot_be_had_is_none(flows, end_equity, years):
+def test_a_money_weighted_return_that_cannot_be_had_says_why(flows, end_equity, reason, years):
     end = START + years * YEAR
     dated = [(START + when * years * YEAR, amount) for when, amount in flows]
 
-    assert money_weighted(dated, end=end, end_equity=end_equity) is None
+    assert money_weighted(dated, end=end, end_equity=end_equity) is reason
 
 
 def test_a_period_without_length_has_no_money_weighted_return():
     instant = period(1, 2, length=0 * DAY)
 
-    assert returns.money_weighted_return([], **instant) is None
-    assert returns.money_weighted_period_return([], **instant) is None
+    assert returns.money_weighted_return([], **instant) is NoRate.NO_TIME
+    assert returns.money_weighted_period_return([], **instant) is NoRate.NO_TIME
 
 
 def test_a_quick_gain_has_a_return_of_its_period_but_no_absurd_annual_one():
     # 10 % in a day: 1.1^365 - 1 is 1.3e15.
     a_day = period(100, 110, length=DAY)
 
-    assert returns.money_weighted_return([], **a_day) is None
+    assert returns.money_weighted_return([], **a_day) is NoRate.NO_ROOT
     assert returns.money_weighted_period_return([], **a_day) == pytest.approx(0.10)
 
 

@@ -127,6 +127,35 @@ def test_alpha_is_what_is_left_beyond_beta_a_year():
     assert risk.alpha(own, market, periods_per_year=12, risk_free=0.024) == pytest.approx(0.012)
 
 
+def test_correlation_agrees_with_anscombe():
+    # R^2 = 0.667 in his paper, and r = 0.816.
+    assert risk.correlation(ANSCOMBE_Y, ANSCOMBE_X) == pytest.approx(math.sqrt(0.667), abs=5e-4)
+    assert risk.correlation([1, 2, 3], [-1, -2, -3]) == -1
+    assert risk.correlation([1, 1, 1], [1, 2, 3]) is risk.correlation([1, 2, 3], [1, 1, 1]) is None
+
+
+def test_the_information_ratio_is_the_active_return_over_the_tracking_error():
+    own, market = [0.03, 0.01, 0.02], [0.01, 0.01, 0.01]  # beyond it: 2 %, 0, 1 %
+    error = risk.tracking_error(own, market, periods_per_year=4)
+    assert error is not None
+    assert error == pytest.approx(0.01 * 2)
+    assert risk.information_ratio(own, market, periods_per_year=4) == pytest.approx(
+        0.01 * 4 / error
+    )
+    assert risk.information_ratio(market, market, periods_per_year=4) is None
+    assert risk.tracking_error(market, market, periods_per_year=4) == 0
+
+
+def test_the_calmar_ratio_is_a_years_return_for_each_unit_of_the_largest_fall():
+    assert risk.calmar_ratio(0.3, largest_fall(wealth(1, 0.8, 2))) == pytest.approx(1.5)
+    assert risk.calmar_ratio(math.inf, largest_fall(wealth(1, 0.8, 2))) is None
+
+
+def test_the_win_rate_leaves_out_what_did_not_move():
+    assert risk.win_rate([0.1, 0, -0.1, 1e-16, 0.2, 0.3]) == 0.75
+    assert risk.win_rate([0, 0]) is risk.win_rate([]) is None
+
+
 def test_the_benchmark_against_itself_has_a_beta_of_one_and_no_alpha():
     assert risk.beta(BACON_BENCHMARK, BACON_BENCHMARK) == pytest.approx(1)
     alpha = risk.alpha(BACON_BENCHMARK, BACON_BENCHMARK, periods_per_year=12, risk_free=0.03)
@@ -135,6 +164,12 @@ def test_the_benchmark_against_itself_has_a_beta_of_one_and_no_alpha():
 
 def test_cash_has_a_beta_of_zero():
     assert risk.beta([0.0] * 24, BACON_BENCHMARK) == 0
+
+
+@pytest.mark.parametrize("figure", [risk.tracking_error, risk.information_ratio])
+def test_an_active_return_needs_pairs(figure):
+    with pytest.raises(ValueError, match="one of the benchmark"):
+        figure([0.1, 0.2], [0.1], periods_per_year=12)
 
 
 def test_a_benchmark_of_another_length_is_an_error():
@@ -199,6 +234,9 @@ def every_figure(returns, benchmark):
         risk.sortino_ratio(returns, **year, risk_free=0.04),
         risk.beta(returns, benchmark),
         risk.alpha(returns, benchmark, **year, risk_free=0.04),
+        risk.correlation(returns, benchmark),
+        risk.tracking_error(returns, benchmark, **year),
+        risk.information_ratio(returns, benchmark, **year),
     ]
 
 
@@ -209,7 +247,7 @@ def every_figure(returns, benchmark):
 def test_too_few_or_absurd_returns_have_no_figures(returns):
     benchmark = [0.01 * number for number in range(len(returns))]
 
-    assert every_figure(returns, benchmark) == [None] * 5
+    assert every_figure(returns, benchmark) == [None] * 8
 
 
 def test_an_absurd_benchmark_has_no_beta_and_no_alpha():
