@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
@@ -35,21 +35,28 @@ def respond(
     *,
     max_age: int = 0,
     ignoring: Collection[str] = (),
+    depends_on: object = None,
 ) -> HttpResponse:
     """The document, or a 304 when the client has it already.
 
     The ETag is a hash of the document without the fields in `ignoring`, which say only when it was
     made. A client may use its copy for `max_age` seconds; after that, or with 0, it asks each time.
+    `depends_on` says what changes the document, for be/serving/ready_answers.py.
     """
     body = json_answers.encoded(document)
     if not ignoring:
-        return respond_bytes(request, body, max_age=max_age)
+        return respond_bytes(request, body, max_age=max_age, depends_on=depends_on)
     hashed = {name: value for name, value in document.items() if name not in ignoring}
     return respond_bytes(request, body, version=json_answers.encoded(hashed), max_age=max_age)
 
 
 def respond_bytes(
-    request: Request, body: bytes, *, version: bytes | None = None, max_age: int = 0
+    request: Request,
+    body: bytes,
+    *,
+    version: bytes | None = None,
+    max_age: int = 0,
+    depends_on: object = None,
 ) -> HttpResponse:
     """The JSON document that is written already, or a 304.
 
@@ -63,4 +70,6 @@ def respond_bytes(
     response["Cache-Control"] = f"private, max-age={max_age}" if max_age else "private, no-cache"
     if "HTTP_IF_NONE_MATCH" not in request.META and "HTTP_IF_MATCH" not in request.META:
         return response
-    return get_conditional_response(request._request, etag=tag, response=response) or response
+    chosen = get_conditional_response(request._request, etag=tag, response=response) or response
+    cast(Any, chosen).depends_on = depends_on
+    return chosen

@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import IO, Any, NoReturn, cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -36,6 +35,7 @@ from be.logs import events
 from be.serving.ready_answers import ReadyAnswers
 from be.serving.short_way import ShortWayHandler
 from be.serving.thread_pool import Overloaded, ThreadPool
+from exchange.api.unchanged import DependsOn
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +56,16 @@ MAX_IN_MEMORY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A response that is ready to be sent. `stream` is set if its content is an async iterator."""
+    """A response that is ready to be sent. `stream` is set if its content is an async iterator.
+
+    `depends_on` is what changes its document, where the view has said so.
+    """
 
     status: int
     headers: list[tuple[bytes, bytes]]
     content: bytes | IO[bytes] = b""
     stream: StreamingHttpResponse | None = None
+    depends_on: DependsOn | None = None
 
 
 class _OversizedBody(io.RawIOBase):
@@ -123,10 +127,13 @@ class HTTPHandler(ShortWayHandler):
 
     async def _answer_of(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
         if not _length(body) and (ready := await self._ready.find(scope)) is not None:
-            _log(scope, HTTPStatus.OK, began)
-            return _Answer(HTTPStatus.OK, *ready)
+            _log(scope, ready.status, began)
+            return _Answer(ready.status, [*ready.headers], ready.body)
+        since = self._ready.moment(scope)
         answer = await self._pool(scope).run(partial(self._answer, scope, body, began))
-        self._ready.learn(scope, answer.status, answer.headers)
+        self._ready.learn(
+            scope, answer.status, answer.headers, depends_on=answer.depends_on, since=since
+        )
         return answer
 
     def _pool(self, scope: Scope) -> ThreadPool:
@@ -183,7 +190,7 @@ class HTTPHandler(ShortWayHandler):
             content = _spooled(response) if response.streaming else response.content
         finally:
             response.close()
-        return _Answer(status, headers, content)
+        return _Answer(status, headers, content, depends_on=getattr(response, "depends_on", None))
 
 
 def _log(scope: Scope, status: int, began: float) -> None:

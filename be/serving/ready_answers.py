@@ -1,16 +1,16 @@
 """Answers that are ready before they are asked for: sent from the event loop, without Django.
 
 An ordinary GET of public data needs no view: its body is kept by whoever is told when it changes,
-and its headers are those that Django has sent with an answer to the same kind of request. What is
-asked is whether the session is live, once a second at most. All else is Django's: refusals, odd
-parameters, other methods and formats, whatever is a customer's own. See
-docs/decisions/ready-answers.md.
+and its headers are those that Django has sent with an answer to the same kind of request. A 304 is
+the one that Django gave to the same request (be/serving/unchanged_answers.py). What is asked is
+whether the session is live, once a second at most. All else is Django's: refusals, odd parameters,
+other methods and formats, whatever is a customer's own. See docs/decisions/ready-answers.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import Error, close_old_connections
 from django.utils import timezone
@@ -19,7 +19,9 @@ from authentication import sessions
 from authentication.tokens import InvalidToken
 from be.api import request_id
 from be.serving.thread_pool import ThreadPool
-from exchange.api import ready_prices
+from be.serving.unchanged_answers import UnchangedAnswers, words_of
+from exchange.api import ready_prices, unchanged
+from exchange.api.unchanged import DependsOn, Moment
 
 Scope = dict[str, Any]
 Headers = Sequence[tuple[bytes, bytes]]
@@ -29,10 +31,21 @@ Kind = tuple[str, bytes, bytes]
 REQUEST_ID, LENGTH, COOKIE = b"X-Request-ID", b"Content-Length", b"Set-Cookie"
 BEARER = b"Bearer "
 # Request headers that count, each of which may come once.
-READ = frozenset({b"authorization", b"host", b"origin", b"accept", b"x-request-id"})
+READ = frozenset(
+    {b"authorization", b"host", b"origin", b"accept", b"x-request-id"}
+    | {b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since"}
+)
 # Answered alike; without Accept it is the first of them.
 JSON = frozenset({b"*/*", b"application/json", b"application/json, text/plain, */*"})
 MAX_KINDS = 256
+
+
+class Answer(NamedTuple):
+    """What is sent."""
+
+    status: HTTPStatus
+    headers: Headers
+    body: bytes
 
 
 class ReadyAnswers:
@@ -44,46 +57,82 @@ class ReadyAnswers:
             ready_prices.PATH: ready_prices.ReadyPrices().body
         }
         self._headers: dict[Kind, Headers] = {}
+        self._unchanged = UnchangedAnswers()
 
-    async def find(self, scope: Scope) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
-        """Headers and body of the answer, or None if Django has to give it. Raises Overloaded.
+    async def find(self, scope: Scope) -> Answer | None:
+        """The answer, or None if Django has to give it. Raises Overloaded.
 
         For requests without a body. Sets the id of the request if there is an answer.
         """
         read = self._ordinary(scope)
         if read is None or not read.get(b"authorization", b"").startswith(BEARER):
             return None
-        headers = self._headers.get(_kind(scope, read))
-        body = self._body(scope)  # asked for in any case: that makes the hub listen
-        if headers is None or body is None:
+        answer = self._ready(scope, read)
+        if answer is None:
             return None
         token = read[b"authorization"][len(BEARER) :].decode("latin1")
         if not _was_live_just_now(token):
             if not await self._threads.run(partial(_is_live, token)):
                 return None
-            body = self._body(scope)  # there may have been a round meanwhile
-            if body is None:
+            answer = self._ready(scope, read)  # there may have been a round meanwhile
+            if answer is None:
                 return None
         given = request_id.begin(read.get(b"x-request-id", b"").decode("latin1"))
-        own = {REQUEST_ID: given.encode("ascii"), LENGTH: b"%d" % len(body)}
-        return [(name, own.get(name, value)) for name, value in headers], body
+        own = {REQUEST_ID: given.encode("ascii")}
+        if answer.body:
+            own[LENGTH] = b"%d" % len(answer.body)
+        headers = [(name, own.get(name, value)) for name, value in answer.headers]
+        return Answer(answer.status, headers, answer.body)
 
-    def learn(self, scope: Scope, status: int, headers: Headers) -> None:
-        """Remember the headers of Django's answer for other requests of this kind."""
+    def moment(self, scope: Scope) -> Moment | None:
+        """How far the hub is, before Django is asked for what may be unchanged; else None."""
         read = self._ordinary(scope)
-        if read is None or status != HTTPStatus.OK or any(name == COOKIE for name, _ in headers):
+        return unchanged.moment() if read is not None and words_of(scope, read) else None
+
+    def learn(
+        self,
+        scope: Scope,
+        status: int,
+        headers: Headers,
+        *,
+        depends_on: DependsOn | None = None,
+        since: Moment | None = None,
+    ) -> None:
+        """Remember Django's answer for other requests of this kind, or for this one.
+
+        `depends_on` is what its view said of a 304, and `since` the moment before it was asked.
+        """
+        read = self._ordinary(scope)
+        if read is None or any(name == COOKIE for name, _ in headers):
             return
-        kind = _kind(scope, read)
+        words = words_of(scope, read)
+        if status == HTTPStatus.NOT_MODIFIED and words and depends_on and since:
+            self._unchanged.keep(words, headers, depends_on, since)
+        if status == HTTPStatus.OK and scope["path"] in self._bodies:
+            self._learn_kind(_kind(scope, read), headers)
+
+    def _learn_kind(self, kind: Kind, headers: Headers) -> None:
         if kind not in self._headers and len(self._headers) >= MAX_KINDS:
             del self._headers[next(iter(self._headers))]
         self._headers[kind] = headers
 
-    def _body(self, scope: Scope) -> bytes | None:
-        return self._bodies[scope["path"]](scope["query_string"])
+    def _ready(self, scope: Scope, read: Mapping[bytes, bytes]) -> Answer | None:
+        make_body = self._bodies.get(scope["path"])
+        if make_body is not None:
+            body = make_body(scope["query_string"])  # in any case: that makes the hub listen
+            headers = self._headers.get(_kind(scope, read))
+            if headers is None or body is None:
+                return None
+            return Answer(HTTPStatus.OK, headers, body)
+        words = words_of(scope, read)
+        headers = None if words is None else self._unchanged.find(words)
+        return None if headers is None else Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
 
     def _ordinary(self, scope: Scope) -> dict[bytes, bytes] | None:
         """The headers that count; None if a ready answer is out of the question."""
-        if scope["path"] not in self._bodies or scope["method"] != "GET" or scope.get("root_path"):
+        path = scope["path"]
+        is_market = path.startswith(unchanged.PATHS)
+        if not is_market or scope["method"] != "GET" or scope.get("root_path"):
             return None
         read: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:

@@ -80,7 +80,8 @@ class InstrumentAdmin(InstrumentModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write the changed fields only: trading may have been halted since the form was loaded."""
-        Instrument.objects.filter(pk=obj.pk).update(name=obj.name)
+        if "name" in form.changed_data:
+            halts.rename(symbol=obj.symbol, name=obj.name)
         if "tradable" in form.changed_data:
             halts.set_tradable(symbol=obj.symbol, tradable=obj.tradable, today=_today())
 

@@ -15,9 +15,11 @@ from be.api.pagination import FixedPages, NewestFirst
 from be.api.strict_requests import StrictView
 from be.kernel.refusals import Invalid, NotFound
 from exchange.api import examples, queries, serializers
+from exchange.api.unchanged import DependsOn
 from exchange.market import (
     book,
     candle_pages,
+    candles,
     instrument_pages,
     instruments,
     quotes,
@@ -82,7 +84,8 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
                 is_reverse=of.is_reverse,
             ),
         )
-        return conditional_get.respond(request, pages.document([with_quote(each) for each in page]))
+        document = pages.document([with_quote(each) for each in page])
+        return conditional_get.respond(request, document, depends_on=DependsOn(all_quotes=True))
 
     @extend_schema(
         operation_id="market_data_supported_symbols",
@@ -97,7 +100,8 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     def supported_symbols(self, request: Request) -> HttpResponseBase:
         query = queries.read(serializers.AssetClassQuery, request)
         found = instruments.all_of(query.get("asset_class"))
-        return conditional_get.respond(request, {"results": instruments.documents(found)})
+        document = {"results": instruments.documents(found)}
+        return conditional_get.respond(request, document, depends_on=DependsOn())
 
     @extend_schema(
         operation_id="market_data_current_prices",
@@ -135,6 +139,7 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
         start, end = query.get("start"), query.get("end")
         if start is not None and end is not None and start >= end:
             raise Invalid("end must be after start.", field="end")
+        is_past = end is not None and candles.have_ended(instrument, interval, before=end)
         page = candle_pages.read(instrument, interval, start=start, end=end, limit=query["limit"])
         following = page.following and _address_from(request, page.following)
         head = {"symbol": instrument.symbol, "interval": interval.value}
@@ -145,7 +150,10 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
         )
         has_ended = following is not None
         return conditional_get.respond_bytes(
-            request, body, max_age=SECONDS_ENDED if has_ended else 0
+            request,
+            body,
+            max_age=SECONDS_ENDED if has_ended else 0,
+            depends_on=DependsOn(None if is_past else instrument.symbol),
         )
 
     @extend_schema(

@@ -14,6 +14,7 @@ from be.database import transactions
 from be.kernel.identifiers import uuid7
 from exchange.corporate import holders
 from exchange.corporate.rules import terms
+from exchange.market import revisions
 from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Entitlement, Instrument, Quote
 from exchange.trading import orders
@@ -83,6 +84,7 @@ def _stop_trading(instrument: Instrument) -> None:
     """Under the quote's lock, which every trade takes first: later trades see that it is closed."""
     list(Quote.objects.select_for_update().filter(pk=instrument.pk).values_list("pk"))
     Instrument.objects.filter(pk=instrument.pk).update(tradable=False)
+    revisions.count()
 
 
 def _pay_all(action: CorporateAction, held: Sequence[tuple[UUID, int]], now: datetime) -> int:

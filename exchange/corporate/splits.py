@@ -26,7 +26,7 @@ from be.kernel.formats import decimals
 from be.kernel.identifiers import uuid7
 from exchange.corporate import holders
 from exchange.corporate.rules import terms
-from exchange.market import quotes
+from exchange.market import quotes, revisions
 from exchange.market.rules.ticks import increment_at
 from exchange.models import (
     OPEN_STATUSES,
@@ -298,6 +298,7 @@ def _restate_candles(instrument: Instrument, ratio: Fraction) -> None:
     # Quotient and remainder separately, so that no intermediate value overflows.
     volume = F("volume") / old * new + F("volume") % old * new / old
     Candle.objects.filter(instrument=instrument).update(**prices, volume=volume)
+    revisions.count()
 
 
 def _candle_price(name: str, ratio: Fraction) -> Greatest:

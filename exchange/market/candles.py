@@ -17,7 +17,7 @@ from django.db import transaction
 from be.database import statements
 from be.database.rows import Columns
 from be.database.statements import Statement
-from exchange.models import Candle, Instrument, Interval
+from exchange.models import Candle, Instrument, Interval, Quote
 
 LENGTH = {
     Interval.ONE_MINUTE: timedelta(minutes=1),
@@ -148,6 +148,7 @@ _STORE = statements.insert(
 def backfill(rows: Iterable[Row]) -> int:
     """Store whole candles, replacing existing ones; returns how many. All of them or none.
 
+    At the end of its transaction the caller counts the change (`revisions.count`).
     They are sent in batches, so that a history of any length needs little memory.
     """
     stored, remaining = 0, iter(rows)
@@ -160,6 +161,14 @@ def backfill(rows: Iterable[Row]) -> int:
 # Reading ----------------------------------------------------------------------------------------
 
 loaded = Columns(Candle, Bar._fields).load
+_quoted_at = Columns(Quote, ("timestamp",)).load
+
+
+def have_ended(instrument: Instrument, interval: Interval, *, before: datetime) -> bool:
+    """Whether no tick can change the candles before this time, other than a late one."""
+    sql = "SELECT timestamp FROM exchange_quote WHERE instrument_id = %s"
+    rows = statements.query(sql, (instrument.pk,))
+    return bool(rows) and before <= start_of(_quoted_at(rows[0])[0], interval)
 
 
 def read(

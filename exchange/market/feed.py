@@ -16,7 +16,7 @@ from functools import cache
 from operator import attrgetter
 
 from be.database import statements
-from exchange.market import candles, quote_rows
+from exchange.market import candles, quote_rows, revisions
 from exchange.market.quote_rows import QuoteReader
 from exchange.market.rules.ticks import Round, Tick
 from exchange.models import SIMULATOR, Instrument, InstrumentStatus, Quote, Simulator
@@ -76,6 +76,8 @@ def record(round_: Round) -> Recorded | None:
     for quote in changed:
         _apply(quote, ticks[quote.instrument.symbol], round_.at)
     write(changed, _trades(changed, ticks, round_.at), late=_trades(late, ticks, round_.at))
+    if late:
+        revisions.count()
     return Recorded(sequence, tuple(changed), round_.at)
 
 

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from be.database import statements
+from exchange.market import revisions
 
 
 def cutoffs(now: datetime) -> dict[str, datetime]:
@@ -13,6 +15,7 @@ def cutoffs(now: datetime) -> dict[str, datetime]:
     return {interval: now - timedelta(days=days) for interval, days in kept.items() if days}
 
 
+@transaction.atomic
 def prune(*, now: datetime, at_most: int) -> int:
     """Delete up to `at_most` candles that are too old; returns how many.
 
@@ -29,6 +32,8 @@ def prune(*, now: datetime, at_most: int) -> int:
         deleted += len(rows)
         if deleted >= at_most:
             break
+    if deleted:
+        revisions.count()
     return deleted
 
 

@@ -19,7 +19,14 @@ from exchange.models.orders import (
     Side,
     TimeInForce,
 )
-from exchange.models.prices import SIMULATOR, Candle, Interval, Quote, Simulator
+from exchange.models.prices import (
+    SIMULATOR,
+    Candle,
+    Interval,
+    MarketRevision,
+    Quote,
+    Simulator,
+)
 
 __all__ = [
     "LIMIT_TYPES",
@@ -42,6 +49,7 @@ __all__ = [
     "Interval",
     "Liquidity",
     "MarketClosure",
+    "MarketRevision",
     "Order",
     "OrderClass",
     "OrderFeed",

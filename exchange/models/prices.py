@@ -90,6 +90,19 @@ class Candle(models.Model):
         return f"{self.interval} {self.time:%Y-%m-%d %H:%M}"
 
 
+class MarketRevision(models.Model):
+    """Counts the changes of market data that no round brings (exchange/market/revisions.py).
+
+    There is a single row, `name` "default".
+    """
+
+    name = models.CharField(max_length=20, primary_key=True)
+    count = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.count}"
+
+
 # The name of the one row of Simulator.
 SIMULATOR = "default"
 

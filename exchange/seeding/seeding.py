@@ -8,6 +8,7 @@ from typing import Protocol
 from django.db import transaction
 
 from exchange import engine
+from exchange.market import revisions
 from exchange.models import SIMULATOR, Candle, Instrument, Quote, Simulator
 from exchange.seeding import demo, history, listing
 from exchange.seeding.history import History
@@ -97,3 +98,4 @@ def _go_live(
     history.settle_session(past, new)
     if not quoted:
         Simulator.objects.update_or_create(name=SIMULATOR, defaults={"state": past.model.state()})
+    revisions.count()

@@ -21,7 +21,8 @@ class Prices(LatestQuotes):
     Quotes come from the channel layer, which may lose a round, and from the database. `symbols` are
     those of all quotes in the database, in its order, and `left` the quotes that customers have
     traded on since their round, with the sizes that were left at the last check: readers get them,
-    sockets get the next round. `edition` is another object after each change.
+    sockets get the next round. `edition` is another object after each change. `revision` is the
+    last change of market data without a round, at the last check that readers made the hub do.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class Prices(LatestQuotes):
         self.symbols: tuple[str, ...] = ()
         self.left: dict[str, bytes] = {}
         self.edition = object()
+        self.revision: int | None = None
         self._due = PricesState()  # the database at the check before
         self._taken: Mapping[str, tuple[int, int]] = {}
         self._heard_at = self._agreed_at = float("-inf")
@@ -83,7 +85,7 @@ class Prices(LatestQuotes):
             self.symbols = newer.symbols
             self.edition = object()
             self._take(newer.documents, sequence=newer.rounds)
-        self._due = state
+        self._due, self.revision = state, state.revision
         if state.taken is None:  # nobody reads over REST
             return
         await self._read_what_is_left(state.taken)

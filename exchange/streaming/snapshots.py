@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.db.models import Count, F, Q, Sum
 
 from authentication.models import Session
-from exchange.market import quotes
+from exchange.market import quotes, revisions
 from exchange.models import SIMULATOR, Instrument, OrderFeed, Quote, Simulator
 
 P = ParamSpec("P")
@@ -46,13 +46,15 @@ class PricesState:
     """How far prices are: the last round, how many quotes there are, and their sequences' sum.
 
     `taken` has what customers took of each quote since its round: sequence, and units of both sides
-    together, which only rise while the sequence stays; None if that was not asked for.
+    together, which only rise while the sequence stays; `revision` the last change without a round.
+    Both are None if they were not asked for.
     """
 
     rounds: int = 0
     count: int = 0
     sequences: int = 0
     taken: Mapping[str, tuple[int, int]] | None = None
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ async def state(
 ) -> DatabaseState:
     """Which of these sessions (of active users) are live, and how far rounds and updates are.
 
-    What customers took of the quotes is read `with_taken` only.
+    What customers took of the quotes, and the last revision, are read `with_taken` only.
     """
     return await _run(_state, sessions, users, now, with_taken)
 
@@ -93,6 +95,7 @@ def _prices_state(with_taken: bool) -> PricesState:
         count=figures["count"],
         sequences=figures["sequences"] or 0,
         taken=_taken() if with_taken else None,
+        revision=revisions.last() if with_taken else None,
     )
 
 

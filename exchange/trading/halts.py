@@ -1,4 +1,4 @@
-"""Halting and resuming trading in an instrument, and taking it off the list."""
+"""What staff change of an instrument: its name, whether it trades, and whether it is halted."""
 
 from datetime import date, datetime
 from functools import partial
@@ -8,6 +8,7 @@ from django.db import transaction
 from be.database import transactions
 from be.kernel.formats import time_text
 from be.kernel.refusals import Refusal
+from exchange.market import revisions
 from exchange.models import Bond, Instrument, InstrumentStatus, Quote
 from exchange.streaming import publish
 
@@ -28,6 +29,14 @@ def set_tradable(*, symbol: str, tradable: bool, today: date) -> None:
     if tradable:
         check_not_matured(symbol=symbol, today=today)
     Instrument.objects.filter(symbol=symbol).update(tradable=tradable)
+    revisions.count()
+
+
+@transactions.atomic
+def rename(*, symbol: str, name: str) -> None:
+    """Give an instrument another name."""
+    Instrument.objects.filter(symbol=symbol).update(name=name)
+    revisions.count()
 
 
 def check_not_matured(*, symbol: str, today: date) -> None:
@@ -48,6 +57,7 @@ def set_status(*, symbol: str, status: InstrumentStatus, now: datetime) -> bool:
     changed = Instrument.objects.filter(symbol=symbol).exclude(status=status).update(status=status)
     if not changed:
         return False
+    revisions.count()
     halted = status == InstrumentStatus.HALTED
     alert = {
         "symbol": symbol,

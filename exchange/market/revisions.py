@@ -1,0 +1,24 @@
+"""Counting what changes market data without a round, for whoever keeps some of it.
+
+A halt, another name, a split, a listing, candles that are stored, deleted or changed by a late
+tick: each counts in the transaction that makes the change, as its last lock.
+"""
+
+from be.database import statements
+from exchange.models import MarketRevision
+
+_NAME = "default"
+_COUNT = (
+    "INSERT INTO exchange_marketrevision (name, count) VALUES (%s, 1) "
+    "ON CONFLICT (name) DO UPDATE SET count = exchange_marketrevision.count + 1 RETURNING count"
+)
+
+
+def count() -> None:
+    """Count a change. Call it in the transaction of the change, after its other locks."""
+    statements.query(_COUNT, (_NAME,))
+
+
+def last() -> int:
+    """The number of the last change."""
+    return MarketRevision.objects.filter(name=_NAME).values_list("count", flat=True).first() or 0
