@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.http import DAPHNE, OURS, ROOT, UVICORN, database, run_python
@@ -30,6 +31,9 @@ REQUESTS = int(os.environ.get("BENCH_READ_REQUESTS", "200"))
 SIZES = ("BENCH_ORDERS", "BENCH_INSTRUMENTS")
 MARKET = "/api/exchange/api/v1/market-data"
 PRICES = f"{MARKET}/current_prices/"
+# A page that no round of the run changes.
+_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
+PAST = f"{MARKET}/AAPL/?interval=1m&limit=500&end={_HOUR_AGO:%Y-%m-%dT%H:%M:%SZ}"
 BARE, FASTAPI, BEFORE = "bare Starlette", "FastAPI", "before"
 UVICORN_OURS, DAPHNE_OURS = "ours, uvicorn", "ours, Daphne"
 PEERS = {
@@ -55,8 +59,11 @@ READS = (
     Read("prices of two", f"{PRICES}?symbols=AAPL,BTC-USD", (BARE, FASTAPI)),
     Read("candles", f"{MARKET}/AAPL/?interval=1m&limit=500", (FASTAPI,)),
     Read("candles, 304", f"{MARKET}/AAPL/?interval=1d&limit=500", is_conditional=True),
+    Read("past candles", PAST),
+    Read("past candles, 304", PAST, is_conditional=True),
     Read("instruments", f"{MARKET}/?page_size=50"),
     Read("supported symbols", f"{MARKET}/supported_symbols/", (FASTAPI,)),
+    Read("supported symbols, 304", f"{MARKET}/supported_symbols/", is_conditional=True),
     Read("book", f"{MARKET}/AAPL/book/", (FASTAPI,)),
     Read("statistics", f"{MARKET}/statistics/?symbol=AAPL&period=30d"),
     Read("orders", "/api/exchange/api/v1/orders/?page_size=50", (FASTAPI,)),

@@ -121,8 +121,6 @@ def _late_tick() -> None:
 
 
 def _list_more() -> None:
-    market.make_instrument("AA")
-    Instrument.objects.filter(symbol="AA").delete()
     assert listing.list_instruments(CATALOGUE, now=timezone.now())
     revisions.count()  # as exchange/seeding/seeding.py does in the end
 
