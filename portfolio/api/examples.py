@@ -122,6 +122,18 @@ ALLOCATION = _answer(
     },
 )
 
+PAID = {"dividends": "1.56", "coupons": "0.00", "reversals": "0.00", "total": "1.56"}
+INCOME = _answer(
+    "One dividend",
+    {
+        "start": "2026-01-01T00:00:00.000000Z",
+        "end": None,
+        "totals": PAID,
+        "by_month": [{**PAID, "month": "2026-03"}],
+        "by_instrument": [{**PAID, **AAPL}],
+    },
+)
+
 PERFORMANCE = _answer(
     "Three days of a new account",
     {

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from be.api import fields
 from be.api.auto_schema import ProblemSerializer
 from be.api.fields import ChoiceField, PositiveDecimalField, PositivePercentField
 from exchange.api.serializers import OrderSerializer
@@ -222,6 +223,41 @@ class AllocationSerializer(serializers.Serializer[Any]):
     equity = MoneyField()
     by_asset_class = AssetClassPartSerializer(many=True)
     by_instrument = InstrumentPartSerializer(many=True)
+
+
+# Income ---------------------------------------------------------------------------------------
+
+
+class IncomeQuery(serializers.Serializer[Any]):
+    start = fields.TimeField(required=False, help_text="Paid at this time or later.")
+    end = fields.TimeField(required=False, help_text="Paid before this time.")
+
+
+class IncomeSumsSerializer(serializers.Serializer[Any]):
+    dividends = MoneyField()
+    coupons = MoneyField()
+    reversals = MoneyField(
+        help_text="What was taken back of payments made by mistake: zero or below."
+    )
+    total = MoneyField()
+
+
+class MonthOfIncomeSerializer(IncomeSumsSerializer):
+    month = serializers.CharField(help_text="In UTC, as 2026-03.")
+
+
+class PayerSerializer(IncomeSumsSerializer):
+    symbol = serializers.CharField(source="payer.symbol")
+    name = serializers.CharField(source="payer.name")
+    asset_class = ChoiceField(AssetClass.choices, source="payer.asset_class")
+
+
+class IncomeSerializer(serializers.Serializer[Any]):
+    start = TimeField(allow_null=True, help_text="As asked for.")
+    end = TimeField(allow_null=True)
+    totals = IncomeSumsSerializer()
+    by_month = MonthOfIncomeSerializer(many=True)
+    by_instrument = PayerSerializer(many=True)
 
 
 # Performance ----------------------------------------------------------------------------------

@@ -10,5 +10,6 @@ urlpatterns = [
     path("performance/", views.PerformanceView.as_view(), name="portfolio-performance"),
     path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
     path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),
+    path("income/", views.IncomeView.as_view(), name="portfolio-income"),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

@@ -22,7 +22,7 @@ from exchange.models import Execution
 from exchange.trading import closing
 from exchange.trading.closing import CloseRequest, Closing
 from exchange.trading.reports import documents as order_documents
-from portfolio import allocation, holdings, performance, tax_lots
+from portfolio import allocation, holdings, income, performance, tax_lots
 from portfolio.api import documents, examples, serializers
 from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
@@ -172,6 +172,27 @@ class AllocationView(StrictView):
     def get(self, request: Request) -> Response:
         found = allocation.allocation(owner_id=_owner(request), now=timezone.now())
         return Response(serializers.AllocationSerializer(found).data)
+
+
+class IncomeView(StrictView):
+    @extend_schema(
+        operation_id="portfolio_income_retrieve",
+        summary="Dividends and coupons that you were paid",
+        description=(
+            "By month (UTC), newest first, and by instrument, the largest total first. The "
+            "statement lists each payment."
+        ),
+        tags=TAGS,
+        parameters=[serializers.IncomeQuery],
+        responses={200: serializers.IncomeSerializer, **problems(400, 401, 503)},
+        examples=[examples.INCOME],
+    )
+    def get(self, request: Request) -> Response:
+        query = _query(serializers.IncomeQuery, request)
+        found = income.income(
+            owner_id=_owner(request), start=query.get("start"), end=query.get("end")
+        )
+        return Response(serializers.IncomeSerializer(found).data)
 
 
 class PerformanceView(StrictView):

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from authentication.tests.problems import assert_problem
 
-PATHS = ["holdings", "performance", "lots", "realized", "allocation"]
+PATHS = ["holdings", "performance", "lots", "realized", "allocation", "income"]
 
 
 @pytest.mark.django_db
