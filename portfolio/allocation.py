@@ -13,7 +13,7 @@ from portfolio.rules.lots import LotMethod
 CASH = "cash"
 
 ZERO = Decimal(0)
-_WHOLE = Decimal(100)
+_WHOLE = 10_000  # 100.00 percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,11 @@ def allocation(*, owner_id: UUID, now: datetime) -> Allocation:
         ),
     ]
     ranked = sorted((value for value in values if value[-1] > 0), key=lambda value: -value[-1])
-    percents = lots.split_amount(_WHOLE, by=[value[-1] for value in ranked]) if ranked else []
-    parts = tuple(Part(*value, percent) for value, percent in zip(ranked, percents, strict=True))
+    percents = lots.spread(_WHOLE, by=[USD.units(value[-1]) for value in ranked])
+    parts = tuple(
+        Part(*value, Decimal(percent).scaleb(-2))
+        for value, percent in zip(ranked, percents, strict=True)
+    )
     return Allocation(found.totals.equity, _by_class(parts), parts)
 
 

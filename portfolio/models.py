@@ -1,8 +1,16 @@
-"""The table of what accounts were worth at each deposit and withdrawal."""
+"""What accounts were worth at each deposit and withdrawal, and the lots as they were last folded.
 
+The lots are a copy of what follows from executions, kept so that a read begins where an earlier one
+ended. They may be deleted at any time: the next read makes them again.
+"""
+
+from typing import ClassVar
+
+from django.conf import settings
 from django.db import models
 
 from banking.models import JournalEntry
+from portfolio.rules.lots import RANK_DIGITS
 
 
 class FlowValue(models.Model):
@@ -19,3 +27,100 @@ class FlowValue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.equity_cents} cents before entry {self.entry_id}"
+
+
+class LotFold(models.Model):
+    """One customer's lots by one method, complete up to the posting `through`."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    lot_method = models.CharField(max_length=7)
+    through = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "lot_method"], name="lot_fold_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lot_method} of {self.owner_id} through {self.through}"
+
+
+def _fold() -> "models.ForeignKey[LotFold, LotFold]":
+    # Rows are written in one transaction with the fold's; a check for each would be for nothing.
+    return models.ForeignKey(
+        LotFold, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+
+
+class FoldedPosition(models.Model):
+    """The sums of one instrument: `portfolio.rules.lots.Totals`."""
+
+    fold = _fold()
+    symbol = models.CharField(max_length=24)
+    units = models.BigIntegerField()
+    cost = models.BigIntegerField(help_text="In cents.")
+    realized = models.BigIntegerField(help_text="In cents.")
+    purchases = models.BigIntegerField()
+    last = models.BigIntegerField(help_text="Time of the newest event, microseconds since 1970.")
+    complete = models.BooleanField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["fold", "symbol"], name="folded_position_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} of {self.symbol}"
+
+
+class FoldedLot(models.Model):
+    """One open lot: `portfolio.rules.lots.OpenLot`. Its execution is `purchase_id`.
+
+    `rank` is the cost of a unit as digits of one length, which sort as numbers do. Only lots that
+    are sold by their cost have one.
+    """
+
+    fold = _fold()
+    symbol = models.CharField(max_length=24)
+    number = models.BigIntegerField()
+    purchase_id = models.UUIDField()
+    acquired = models.BigIntegerField(help_text="Microseconds since 1970.")
+    units = models.BigIntegerField()
+    cost = models.BigIntegerField(help_text="In cents.")
+    units_left = models.BigIntegerField()
+    cost_left = models.BigIntegerField(help_text="In cents.")
+    rank = models.CharField(max_length=RANK_DIGITS)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["fold", "purchase_id"], name="folded_lot_once")
+        ]
+        indexes: ClassVar = [
+            # The order of each method; the newest first is this index read backwards.
+            models.Index(fields=["fold", "symbol", "-rank", "number"], name="folded_lot_in_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units_left} of {self.symbol}"
+
+
+class FoldedSale(models.Model):
+    """One sale: `portfolio.rules.lots.Sale`. Its execution or entitlement is `sale_id`.
+
+    `parts` are lists of the values of `portfolio.rules.lots.Part`.
+    """
+
+    fold = _fold()
+    symbol = models.CharField(max_length=24)
+    sale_id = models.UUIDField()
+    sold = models.BigIntegerField(help_text="Microseconds since 1970.")
+    parts = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["fold", "sale_id"], name="folded_sale_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["fold", "symbol", "-sale_id"], name="folded_sale_by_symbol")
+        ]
+
+    def __str__(self) -> str:
+        return f"sale of {self.symbol}"

@@ -1,42 +1,35 @@
 """A customer's positions: quantities from the ledger, costs from the lots of executions."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from banking import ledger
 from banking.rules.assets import USD
 from exchange.models import Instrument, Quote
-from portfolio import day_activity, securities, trades
+from portfolio import day_activity, kept_lots, securities
 from portfolio.day_activity import DayActivity
-from portfolio.rules import lot_totals, lots
-from portfolio.rules.lot_totals import Totals
-from portfolio.rules.lots import Event, LotBook, LotMethod
+from portfolio.kept_lots import Lots
+from portfolio.rules.lots import LotMethod, Totals
 
 logger = logging.getLogger(__name__)
 
 MAX_READS = 3
-
-_NO_LOTS = LotBook(open=(), realized=())
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """One instrument that is or was held: `units` and `available_units` are those of the ledger.
 
-    `totals` are the sums over the lots and realized gains that follow from the executions; `book`
-    has these one by one, if it was asked for. `instrument` has its bond and quote loaded, if there
-    are any.
+    `totals` are the sums over the lots and realized gains that follow from the executions.
+    `instrument` has its bond and quote loaded, if there are any.
     """
 
     instrument: Instrument
     units: int
     available_units: int
     totals: Totals
-    book: LotBook = _NO_LOTS
 
     @property
     def symbol(self) -> str:
@@ -60,12 +53,12 @@ class Position:
 
         The quantity is always the one of the ledger.
         """
-        return USD.amount(self.totals.cost_cents) if self.totals.units == self.units else None
+        return USD.amount(self.totals.cost) if self.totals.units == self.units else None
 
     @property
     def realized_pnl(self) -> Decimal:
         """Dollars gained by all sales so far."""
-        return USD.amount(self.totals.realized_cents)
+        return USD.amount(self.totals.realized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +77,11 @@ def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
     Balances are of one moment, and executions are read after them. A fill in between makes the two
     differ, so both are read again before a difference is reported.
     """
-    return _checked(lambda: _read(owner_id, lot_method, since), owner_id)
-
-
-def read_lots(*, owner_id: UUID, lot_method: LotMethod) -> tuple[Position, ...]:
-    """The owner's positions as they are now, with every lot and gain; read again as by `read`."""
-    return _checked(lambda: _read_lots(owner_id, lot_method), owner_id).positions
-
-
-def _checked(read_once: Callable[[], Account], owner_id: UUID) -> Account:
-    account = read_once()
+    account = _read(owner_id, lot_method, since)
     for _ in range(MAX_READS - 1):
         if not _unaccounted(account):
             return account
-        account = read_once()
+        account = _read(owner_id, lot_method, since)
     if unaccounted := _unaccounted(account):
         logger.error("owner %s: ledger and executions differ in %s", owner_id, unaccounted)
     return account
@@ -105,54 +89,22 @@ def _checked(read_once: Callable[[], Account], owner_id: UUID) -> Account:
 
 def _read(owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
     activity = day_activity.read(owner_id=owner_id, since=since)
-    traded = trades.for_totals(owner_id=owner_id)
-
-    def position(instrument: Instrument, available: int, held: int) -> Position:
-        history = traded.get(instrument.symbol, ())
-        # An incomplete history has no lots.
-        totals = lot_totals.totals(history, method=lot_method) or lot_totals.NOTHING
-        return Position(instrument, available + held, available, totals)
-
-    return _account(activity.balances, activity, position)
-
-
-def _read_lots(owner_id: UUID, lot_method: LotMethod) -> Account:
-    balances = {row.asset: (row.available, row.held) for row in ledger.balances_of(owner_id)}
-    traded = trades.by_symbol(owner_id=owner_id)
-
-    def position(instrument: Instrument, available: int, held: int) -> Position:
-        book = _book(traded.get(instrument.symbol, ()), lot_method)
-        totals = Totals(
-            instrument.asset.units(book.quantity),
-            USD.units(book.cost_basis),
-            USD.units(book.realized_pnl),
-        )
-        return Position(instrument, available + held, available, totals, book)
-
-    return _account(balances, DayActivity(), position)
-
-
-def _account(
-    balances: Mapping[str, tuple[int, int]],
-    activity: DayActivity,
-    position: Callable[[Instrument, int, int], Position],
-) -> Account:
-    available_cents, held_cents = balances.get(USD.code, (0, 0))
+    balances = activity.balances
     instruments = securities.by_symbols([asset for asset in balances if asset != USD.code])
+
+    def positions(lots: Lots) -> tuple[Position, ...]:
+        return tuple(
+            Position(each, sum(balances[each.symbol]), balances[each.symbol][0], totals)
+            for each, totals in ((each, lots.totals(each.symbol)) for each in instruments)
+        )
+
+    available_cents, held_cents = balances.get(USD.code, (0, 0))
     return Account(
         cash=USD.amount(available_cents + held_cents),
         available_cash=USD.amount(available_cents),
-        positions=tuple(position(each, *balances[each.symbol]) for each in instruments),
+        positions=kept_lots.read(owner_id=owner_id, lot_method=lot_method, answer=positions),
         activity=activity,
     )
-
-
-def _book(history: Iterable[Event], lot_method: LotMethod) -> LotBook:
-    """The lots; an empty book if the history is incomplete."""
-    try:
-        return lots.match_lots(history, method=lot_method)
-    except lots.OversoldPosition:
-        return _NO_LOTS
 
 
 def _unaccounted(account: Account) -> str:

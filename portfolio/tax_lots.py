@@ -1,18 +1,21 @@
 """A customer's open tax lots, and what each sale has gained."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from functools import partial
 from uuid import UUID
 
+from banking.rules.assets import USD, Asset
 from exchange.market import instruments, quotes
 from exchange.models import Instrument
-from portfolio import positions, valuation
-from portfolio.positions import Position
+from portfolio import kept_lots, lot_pages, securities, valuation
+from portfolio.instants import time_of
+from portfolio.lot_pages import PageLot
+from portfolio.lot_rows import Page
 from portfolio.rules import lots
-from portfolio.rules.lots import Lot, LotMethod, RealizedGain, Term
+from portfolio.rules.lots import LotMethod, Term
 
 ZERO = Decimal(0)
 
@@ -40,6 +43,19 @@ class OpenLot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The part of a sale that came out of one lot, in dollars; `lot_trade_id` is its purchase's."""
+
+    lot_trade_id: str
+    quantity: Decimal
+    proceeds: Decimal
+    cost_basis: Decimal
+    gain: Decimal
+    term: Term
+    acquired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
     """One sale (or redemption) and the lots it came from, in dollars; `id` is its execution's."""
 
@@ -53,96 +69,111 @@ class Sale:
     short_term_gain: Decimal
     long_term_gain: Decimal
     sold_at: datetime
-    parts: tuple[RealizedGain, ...]
+    parts: tuple[Part, ...]
 
 
-def open_lots(
-    *, owner_id: UUID, lot_method: LotMethod, symbol: str | None, now: datetime
-) -> list[OpenLot]:
-    """The owner's open lots, of one instrument or of all, newest first.
-
-    Raises instruments.UnknownSymbol (field `symbol`).
-    """
-    found = [
-        lot
-        for position in _positions(owner_id, lot_method, symbol)
-        for lot in _open_lots(position, now)
-    ]
-    return sorted(found, key=lambda lot: lot.id, reverse=True)
+def open_lots(*, owner_id: UUID, lot_method: LotMethod, page: Page, now: datetime) -> list[OpenLot]:
+    """A page of the owner's open lots. Raises instruments.UnknownSymbol (field `symbol`)."""
+    found = kept_lots.read(
+        owner_id=owner_id,
+        lot_method=lot_method,
+        answer=partial(lot_pages.open_lots, page=_by_code(page)),
+        has_rows=True,
+    )
+    traded = _instruments(row.symbol for row in found)
+    return [_open_lot(row, traded[row.symbol], lot_method, now) for row in found]
 
 
-def sales(*, owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> list[Sale]:
-    """The owner's sales, of one instrument or of all, newest first.
-
-    Raises instruments.UnknownSymbol (field `symbol`).
-    """
-    found = [
-        sale for position in _positions(owner_id, lot_method, symbol) for sale in _sales(position)
-    ]
-    return sorted(found, key=lambda sale: sale.id, reverse=True)
-
-
-def _positions(owner_id: UUID, lot_method: LotMethod, symbol: str | None) -> Iterator[Position]:
-    wanted = None if symbol is None else instruments.find(symbol)
-    for position in positions.read_lots(owner_id=owner_id, lot_method=lot_method):
-        if wanted in (None, position.instrument):
-            yield position
+def sales(*, owner_id: UUID, lot_method: LotMethod, page: Page) -> list[Sale]:
+    """A page of the owner's sales. Raises instruments.UnknownSymbol (field `symbol`)."""
+    found = kept_lots.read(
+        owner_id=owner_id,
+        lot_method=lot_method,
+        answer=partial(lot_pages.sales, page=_by_code(page)),
+        has_rows=True,
+    )
+    traded = _instruments(row.symbol for row in found)
+    return [_sale(row.sale, traded[row.symbol]) for row in found]
 
 
-def _open_lots(position: Position, now: datetime) -> Iterator[OpenLot]:
-    found = position.book.open
-    for lot, value in zip(found, _market_values(position, found, now), strict=True):
-        gain = None if value is None else value - lot.cost_basis
-        yield OpenLot(
-            id=lot.trade_id,
-            instrument=position.instrument,
-            quantity=lot.quantity,
-            cost_basis=lot.cost_basis,
-            unit_cost=valuation.unit_cost(position.instrument, lot.cost_basis, lot.quantity),
-            price=None if position.quote is None else position.quote.price,
-            market_value=value,
-            unrealized_pnl=gain,
-            unrealized_pnl_percent=None
-            if gain is None
-            else valuation.percent(gain, lot.cost_basis),
-            term=lots.holding_term(acquired_at=lot.acquired_at, sold_at=now),
-            acquired_at=lot.acquired_at,
-        )
+def _by_code(page: Page) -> Page:
+    """The page with the instrument's symbol, where it was asked for by its id or in lower case."""
+    return (
+        page if page.symbol is None else page._replace(symbol=instruments.find(page.symbol).symbol)
+    )
 
 
-def _market_values(
-    position: Position, found: Iterable[Lot], now: datetime
-) -> list[Decimal] | list[None]:
-    """The value of all lots, split among them in whole cents."""
-    quantities = [lot.quantity for lot in found]
-    if position.quote is None:
-        return [None] * len(quantities)
-    instrument = position.instrument
+def _instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
+    return {each.symbol: each for each in securities.by_symbols(sorted({*symbols}))}
+
+
+def _open_lot(row: PageLot, instrument: Instrument, method: LotMethod, now: datetime) -> OpenLot:
+    lot, quote = row.lot, getattr(instrument, "quote", None)
+    quantity = instrument.asset.amount(lot.units_left)
+    # With average basis every unit costs the same.
+    cents = _share_of(row, row.totals.cost) if method is LotMethod.AVERAGE else lot.cost_left
+    cost, acquired_at = USD.amount(cents), time_of(lot.acquired)
+    value = None if quote is None else _market_value(row, instrument, quote.price, now)
+    gain = None if value is None else value - cost
+    return OpenLot(
+        id=lot.id,
+        instrument=instrument,
+        quantity=quantity,
+        cost_basis=cost,
+        unit_cost=valuation.unit_cost(instrument, cost, quantity),
+        price=None if quote is None else quote.price,
+        market_value=value,
+        unrealized_pnl=gain,
+        unrealized_pnl_percent=None if gain is None else valuation.percent(gain, cost),
+        term=lots.holding_term(acquired_at=acquired_at, sold_at=now),
+        acquired_at=acquired_at,
+    )
+
+
+def _market_value(row: PageLot, instrument: Instrument, price: Decimal, now: datetime) -> Decimal:
+    """The lot's part of the value of all lots, in whole cents."""
     value = valuation.market_value(
         instrument,
-        instrument.asset.units(position.book.quantity),
-        price=position.quote.price,
+        row.totals.units,
+        price=price,
         accrued=quotes.accrued_interest(instrument, now),
     )
-    return lots.split_amount(value, by=quantities)
+    return USD.amount(_share_of(row, USD.units(value)))
 
 
-def _sales(position: Position) -> Iterator[Sale]:
-    for sale_id, group in groupby(position.book.realized, key=lambda part: part.sale_id):
-        parts = tuple(group)
-        cost = sum((part.cost_basis for part in parts), ZERO)
-        gain = sum((part.gain for part in parts), ZERO)
-        long_term = sum((part.gain for part in parts if part.term == "long"), ZERO)
-        yield Sale(
-            id=sale_id,
-            instrument=position.instrument,
-            quantity=sum((part.quantity for part in parts), ZERO),
-            proceeds=sum((part.proceeds for part in parts), ZERO),
-            cost_basis=cost,
-            gain=gain,
-            gain_percent=valuation.percent(gain, cost),
-            short_term_gain=gain - long_term,
-            long_term_gain=long_term,
-            sold_at=parts[0].sold_at,
-            parts=parts,
-        )
+def _share_of(row: PageLot, cents: int) -> int:
+    """The lot's part of what is spread over all lots of its instrument."""
+    return lots.part_of(cents, row.units_before, row.lot.units_left, row.totals.units)
+
+
+def _sale(sale: lots.Sale, instrument: Instrument) -> Sale:
+    parts = tuple(_part(part, sale, instrument.asset) for part in sale.parts)
+    cost = sum((part.cost_basis for part in parts), ZERO)
+    gain = sum((part.gain for part in parts), ZERO)
+    long_term = sum((part.gain for part in parts if part.term == "long"), ZERO)
+    return Sale(
+        id=sale.id,
+        instrument=instrument,
+        quantity=sum((part.quantity for part in parts), ZERO),
+        proceeds=sum((part.proceeds for part in parts), ZERO),
+        cost_basis=cost,
+        gain=gain,
+        gain_percent=valuation.percent(gain, cost),
+        short_term_gain=gain - long_term,
+        long_term_gain=long_term,
+        sold_at=time_of(sale.sold),
+        parts=parts,
+    )
+
+
+def _part(part: lots.Part, sale: lots.Sale, asset: Asset) -> Part:
+    acquired_at = time_of(part.acquired)
+    return Part(
+        lot_trade_id=part.lot_id,
+        quantity=asset.amount(part.units),
+        proceeds=USD.amount(part.proceeds),
+        cost_basis=USD.amount(part.cost),
+        gain=USD.amount(part.proceeds - part.cost),
+        term=lots.holding_term(acquired_at=acquired_at, sold_at=time_of(sale.sold)),
+        acquired_at=acquired_at,
+    )

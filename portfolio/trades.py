@@ -1,171 +1,160 @@
-"""A customer's executions, splits and redemptions as the events from which lots are made."""
+"""A customer's executions, splits and redemptions as the events from which lots are made.
+
+What is booked is found through the customer's postings, whose ids are in order of booking. `fresh`
+reads some of them, `events` what they are of; `whole_history` reads everything, without postings.
+A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from itertools import accumulate
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
-
-from banking.models import EntryKind, JournalEntry
-from banking.rules.assets import USD, Asset
+from banking.models import EntryKind
 from be.database import statements
-from exchange.models import ActionKind, Entitlement, Execution, Side
-from portfolio.rules import lot_totals
-from portfolio.rules.lots import Event, Split, Trade
+from be.database.rows import as_uuid
+from be.database.statements import Row
+from exchange.models import ActionKind, Side
+from portfolio.instants import instant_sql
+from portfolio.rules import lots
+from portfolio.rules.lots import Event
+
+# Of one instrument, the events in order of booking.
+History = dict[str, list[Event]]
+
+_CHANGES = (EntryKind.SPLIT, EntryKind.REDEMPTION)
+_NEWEST = 2**63 - 1
 
 
-class Fill(NamedTuple):
-    """An execution, as lots need it. Quantity in units, money in cents.
+class Fresh(NamedTuple):
+    """One posting, with its entry. `at` is the time of the entry, in microseconds since 1970."""
 
-    `entry` is the id of the journal entry, which gives the order of booking.
-    """
-
-    symbol: str
-    scale: int
-    side: str
-    id: UUID
-    quantity: int
-    cents: int
-    fee_cents: int
-    at: datetime
+    id: int
     entry: int
-
-
-class Change(NamedTuple):
-    """A split or a redemption, as lots need it. Quantities in units, money in cents."""
-
-    symbol: str
-    scale: int
     kind: str
-    id: UUID
-    units: int
-    units_after: int
-    cents: int
-    at: datetime
-    entry: int
+    reference: UUID
+    at: int
 
 
-def by_symbol(*, owner_id: UUID) -> dict[str, list[Event]]:
-    """All events of the owner, by symbol of each instrument ever held, in order of booking."""
-    everything: list[Fill | Change] = [*_fills(owner_id), *_changes(owner_id)]
-    booked: dict[str, list[Fill | Change]] = defaultdict(list)
-    for each in sorted(everything, key=lambda each: each.entry):
-        booked[each.symbol].append(each)
-    return {symbol: as_events(each) for symbol, each in booked.items()}
-
-
-def for_totals(*, owner_id: UUID) -> dict[str, list[lot_totals.Event]]:
-    """The same events as sums need them, by symbol, in order of booking."""
-    rows = statements.query(
-        _FOR_TOTALS,
-        (
-            *(EntryKind.TRADE.value, owner_id),
-            *(ActionKind.SPLIT.value, ActionKind.SPLIT.value, owner_id),
-            *(ActionKind.SPLIT.value, ActionKind.REDEMPTION.value),
-        ),
-    )
-    booked: dict[str, list[lot_totals.Event]] = defaultdict(list)
-    for symbol, *event, _, _ in rows:
-        booked[symbol].append(lot_totals.Event(*event))
-    return booked
-
-
-_BUYS = f"CASE WHEN placed.side = '{Side.BUY.value}'"
-_FOR_TOTALS = (
-    f"SELECT instrument.symbol, {_BUYS} THEN {lot_totals.BUY} ELSE {lot_totals.SELL} END AS kind, "
-    f"execution.quantity, execution.cents + {_BUYS} THEN execution.fee_cents "
-    "ELSE -execution.fee_cents END, (SELECT entry.id FROM banking_journalentry entry "
-    "WHERE entry.reference = execution.trade_id AND entry.kind = %s LIMIT 1) AS entry, "
-    "execution.id AS key FROM exchange_execution execution "
-    "JOIN exchange_order placed ON placed.id = execution.order_id "
-    "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
-    "WHERE execution.owner_id = %s UNION ALL "
-    f"SELECT instrument.symbol, CASE WHEN action.kind = %s THEN {lot_totals.SPLIT} "
-    f"ELSE {lot_totals.SELL} END, entitlement.units, CASE WHEN action.kind = %s "
-    "THEN entitlement.units_after ELSE entitlement.cents END, entry.id, entitlement.id "
-    "FROM exchange_entitlement entitlement "
-    "JOIN exchange_corporateaction action ON action.id = entitlement.action_id "
-    "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id "
-    "JOIN banking_journalentry entry ON entry.reference = entitlement.id "
-    "WHERE entitlement.owner_id = %s AND action.kind IN (%s, %s) ORDER BY entry, key"
-)
-
-
-def as_events(booked: Sequence[Fill | Change]) -> list[Event]:
-    """The events of one instrument, from bookings in their order.
-
-    A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale.
-    No event is earlier than the one booked before it: a request that waited for a lock has the time
-    at which it arrived, and a sale could otherwise precede the purchase that it sells.
-    """
-    times = accumulate((each.at for each in booked), max)
+def fresh(*, owner_id: UUID, after: int, through: int = _NEWEST, at_most: int) -> list[Fresh]:
+    """The owner's postings after one and through another, in the order of their ids."""
+    rows = statements.query(_fresh_sql(), (owner_id, after, through, at_most))
     return [
-        _trade(each, at) if isinstance(each, Fill) else _change(each, at)
-        for each, at in zip(booked, times, strict=True)
+        Fresh(key, entry, kind, as_uuid(reference), at) for key, entry, kind, reference, at in rows
     ]
 
 
-def _trade(fill: Fill, at: datetime) -> Trade:
-    buys = fill.side == Side.BUY
-    return Trade(
-        id=str(fill.id),
-        side="buy" if buys else "sell",
-        quantity=Asset(fill.symbol, fill.scale).amount(fill.quantity),
-        amount=USD.amount(fill.cents + (fill.fee_cents if buys else -fill.fee_cents)),
-        at=at,
+def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
+    """The events that were booked with these postings, by symbol."""
+    trades = {each.reference: each for each in of if each.kind == EntryKind.TRADE}
+    changes = {each.reference: each for each in of if each.kind in _CHANGES}
+    entries = trades | changes
+    rows = [*_executions(owner_id, trades), *_entitlements([*changes])]
+    return _by_symbol((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
+
+
+def whole_history(*, owner_id: UUID) -> History:
+    """All events of the owner, by symbol of each instrument ever held."""
+    fills = statements.query(
+        f"{_executions_sql('entry.id')} JOIN banking_journalentry entry "
+        "ON entry.reference = execution.trade_id WHERE execution.owner_id = %s "
+        "AND entry.kind = %s",
+        (owner_id, EntryKind.TRADE.value),
+    )
+    changes = statements.query(
+        f"{_entitlements_sql('entry.id')} JOIN banking_journalentry entry "
+        "ON entry.reference = entitlement.id WHERE entitlement.owner_id = %s "
+        "AND action.kind IN (%s, %s)",
+        (owner_id, ActionKind.SPLIT.value, ActionKind.REDEMPTION.value),
+    )
+    return _by_symbol((row[0], row[1:]) for row in (*fills, *changes))
+
+
+def _by_symbol(rows: Iterable[tuple[int, Row]]) -> History:
+    """Events by symbol, in the order of their entries, and of their ids where they share one."""
+    found: History = defaultdict(list)
+    in_order = sorted((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows)
+    for _, key, (symbol, kind, first, second, at) in in_order:
+        found[symbol].append(Event(kind, key, first, second, at))
+    return found
+
+
+@cache
+def _fresh_sql() -> str:
+    return (
+        "SELECT posting.id, entry.id, entry.kind, entry.reference, "
+        f"{instant_sql('entry.created_at')} FROM banking_posting posting "
+        "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
+        "WHERE posting.owner_id = %s AND posting.id > %s AND posting.id <= %s "
+        "ORDER BY posting.id LIMIT %s"
     )
 
 
-def _change(change: Change, at: datetime) -> Event:
-    asset = Asset(change.symbol, change.scale)
-    before = asset.amount(change.units)
-    if change.kind == ActionKind.SPLIT:
-        return Split(str(change.id), before, asset.amount(change.units_after), at)
-    return Trade(str(change.id), "sell", before, USD.amount(change.cents), at)
+# Executions -------------------------------------------------------------------------------------
 
 
-def _fills(owner_id: UUID) -> Iterable[Fill]:
-    entry = JournalEntry.objects.filter(reference=OuterRef("trade_id"), kind=EntryKind.TRADE)
-    rows = (
-        Execution.objects.filter(owner_id=owner_id)
-        .annotate(entry=Subquery(entry.values("pk")[:1]))
-        .order_by("entry", "pk")
-        .values_list(
-            "order__instrument__symbol",
-            "order__instrument__scale",
-            "order__side",
-            "pk",
-            "quantity",
-            "cents",
-            "fee_cents",
-            "executed_at",
-            "entry",
-        )
+@cache
+def _executions_sql(booked: str) -> str:
+    buys = f"CASE WHEN placed.side = '{Side.BUY.value}'"
+    return (
+        f"SELECT {booked}, execution.id, instrument.symbol, "
+        f"{buys} THEN {lots.BUY} ELSE {lots.SELL} END, execution.quantity, "
+        f"execution.cents + {buys} THEN execution.fee_cents ELSE -execution.fee_cents END, "
+        f"{instant_sql('execution.executed_at')} FROM exchange_execution execution "
+        "JOIN exchange_order placed ON placed.id = execution.order_id "
+        "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id"
     )
-    return (Fill(*row) for row in rows)
 
 
-def _changes(owner_id: UUID) -> Iterable[Change]:
-    entry = JournalEntry.objects.filter(reference=OuterRef("pk"))
-    rows = (
-        Entitlement.objects.filter(
-            owner_id=owner_id, action__kind__in=[ActionKind.SPLIT, ActionKind.REDEMPTION]
-        )
-        .annotate(entry=Subquery(entry.values("pk")[:1]))
-        .filter(entry__isnull=False)
-        .values_list(
-            "action__instrument__symbol",
-            "action__instrument__scale",
-            "action__kind",
-            "pk",
-            "units",
-            "units_after",
-            "cents",
-            "carried_out_at",
-            "entry",
-        )
+def _executions(owner_id: UUID, trades: dict[UUID, Fresh]) -> list[Row]:
+    """The owner's executions of these trades.
+
+    No index has the id of a trade. An execution's own id is made from the time of the entry, so all
+    of them are in a range of the owner's; those that are not are looked for everywhere.
+    """
+    if not trades:
+        return []
+    found = _of_trades(owner_id, trades, *_ids_between([each.at for each in trades.values()]))
+    missing = trades.keys() - {as_uuid(row[0]) for row in found}
+    if missing:
+        found += _of_trades(owner_id, missing, UUID(int=0), UUID(int=2**128 - 1))
+    return found
+
+
+def _of_trades(owner_id: UUID, trades: Collection[UUID], first: UUID, last: UUID) -> list[Row]:
+    sql = (
+        f"{_executions_sql('execution.trade_id')} WHERE execution.owner_id = %s "
+        "AND execution.id >= %s AND execution.id <= %s"
     )
-    return (Change(*row) for row in rows)
+    rows = statements.query(sql, (owner_id, first, last))
+    return [row for row in rows if as_uuid(row[0]) in trades]
+
+
+def _ids_between(times: Sequence[int]) -> tuple[UUID, UUID]:
+    """The range of the ids that `be.kernel.identifiers.uuid7` makes for these times."""
+    first, last = min(times) // 1000, max(times) // 1000 + 1
+    return UUID(int=max(first, 0) << 80), UUID(int=max(last, 0) << 80)
+
+
+# Splits and redemptions -------------------------------------------------------------------------
+
+
+@cache
+def _entitlements_sql(booked: str) -> str:
+    splits = f"CASE WHEN action.kind = '{ActionKind.SPLIT.value}'"
+    return (
+        f"SELECT {booked}, entitlement.id, instrument.symbol, "
+        f"{splits} THEN {lots.SPLIT} ELSE {lots.SELL} END, entitlement.units, "
+        f"{splits} THEN entitlement.units_after ELSE entitlement.cents END, "
+        f"{instant_sql('entitlement.carried_out_at')} FROM exchange_entitlement entitlement "
+        "JOIN exchange_corporateaction action ON action.id = entitlement.action_id "
+        "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id"
+    )
+
+
+def _entitlements(ids: Sequence[UUID]) -> list[Row]:
+    if not ids:
+        return []
+    condition, values = statements.is_in("entitlement.id", ids)
+    return statements.query(f"{_entitlements_sql('entitlement.id')} WHERE {condition}", values)

@@ -213,7 +213,8 @@ class FixedPages(NewestFirst):
 class ComputedNewestFirst(NewestFirst):
     """Pages of computed rows, which have the key as `id` and come newest first.
 
-    A cursor stays valid when its row is gone.
+    A cursor stays valid when its row is gone. Instead of a queryset there is a function that reads
+    what `Bounds` says: below a key the newest first, above one the oldest first.
     """
 
     _key = UUIDField()
@@ -221,26 +222,27 @@ class ComputedNewestFirst(NewestFirst):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        rows: Sequence[Any] = queryset
+        rows: Callable[[Bounds], Sequence[Any]] = queryset
         self.request, self.base_url = request, request.build_absolute_uri()
         size, cursor = self.get_page_size(request), self.decode_cursor(request)
-        start, end = self._bounds(rows, size, cursor)
-        self.page = list(rows[start:end])
-        self._later, self._earlier = start > 0, end < len(rows)
-        return self.page
-
-    @staticmethod
-    def _bounds(rows: Sequence[Any], size: int, cursor: Cursor | None) -> tuple[int, int]:
-        """Start and end of the page in the rows; a reverse page ends before the cursor's row."""
         if cursor is None or cursor.position is None:
-            return 0, size
+            return self._page(rows(Bounds(size + 1)), size, later=False)
         place = UUID(str(cursor.position))
-        if cursor.reverse:
-            # If nothing newer is left, this is the first page, and no empty one.
-            end = sum(UUID(row.id) > place for row in rows) or size
-            return max(end - size, 0), end
-        start = sum(UUID(row.id) >= place for row in rows)
-        return start, start + size
+        if not cursor.reverse:
+            found = rows(Bounds(size + 1, below=place))
+            return self._page(found, size, later=bool(rows(Bounds(1, above=_before(place)))))
+        newer = rows(Bounds(size + 1, above=place))
+        if not newer:  # this is the first page, and no empty one
+            return self._page(rows(Bounds(size + 1)), size, later=False)
+        earlier = bool(rows(Bounds(1, below=_after(place))))
+        page = self._page(newer[size - 1 :: -1], size, later=len(newer) > size)
+        self._earlier = earlier
+        return page
+
+    def _page(self, found: Sequence[Any], size: int, *, later: bool) -> list[Any]:
+        self.page = list(found[:size])
+        self._later, self._earlier = later, len(found) > size
+        return self.page
 
     def get_next_link(self) -> str | None:
         return self._link(self.page[-1], reverse=False) if self._earlier and self.page else None
@@ -250,3 +252,13 @@ class ComputedNewestFirst(NewestFirst):
 
     def _link(self, row: Any, *, reverse: bool) -> str:
         return str(self.encode_cursor(Cursor(offset=0, reverse=reverse, position=row.id)))
+
+
+def _before(key: UUID) -> UUID | None:
+    """What is above it is this key and later ones; None, which is below all keys."""
+    return UUID(int=key.int - 1) if key.int else None
+
+
+def _after(key: UUID) -> UUID | None:
+    """What is below it is this key and earlier ones; None, which is above all keys."""
+    return UUID(int=key.int + 1) if key.int + 1 < 2**128 else None

@@ -112,6 +112,7 @@ _TYPES: tuple[tuple[type[Any], str], ...] = (
     (models.DateTimeField, "timestamptz"),
     (models.DateField, "date"),
     (models.BooleanField, "boolean"),
+    (models.JSONField, "jsonb"),
     (models.IntegerField, "bigint"),
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from be.api.pagination import ComputedNewestFirst
+from be.api.pagination import Bounds, ComputedNewestFirst
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,16 @@ class Page:
     previous: str | None
 
 
-def rows(numbers: Sequence[int]) -> list[Row]:
-    return [Row(str(UUID(int=number))) for number in sorted(numbers, reverse=True)]
+def rows(numbers: Sequence[int], bounds: Bounds) -> list[Row]:
+    """Below a key the newest first, above one the oldest first."""
+    keys = [UUID(int=number) for number in sorted(numbers, reverse=bounds.above is None)]
+    within = [
+        key
+        for key in keys
+        if (bounds.below is None or key < bounds.below)
+        and (bounds.above is None or key > bounds.above)
+    ]
+    return [Row(str(key)) for key in within[: bounds.at_most]]
 
 
 def page(numbers: Sequence[int], link: str | None = None, *, size: int = 2, **query: Any) -> Page:
@@ -41,7 +50,7 @@ def page(numbers: Sequence[int], link: str | None = None, *, size: int = 2, **qu
         else APIRequestFactory().get("/?" + urlsplit(link).query)
     )
     pages = ComputedNewestFirst()
-    found = pages.paginate_queryset(rows(numbers), Request(made))
+    found = pages.paginate_queryset(partial(rows, numbers), Request(made))
     return Page(
         [UUID(row.id).int for row in found], pages.get_next_link(), pages.get_previous_link()
     )

@@ -1,5 +1,7 @@
 """`/api/portfolio/`: each view reads query and clock, and makes one call into the domain."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
 from be.api.json_answers import answer, answer_bytes
-from be.api.pagination import ComputedNewestFirst
+from be.api.pagination import Bounds, ComputedNewestFirst
 from be.api.problems import from_refusal
 from be.api.strict_requests import StrictView
 from exchange.api.serializers import OrderSerializer
@@ -24,6 +26,7 @@ from exchange.trading.closing import CloseRequest, Closing
 from exchange.trading.reports import documents as order_documents
 from portfolio import allocation, holdings, income, performance, tax_lots
 from portfolio.api import documents, examples, serializers
+from portfolio.lot_rows import Page
 from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
 
@@ -110,8 +113,11 @@ class Computed(StrictView, GenericViewSet[Execution]):
     queryset = Execution.objects.none()
     pagination_class = ComputedNewestFirst
 
-    def paged(self, rows: Any) -> Response:
-        page = self.paginate_queryset(rows)
+    def paged(self, read: Callable[[Page], Sequence[Any]], symbol: str | None) -> Response:
+        def rows(bounds: Bounds) -> Sequence[Any]:
+            return read(Page(symbol, bounds.at_most, bounds.below, bounds.above))
+
+        page = self.paginate_queryset(rows)  # type: ignore[arg-type]  # it takes the place of one
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
@@ -128,14 +134,13 @@ class LotViewSet(Computed):
     )
     def list(self, request: Request) -> Response:
         query = _query(serializers.LotsQuery, request)
-        return self.paged(
-            tax_lots.open_lots(
-                owner_id=_owner(request),
-                lot_method=LotMethod(query["lot_method"]),
-                symbol=query.get("symbol"),
-                now=timezone.now(),
-            )
+        read = partial(
+            tax_lots.open_lots,
+            owner_id=_owner(request),
+            lot_method=LotMethod(query["lot_method"]),
+            now=timezone.now(),
         )
+        return self.paged(lambda page: read(page=page), query.get("symbol"))
 
 
 class SaleViewSet(Computed):
@@ -151,13 +156,12 @@ class SaleViewSet(Computed):
     )
     def list(self, request: Request) -> Response:
         query = _query(serializers.LotsQuery, request)
-        return self.paged(
-            tax_lots.sales(
-                owner_id=_owner(request),
-                lot_method=LotMethod(query["lot_method"]),
-                symbol=query.get("symbol"),
-            )
+        read = partial(
+            tax_lots.sales,
+            owner_id=_owner(request),
+            lot_method=LotMethod(query["lot_method"]),
         )
+        return self.paged(lambda page: read(page=page), query.get("symbol"))
 
 
 class AllocationView(StrictView):

@@ -1,8 +1,9 @@
 """Tax lots: from which purchase each sold share came, its cost, and its gain.
 
 A *lot* is what is left of one purchase. A sale takes from the open lots, in the order of the lot
-method, and realizes a gain on each part it takes. All money is in whole cents: what is split over
-several parts is rounded cumulatively, so that the parts always sum to the whole.
+method, and realizes a gain on each part it takes. Units, cents and times (microseconds since 1970)
+are integers. What is split over several parts is rounded cumulatively, so that the parts always sum
+to the whole.
 
 The rules are those of IRS Publication 550, "Investment Income and Expenses", chapter 4: "Basis of
 Investment Property" for the identification of shares and for average basis, and "Holding Period".
@@ -11,25 +12,27 @@ when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales are not 
 """
 
 import heapq
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 from itertools import accumulate, pairwise
-from typing import Literal
+from operator import attrgetter
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-Side = Literal["buy", "sell"]
 Term = Literal["short", "long"]
 
 TAX_ZONE = ZoneInfo("America/New_York")
 """Where a moment becomes a trade date: holding periods are counted in dates, not in hours."""
 
-_CENT = Decimal("0.01")
-_NOTHING = Decimal(0)
+BUY, SELL, SPLIT = 1, -1, 0
+
+# Costs a unit are ordered by this many decimals. It is exact: two fractions with denominators below
+# 2**63 that differ at all do so by more than 2**-126, which is more than 10**-38.
+_DECIMALS = 10**38
+RANK_DIGITS = 38 + 19
 
 
 class LotMethod(StrEnum):
@@ -46,146 +49,298 @@ class LotMethod(StrEnum):
     AVERAGE = "average"
 
 
-class OversoldPosition(ValueError):
-    """The history sells more than it has bought: a trade is missing or out of order.
+class MissingLots(LookupError):
+    """There are fewer lots than units held: they were not all read at the same time."""
 
-    Not a refusal, since no request is wrong: the records are incomplete.
+
+class Event(NamedTuple):
+    """A purchase, a sale or a split of one instrument, with the id of its execution.
+
+    `first` and `second` are units and cents of a trade; of a split, all units before and after it.
+    The cents are what was paid or received, fees included.
     """
 
-    def __init__(self, *, sale_id: str, quantity: Decimal, held: Decimal) -> None:
-        super().__init__(f"Sale {sale_id} is of {quantity}, but only {held} are held by then.")
-        self.sale_id = sale_id
-        self.quantity = quantity
-        self.held = held
+    kind: int
+    id: str
+    first: int
+    second: int
+    at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One purchase or sale of one instrument.
+class Part(NamedTuple):
+    """The part of a sale that came out of one lot; `lot_id` and `acquired` are its purchase's.
 
-    `quantity` in shares (coins, face value), above zero. `amount` in dollars and whole cents: the
-    cash that moved, fees included (a purchase: paid; a sale: received), never negative. `at` is
-    timezone-aware. Raises `ValueError` for anything else.
+    The proceeds are net of the fees of the sale, the cost is with those of the purchase. With
+    average basis the cost is that of the pool, and the lot only gives the holding period.
     """
+
+    lot_id: str
+    units: int
+    proceeds: int
+    cost: int
+    acquired: int
+
+
+class Sale(NamedTuple):
+    """One sale, and the parts that it was taken from, in their order."""
 
     id: str
-    side: Side
-    quantity: Decimal
-    amount: Decimal
-    at: datetime
-
-    def __post_init__(self) -> None:
-        if not (self.quantity.is_finite() and self.quantity > 0):
-            raise ValueError(f"Trade {self.id}: a quantity is above zero, not {self.quantity}.")
-        if not (self.amount.is_finite() and self.amount >= 0):
-            raise ValueError(f"Trade {self.id}: an amount is not negative, as {self.amount} is.")
-        if self.amount != self.amount.quantize(_CENT):
-            raise ValueError(f"Trade {self.id}: {self.amount} is not in whole cents.")
-        if self.at.tzinfo is None:
-            raise ValueError(f"Trade {self.id}: its time needs a timezone.")
+    sold: int
+    parts: Sequence[Part]
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """All `before` shares of one instrument became `after` shares; both are totals held.
+@dataclass(slots=True)
+class OpenLot:
+    """The purchase of this number, as bought or as restated by the last split; what is left of it.
 
-    If nothing is left, it counts as a sale for nothing, with this `id`. Raises `ValueError` for
-    what is not finite, nothing before, or less than nothing after.
+    `read_units` are what was left when the lot was read, or 0 if it is new since. Two lots are the
+    same if the same is left of them.
     """
 
+    number: int
     id: str
-    before: Decimal
-    after: Decimal
-    at: datetime
+    acquired: int
+    units: int
+    cost: int
+    units_left: int
+    cost_left: int
+    read_units: int = field(default=0, compare=False)
+    key: int | None = field(default=None, compare=False)
+    is_restated: bool = field(default=False, compare=False)
 
-    def __post_init__(self) -> None:
-        if not (self.before.is_finite() and self.after.is_finite()):
-            raise ValueError("a split is of finite quantities")
-        if self.before <= 0 or self.after < 0:
-            raise ValueError(f"a split can't make {self.after} of {self.before}")
+    @property
+    def is_changed(self) -> bool:
+        """Whether the lot is another than when it was read."""
+        return self.is_restated or self.units_left != self.read_units
+
+    def take(self, units: int) -> int:
+        """Take units out of the lot, and return their cost."""
+        self.units_left -= units
+        # Rounded from the whole lot each time, so that many small sales do not drift.
+        cost_left = share(self.cost, self.units_left, self.units)
+        cost, self.cost_left = self.cost_left - cost_left, cost_left
+        return cost
+
+    def restate(self, units: int) -> None:
+        """Restate what is left in new units; its cost stays."""
+        self.units = self.units_left = units
+        self.cost = self.cost_left
+        self.is_restated = True
+
+    def inherit(self, cost: int) -> None:
+        """Take over the cost of a lot of which a split has left nothing."""
+        self.cost = self.cost_left = self.cost_left + cost
 
 
-Event = Trade | Split
+@dataclass(slots=True)
+class Totals:
+    """The sums of one instrument: held units, their cost, all gains so far.
 
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """What is still held of one purchase, and what that part cost (dollars, fees included)."""
-
-    trade_id: str
-    quantity: Decimal
-    cost_basis: Decimal
-    acquired_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RealizedGain:
-    """The part of a sale that came out of one lot.
-
-    `proceeds` and `cost_basis` in dollars, net of the fees of the sale and with those of the
-    purchase. With average basis the cost is that of the pool, and the lot only gives the holding
-    period.
+    `purchases` numbers the lots. `last` is the time of the newest event. A history that sells more
+    than it has bought is not `complete`: a trade is missing, and it has no lots and no gains.
     """
 
-    sale_id: str
-    lot_trade_id: str
-    quantity: Decimal
-    proceeds: Decimal
-    cost_basis: Decimal
-    acquired_at: datetime
-    sold_at: datetime
-
-    @property
-    def gain(self) -> Decimal:
-        """Dollars gained; below zero, lost."""
-        return self.proceeds - self.cost_basis
-
-    @property
-    def term(self) -> Term:
-        """Whether the gain is short-term or long-term."""
-        return holding_term(acquired_at=self.acquired_at, sold_at=self.sold_at)
+    units: int = 0
+    cost: int = 0
+    realized: int = 0
+    purchases: int = 0
+    last: int = 0
+    complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LotBook:
-    """The outcome of a history: open lots, oldest first, and realized gains, in order of sale."""
+@dataclass(slots=True)
+class Fold:
+    """The lots of one instrument while events are added to them.
 
-    open: tuple[Lot, ...]
-    realized: tuple[RealizedGain, ...]
-
-    @property
-    def quantity(self) -> Decimal:
-        """What is still held."""
-        return sum((lot.quantity for lot in self.open), _NOTHING)
-
-    @property
-    def cost_basis(self) -> Decimal:
-        """What the quantity still held cost, in dollars."""
-        return sum((lot.cost_basis for lot in self.open), _NOTHING)
-
-    @property
-    def realized_pnl(self) -> Decimal:
-        """The sum of all realized gains and losses, in dollars."""
-        return sum((part.gain for part in self.realized), _NOTHING)
-
-
-def match_lots(history: Iterable[Event], *, method: LotMethod) -> LotBook:
-    """The open lots and the realized gains after this history of one instrument.
-
-    Events are taken in order of time; those of the same instant in the order given. For every
-    method, `cost_basis` plus the cost of everything sold is all that was ever paid, exactly.
-
-    Raises `OversoldPosition` when a sale is of more than is held by then.
+    It begins with the totals and `stored` lots of an earlier fold, or with nothing. The lots are
+    read in the order in which they are sold, and only as many as are sold from. `sales` are the new
+    ones, `sold_out` those of the stored lots of which nothing is left.
     """
-    position = _Position(method)
-    for event in sorted(history, key=lambda event: event.at):
-        if isinstance(event, Split):
-            position.split(event)
-        elif event.side == "buy":
-            position.buy(event)
+
+    method: LotMethod
+    totals: Totals = field(default_factory=Totals)
+    stored: Iterator[OpenLot] = field(default_factory=lambda: iter(()))
+    sales: list[Sale] = field(default_factory=list)
+    sold_out: list[OpenLot] = field(default_factory=list)
+    # The next lot to sell from is on top. Numbers differ, so lots themselves are never compared.
+    _queue: list[tuple[int, int, OpenLot]] = field(default_factory=list)
+    _is_read: bool = False
+    _following: OpenLot | None = None
+
+    def add(self, event: Event) -> None:
+        """Add the next event, in order of booking.
+
+        No event counts as earlier than the one before it: a request that waited for a lock has the
+        time at which it arrived, and a sale could otherwise precede the purchase that it sells.
+        """
+        totals = self.totals
+        if not totals.complete:
+            return
+        totals.last = at = max(totals.last, event.at)
+        if event.kind == BUY:
+            self._buy(event, at)
+        elif event.first > totals.units or (event.kind == SPLIT and event.first != totals.units):
+            self.totals = Totals(complete=False)
+            self.sales, self.sold_out, self._queue = [], [], []
+        elif event.kind == SELL:
+            self._sell(event.id, event.first, event.second, at)
+        elif not event.second:  # a split that leaves nothing is a sale for nothing
+            self._sell(event.id, event.first, 0, at)
         else:
-            position.sell(event)
-    return position.book()
+            self._split(event.first, event.second)
+
+    def read_lots(self) -> list[OpenLot]:
+        """The open lots that were read or are new, oldest first."""
+        return sorted((lot for _, _, lot in self._queue), key=attrgetter("number"))
+
+    def all_lots(self) -> list[OpenLot]:
+        """All open lots, oldest first."""
+        while self._following_lot() is not None:
+            self._read_following()
+        return self.read_lots()
+
+    def _buy(self, event: Event, at: int) -> None:
+        totals, units, cents = self.totals, event.first, event.second
+        totals.purchases += 1
+        self._push(OpenLot(totals.purchases, event.id, at, units, cents, units, cents))
+        totals.units += units
+        totals.cost += cents
+
+    def _push(self, lot: OpenLot) -> None:
+        heapq.heappush(self._queue, (*order(lot, self.method), lot))
+
+    def _sell(self, sale_id: str, units: int, received: int, at: int) -> None:
+        """Take a sale out of the lots that come first, and realize the gain on each part."""
+        totals = self.totals
+        taken = self._take(units)
+        quantities = [part for _, part, _ in taken]
+        costs = [cost for _, _, cost in taken]
+        if self.method is LotMethod.AVERAGE:  # a share of the pool, not the lots' own cost
+            pool = totals.cost - share(totals.cost, totals.units - units, totals.units)
+            costs = spread(pool, by=quantities)
+        parts = [
+            Part(lot.id, part, proceeds, cost, lot.acquired)
+            for (lot, part, _), proceeds, cost in zip(
+                taken, spread(received, by=quantities), costs, strict=True
+            )
+        ]
+        self.sales.append(Sale(sale_id, at, parts))
+        cost = sum(costs)
+        totals.units -= units
+        totals.cost -= cost
+        totals.realized += received - cost
+
+    def _take(self, units: int) -> list[tuple[OpenLot, int, int]]:
+        """Take units out of the lots: (lot, units, own cost) for each lot used."""
+        parts = []
+        while units:
+            lot = self._first()
+            part = min(units, lot.units_left)
+            parts.append((lot, part, lot.take(part)))
+            if not lot.units_left:
+                heapq.heappop(self._queue)
+                if lot.read_units:
+                    self.sold_out.append(lot)
+            units -= part
+        return parts
+
+    def _first(self) -> OpenLot:
+        """The lot that is sold from next; reads the stored ones that come before all others."""
+        while (lot := self._following_lot()) is not None and (
+            not self._queue or order(lot, self.method) < self._queue[0][:2]
+        ):
+            self._read_following()
+        if not self._queue:
+            raise MissingLots(f"no lots, of {self.totals.units} units")
+        return self._queue[0][2]
+
+    def _following_lot(self) -> OpenLot | None:
+        """The next one of the stored lots, in the order in which they are sold."""
+        if not self._is_read:
+            self._is_read, self._following = True, next(self.stored, None)
+        return self._following
+
+    def _read_following(self) -> None:
+        if self._following is not None:
+            self._push(self._following)
+        self._following = next(self.stored, None)
+
+    def _split(self, before: int, after: int) -> None:
+        """Spread the new units over the lots, oldest first, so that they sum to all there are.
+
+        A lot that is too small for one new unit gives its cost to the one nearest to it, among
+        equals to the one before it.
+        """
+        lots = self.all_lots()
+        reached = list(accumulate((lot.units_left for lot in lots), initial=0))
+        if reached[-1] != before:
+            raise MissingLots(f"lots of {reached[-1]} units, of {before}")
+        made = [total * after // before for total in reached]
+        for lot, (start, end) in zip(lots, pairwise(made), strict=True):
+            lot.restate(end - start)
+        kept = [lot for lot in lots if lot.units]
+        numbers = [lot.number for lot in kept]
+        for lot in lots:
+            if not lot.units:
+                _nearest(kept, numbers, lot.number).inherit(lot.cost_left)
+                if lot.read_units:
+                    self.sold_out.append(lot)
+        for lot in kept:
+            lot.key = None
+        self._queue = [(*order(lot, self.method), lot) for lot in kept]
+        heapq.heapify(self._queue)
+        self.totals.units = after
+
+
+def order(lot: OpenLot, method: LotMethod) -> tuple[int, int]:
+    """What lots are sorted by, first to be sold first."""
+    if method is LotMethod.LIFO:
+        return 0, -lot.number
+    if method is not LotMethod.HIFO:
+        return 0, lot.number
+    if lot.key is None:
+        lot.key = rank(lot)
+    return -lot.key, lot.number
+
+
+def rank(lot: OpenLot) -> int:
+    """The cost of one unit, as an integer that sorts as exactly as the fraction does."""
+    return lot.cost * _DECIMALS // lot.units
+
+
+def fold(history: Iterable[Event], method: LotMethod) -> Fold:
+    """The lots and sales after a whole history of one instrument, in order of booking."""
+    made = Fold(method)
+    for event in history:
+        made.add(event)
+    return made
+
+
+def _nearest(kept: Sequence[OpenLot], numbers: Sequence[int], number: int) -> OpenLot:
+    at = bisect(numbers, number)
+    return min(kept[max(at - 1, 0) : at + 1], key=lambda lot: abs(lot.number - number))
+
+
+def share(amount: int, part: int, of: int) -> int:
+    """The share of an amount that a part of a quantity has, to the nearest unit, half to even."""
+    whole, rest = divmod(amount * part, of)
+    return whole + (2 * rest > of or (2 * rest == of and whole % 2 == 1))
+
+
+def spread(amount: int, *, by: Sequence[int]) -> list[int]:
+    """Spread an amount in proportion, in whole units that sum to it.
+
+    Each running total is rounded (half to even), not each part: no part is off by a unit or more,
+    and the last takes what is left. `by` are weights above zero; the result has one part for each.
+    """
+    reached = list(accumulate(by, initial=0))
+    totals = [share(amount, total, reached[-1]) for total in reached] if by else [0]
+    return [after - before for before, after in pairwise(totals)]
+
+
+def part_of(amount: int, before: int, part: int, of: int) -> int:
+    """One part of what `spread` makes: of a weight `part`, after others that sum to `before`."""
+    return share(amount, before + part, of) - share(amount, before, of)
 
 
 def holding_term(*, acquired_at: datetime, sold_at: datetime) -> Term:
@@ -199,173 +354,6 @@ def holding_term(*, acquired_at: datetime, sold_at: datetime) -> Term:
     first_day = acquired_at.astimezone(TAX_ZONE).date() + timedelta(days=1)
     sale_day = sold_at.astimezone(TAX_ZONE).date()
     return "long" if sale_day >= _same_day_next_year(first_day) else "short"
-
-
-def split_amount(amount: Decimal, *, by: Sequence[Decimal]) -> list[Decimal]:
-    """Split an amount of dollars in proportion, in cents that sum to the whole.
-
-    Each running total is rounded (half to even), not each part: no part is off by a cent or more,
-    and the last takes what is left. `by` are weights above zero; the result has one part for each.
-    """
-    reached = list(accumulate(by, initial=_NOTHING))
-    totals = [_share(amount, part=total, of=reached[-1]) for total in reached]
-    return [after - before for before, after in pairwise(totals)]
-
-
-class _OpenLot:
-    """A purchase, as bought or as restated by the last split, and what is left of it."""
-
-    __slots__ = ("cost", "cost_left", "quantity", "quantity_left", "trade")
-
-    def __init__(self, trade: Trade) -> None:
-        self.trade = trade
-        self.quantity = self.quantity_left = trade.quantity
-        self.cost = self.cost_left = trade.amount
-
-    def take(self, quantity: Decimal) -> Decimal:
-        """Take shares out of the lot, and return their cost."""
-        self.quantity_left -= quantity
-        # Rounded from the whole lot each time, so that many small sales do not drift.
-        cost_left = _share(self.cost, part=self.quantity_left, of=self.quantity)
-        cost = self.cost_left - cost_left
-        self.cost_left = cost_left
-        return cost
-
-    def restate(self, quantity: Decimal) -> None:
-        """Restate what is left in new shares; its cost stays."""
-        self.quantity = self.quantity_left = quantity
-        self.cost = self.cost_left
-
-
-class _Position:
-    """The open lots of one instrument, while its history is processed."""
-
-    def __init__(self, method: LotMethod) -> None:
-        self._method = method
-        # The next lot to sell from is on top. The number of the purchase settles every tie, so
-        # that lots themselves are never compared.
-        self._queue: list[tuple[Fraction, int, _OpenLot]] = []
-        self._purchases = 0
-        self._quantity = _NOTHING
-        self._cost = _NOTHING
-        self._realized: list[RealizedGain] = []
-
-    def buy(self, trade: Trade) -> None:
-        """Open a lot."""
-        self._purchases += 1
-        number = -self._purchases if self._method is LotMethod.LIFO else self._purchases
-        lot = _OpenLot(trade)
-        heapq.heappush(self._queue, (self._rank(lot), number, lot))
-        self._quantity += trade.quantity
-        self._cost += trade.amount
-
-    def sell(self, sale: Trade) -> None:
-        """Take a sale out of the lots that come first, and realize the gain on each part."""
-        if sale.quantity > self._quantity:
-            raise OversoldPosition(sale_id=sale.id, quantity=sale.quantity, held=self._quantity)
-        parts = self._take(sale.quantity)
-        quantities = [quantity for _, quantity, _ in parts]
-        proceeds = split_amount(sale.amount, by=quantities)
-        costs = self._costs(parts)
-        for (lot, quantity, _), received, cost in zip(parts, proceeds, costs, strict=True):
-            self._realized.append(
-                RealizedGain(
-                    sale_id=sale.id,
-                    lot_trade_id=lot.id,
-                    quantity=quantity,
-                    proceeds=received,
-                    cost_basis=cost,
-                    acquired_at=lot.at,
-                    sold_at=sale.at,
-                )
-            )
-        self._quantity -= sale.quantity
-        self._cost -= sum(costs, _NOTHING)
-
-    def split(self, split: Split) -> None:
-        """Spread the new shares over the lots, oldest first, so that they sum to all there are.
-
-        A lot that is too small for the smallest part of a new share gives its cost to the one
-        before it (or after it); if no share is left at all, the cost of everything was lost.
-        """
-        if split.before != self._quantity:
-            raise OversoldPosition(sale_id=split.id, quantity=split.before, held=self._quantity)
-        if not split.after:
-            self.sell(Trade(split.id, "sell", split.before, _NOTHING, split.at))
-            return
-        entries = sorted(self._queue, key=lambda entry: abs(entry[1]))
-        reached = list(accumulate((lot.quantity_left for _, _, lot in entries), initial=_NOTHING))
-        totals = [_part_of(split, total) for total in reached]
-        for (_, _, lot), (start, end) in zip(entries, pairwise(totals), strict=True):
-            lot.restate(end - start)
-        kept = [entry for entry in entries if entry[2].quantity]
-        for _, number, lot in entries:
-            if not lot.quantity:
-                heir = min(kept, key=lambda entry: abs(abs(entry[1]) - abs(number)))[2]
-                heir.cost = heir.cost_left = heir.cost_left + lot.cost_left
-        self._queue = [(self._rank(lot), number, lot) for _, number, lot in kept]
-        heapq.heapify(self._queue)
-        self._quantity = split.after
-
-    def book(self) -> LotBook:
-        """The lots and gains as they are now."""
-        lots = [lot for _, _, lot in sorted(self._queue, key=lambda entry: abs(entry[1]))]
-        costs = [lot.cost_left for lot in lots]
-        if self._method is LotMethod.AVERAGE:
-            costs = split_amount(self._cost, by=[lot.quantity_left for lot in lots])
-        return LotBook(
-            open=tuple(
-                Lot(lot.trade.id, lot.quantity_left, cost, lot.trade.at)
-                for lot, cost in zip(lots, costs, strict=True)
-            ),
-            realized=tuple(self._realized),
-        )
-
-    def _rank(self, lot: _OpenLot) -> Fraction:
-        """The first sort key, before age: the cost per share for HIFO, otherwise none."""
-        if self._method is LotMethod.HIFO:
-            return -Fraction(lot.cost) / Fraction(lot.quantity)
-        return Fraction(0)
-
-    def _take(self, quantity: Decimal) -> list[tuple[Trade, Decimal, Decimal]]:
-        """Take a quantity out of the lots: (purchase, quantity, own cost) for each lot used."""
-        parts = []
-        wanted = quantity
-        while wanted > 0:
-            lot = self._queue[0][2]
-            taken = min(wanted, lot.quantity_left)
-            parts.append((lot.trade, taken, lot.take(taken)))
-            if not lot.quantity_left:
-                heapq.heappop(self._queue)
-            wanted -= taken
-        return parts
-
-    def _costs(self, parts: Sequence[tuple[Trade, Decimal, Decimal]]) -> list[Decimal]:
-        """The cost of each part: its lot's own, or its share of the pool under average basis."""
-        if self._method is not LotMethod.AVERAGE:
-            return [cost for _, _, cost in parts]
-        quantities = [quantity for _, quantity, _ in parts]
-        sold = sum(quantities, _NOTHING)
-        cost = self._cost - _share(self._cost, part=self._quantity - sold, of=self._quantity)
-        return split_amount(cost, by=quantities)
-
-
-def _share(amount: Decimal, *, part: Decimal, of: Decimal) -> Decimal:
-    """The share of an amount that a part of a quantity has, to the nearest cent, half to even.
-
-    In fractions, because a product of two Decimals is cut at 28 digits before it is divided.
-    """
-    if part == of:
-        return amount
-    cents = round(Fraction(amount) * 100 * Fraction(part) / Fraction(of))
-    return cents * _CENT
-
-
-def _part_of(split: Split, quantity: Decimal) -> Decimal:
-    """What `quantity` of the old shares became, rounded down to the decimals of the new total."""
-    unit = Decimal(1).scaleb(int(split.after.as_tuple().exponent))
-    exact = Fraction(quantity) * Fraction(split.after) / Fraction(split.before)
-    return math.floor(exact / Fraction(unit)) * unit
 
 
 def _same_day_next_year(day: date) -> date:

@@ -14,8 +14,8 @@ from exchange.corporate import processing
 from exchange.models import ActionKind, Entitlement, Instrument
 from exchange.tests.market import NOW, advance, make_bond, make_instrument, place, set_quote, tick
 from portfolio import splits
-from portfolio.rules import lots
-from portfolio.rules.lots import LotMethod, Split, Trade
+from portfolio.rules.lots import LotMethod
+from portfolio.tests import plain_lots
 from portfolio.tests.accounts import (
     START,
     buy,
@@ -27,6 +27,7 @@ from portfolio.tests.accounts import (
     sell,
     shown,
 )
+from portfolio.tests.plain_lots import Split, Trade
 
 D = Decimal
 HOUR = timedelta(hours=1)
@@ -178,7 +179,7 @@ def a_split(number: int, before: str, after: str) -> Split:
 @pytest.mark.parametrize("method", LotMethod)
 def test_a_split_spreads_the_basis_of_the_old_shares_over_the_new(method):
     """IRS Publication 550, chapter 4, "Stock Splits": 100 shares for 1,000 become 200, 5 each."""
-    book = lots.match_lots(
+    book = plain_lots.match_lots(
         [trade(1, "buy", "100", "1000.00"), a_split(2, "100", "200")], method=method
     )
 
@@ -191,26 +192,26 @@ def test_a_split_spreads_the_basis_of_the_old_shares_over_the_new(method):
 
 
 def test_after_a_split_the_highest_cost_a_share_still_goes_first():
-    history: list[lots.Event] = [
+    history: list[plain_lots.Event] = [
         trade(1, "buy", "10", "100.00"),
         a_split(2, "10", "100"),
         trade(3, "buy", "10", "50.00"),
         trade(4, "sell", "10", "60.00"),
     ]
 
-    book = lots.match_lots(history, method=LotMethod.HIFO)
+    book = plain_lots.match_lots(history, method=LotMethod.HIFO)
 
     assert [part.lot_trade_id for part in book.realized] == ["3"]
 
 
 def test_a_lot_too_small_for_a_new_share_leaves_its_cost_to_its_neighbour():
-    history: list[lots.Event] = [
+    history: list[plain_lots.Event] = [
         trade(1, "buy", "0.000003", "0.30"),
         trade(2, "buy", "0.000004", "0.40"),
         a_split(3, "0.000007", "0.000001"),
     ]
 
-    book = lots.match_lots(history, method=LotMethod.FIFO)
+    book = plain_lots.match_lots(history, method=LotMethod.FIFO)
 
     (lot,) = book.open
     assert (lot.quantity, lot.cost_basis) == (D("0.000001"), D("0.70"))
@@ -218,7 +219,7 @@ def test_a_lot_too_small_for_a_new_share_leaves_its_cost_to_its_neighbour():
 
 @pytest.mark.parametrize("method", LotMethod)
 def test_shares_of_which_nothing_is_left_are_sold_for_nothing(method):
-    history: list[lots.Event] = [
+    history: list[plain_lots.Event] = [
         trade(1, "buy", "0.000001", "0.10"),
         trade(2, "buy", "0.000001", "0.30"),
         trade(3, "buy", "0.000001", "0.50"),
@@ -226,7 +227,7 @@ def test_shares_of_which_nothing_is_left_are_sold_for_nothing(method):
         a_split(5, "0.000002", "0.000000"),
     ]
 
-    book = lots.match_lots(history, method=method)
+    book = plain_lots.match_lots(history, method=method)
 
     assert book.open == ()
     assert [part.sale_id for part in book.realized] == ["4", "5", "5"]
@@ -237,8 +238,10 @@ def test_shares_of_which_nothing_is_left_are_sold_for_nothing(method):
 
 
 def test_a_split_of_other_shares_than_are_held_is_an_incomplete_history():
-    with pytest.raises(lots.OversoldPosition):
-        lots.match_lots([trade(1, "buy", "3", "1.00"), a_split(2, "4", "8")], method=LotMethod.FIFO)
+    with pytest.raises(plain_lots.OversoldPosition):
+        plain_lots.match_lots(
+            [trade(1, "buy", "3", "1.00"), a_split(2, "4", "8")], method=LotMethod.FIFO
+        )
 
 
 @pytest.mark.parametrize(("before", "after"), [("0", "1"), ("1", "-1"), ("NaN", "1")])
@@ -265,7 +268,7 @@ def test_no_split_makes_or_loses_cost_or_shares(quantities, ratios, method):
         history.append(a_split(number, f"{units / 10**6:.6f}", f"{after / 10**6:.6f}"))
         units = after
 
-    book = lots.match_lots(history, method=method)
+    book = plain_lots.match_lots(history, method=method)
 
     assert book.quantity == D(units).scaleb(-6)
     assert book.cost_basis == sum(each.amount for each in history if isinstance(each, Trade))

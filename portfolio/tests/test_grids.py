@@ -14,9 +14,7 @@ from banking.rules.assets import USD
 from exchange.market.rules import bonds
 from exchange.models import AssetClass, Instrument
 from portfolio import valuation
-from portfolio.rules import grids, lot_totals, lots, returns
-from portfolio.rules.lot_totals import Event
-from portfolio.rules.lots import LotMethod, Side, Split, Trade
+from portfolio.rules import grids, returns
 from portfolio.rules.returns import Point
 from portfolio.tests import plain_series
 
@@ -130,60 +128,3 @@ def test_interest_on_many_dates_is_that_of_each(day_count, days):
     assert list(bonds.accrued_on(terms, dates)) == [
         bonds.accrued_interest(terms, settlement=each) for each in dates
     ]
-
-
-@st.composite
-def a_history(draw):
-    """Trades and splits of units and cents; now and then a sale of more than is held."""
-    held, events = 0, []
-    for _ in range(draw(st.integers(0, 25))):
-        kind = draw(st.sampled_from([lot_totals.BUY, lot_totals.SELL, lot_totals.SPLIT]))
-        if kind == lot_totals.BUY or not held:
-            event = Event(lot_totals.BUY, draw(st.integers(1, 10**4)), draw(st.integers(0, 10**6)))
-            held += event.first
-        elif kind == lot_totals.SELL:
-            units = draw(st.integers(1, held + (draw(st.integers(0, 20)) == 0)))
-            event = Event(kind, units, draw(st.integers(0, 10**6)))
-            held -= units
-        else:
-            after = draw(st.one_of(st.integers(0, 5), st.integers(1, 10**5)))
-            event = Event(kind, held, after)
-            held = after
-        events.append(event)
-        if held < 0:
-            break
-    return events
-
-
-@given(a_history(), st.sampled_from(LotMethod))
-def test_totals_of_lots_are_the_sums_over_the_lots(history, method):
-    found = lot_totals.totals(history, method=method)
-
-    try:
-        book = lots.match_lots(map(as_event, range(len(history)), history), method=method)
-    except lots.OversoldPosition:
-        assert found is None
-    else:
-        assert found == (
-            int(book.quantity.scaleb(6)),
-            USD.units(book.cost_basis),
-            USD.units(book.realized_pnl),
-        )
-
-
-@pytest.mark.parametrize(("cents", "left"), [(1, 0), (3, 2), (5, 2), (7, 4)])
-@pytest.mark.parametrize("method", LotMethod)
-def test_half_a_cent_of_cost_is_rounded_to_the_even_one(cents, left, method):
-    history = [Event(lot_totals.BUY, 2, cents), Event(lot_totals.SELL, 1, 0)]
-    assert lot_totals.totals(history, method=method) == (1, left, left - cents)
-    book = lots.match_lots(map(as_event, range(2), history), method=method)
-    assert USD.units(book.cost_basis) == left
-
-
-def as_event(number, event):
-    kind, first, second = event
-    at, units = START + number * timedelta(seconds=1), Decimal(first).scaleb(-6)
-    if kind == lot_totals.SPLIT:
-        return Split(str(number), units, Decimal(second).scaleb(-6), at)
-    side: Side = "buy" if kind == lot_totals.BUY else "sell"
-    return Trade(str(number), side, units, USD.amount(second), at)

@@ -3,14 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import pytest
 
 from authentication.tests.problems import assert_problem
 from exchange.models import Execution
 from exchange.tests.market import NOW, make_customer, make_instrument, place, set_quote
-from portfolio import trades
 from portfolio.tests.accounts import buy, get, reprice, sell, shown
 
 pytestmark = pytest.mark.django_db
@@ -200,19 +198,3 @@ def test_an_order_filled_in_parts_has_a_lot_for_each_part(alice, aapl):
     assert sum(Decimal(row["cost_basis"]) for row in rows) * 100 == sum(
         fill.cents + fill.fee_cents for fill in fills
     )
-
-
-def fill(side, *, cents, fee, at=NOW):
-    return trades.Fill("BTC-USD", 8, side, uuid4(), 100, cents, fee, at, 1)
-
-
-def test_no_trade_is_earlier_than_the_one_booked_before_it():
-    found = trades.as_events(
-        [
-            fill("buy", cents=400, fee=1, at=minutes(1)),
-            fill("sell", cents=400, fee=1, at=minutes(0)),
-            fill("sell", cents=400, fee=1, at=minutes(2)),
-        ]
-    )
-
-    assert [trade.at for trade in found] == [minutes(1), minutes(1), minutes(2)]

@@ -1,0 +1,158 @@
+"""A customer's lots: what is stored of them, and on top of it what has been booked since.
+
+The stored lots are complete up to a posting. All that has been booked later is folded in memory by
+each read, so a read never answers with less than has been booked. When there is much of it, the
+read stores what it has folded, and later reads begin there. Stored lots may be removed at any time.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+from uuid import UUID
+
+from banking import ledger
+from portfolio import lot_rows, trades
+from portfolio.lot_rows import Stored
+from portfolio.rules.lots import Fold, LotMethod, MissingLots, OpenLot, Totals
+from portfolio.trades import Fresh, History
+
+# Postings since the stored ones, and lots, that a read takes without storing what comes of them.
+FOLDED_BY_A_READ = 200
+# Postings that are folded and stored together, so that memory stays small.
+STORED_AT_ONCE = 20_000
+MAX_READS = 5
+
+_ALL = 2**31
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Lots:
+    """One customer's lots by one method. `folds` are those of instruments with new events."""
+
+    stored: Stored
+    method: LotMethod
+    folds: dict[str, Fold] = field(default_factory=dict)
+    lots_read: int = 0
+
+    def add(self, history: History) -> None:
+        """Add events that were booked after the stored ones."""
+        for symbol, events in history.items():
+            fold = self.fold_of(symbol)
+            for event in events:
+                fold.add(event)
+
+    def totals(self, symbol: str) -> Totals:
+        """The sums of one instrument; zero for one that was never held."""
+        if symbol in self.folds:
+            return self.folds[symbol].totals
+        return self.stored.totals.get(symbol) or Totals()
+
+    def loses_rows(self) -> bool:
+        """Whether the new events show that a history is incomplete whose lots are stored."""
+        stored = self.stored.totals
+        return any(
+            not fold.totals.complete and symbol in stored and stored[symbol].complete
+            for symbol, fold in self.folds.items()
+        )
+
+    def fold_of(self, symbol: str) -> Fold:
+        """The fold of one instrument; begun where the stored one ended, if nothing is new in it."""
+        if symbol in self.folds:
+            return self.folds[symbol]
+        totals = replace(self.stored.totals.get(symbol) or Totals())
+        lots = self._read(symbol) if totals.units else iter(())
+        self.folds[symbol] = fold = Fold(self.method, totals, lots)
+        return fold
+
+    def _read(self, symbol: str) -> Iterator[OpenLot]:
+        for lot in lot_rows.in_order(self.stored, symbol, self.method):
+            self.lots_read += 1
+            yield lot
+
+
+def read(
+    *, owner_id: UUID, lot_method: LotMethod, answer: Callable[[Lots], T], has_rows: bool = False
+) -> T:
+    """What `answer` makes of the owner's lots, which are of one moment.
+
+    It is called again when the stored lots have gone on while it read them; with `has_rows` it
+    reads some by itself.
+    """
+    for _ in range(MAX_READS):
+        try:
+            lots = _folded(owner_id, lot_method)
+            found = answer(lots)
+        except MissingLots:
+            continue
+        if lots.loses_rows():
+            catch_up(owner_id=owner_id, lot_method=lot_method)
+            continue
+        if (lots.lots_read or has_rows) and not lot_rows.is_current(lots.stored):
+            continue
+        if lots.lots_read > FOLDED_BY_A_READ:
+            catch_up(owner_id=owner_id, lot_method=lot_method)
+        return found
+    return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
+
+
+def _folded(owner_id: UUID, lot_method: LotMethod) -> Lots:
+    for _ in range(MAX_READS):
+        stored = lot_rows.stored(owner_id, lot_method)
+        since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=FOLDED_BY_A_READ + 1)
+        if len(since) <= FOLDED_BY_A_READ:
+            return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
+        catch_up(owner_id=owner_id, lot_method=lot_method)
+    return _folded_on(lot_rows.stored(owner_id, lot_method), owner_id, lot_method)
+
+
+def _folded_on(stored: Stored, owner_id: UUID, lot_method: LotMethod) -> Lots:
+    """With everything that has been booked since, however much it is."""
+    since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=_ALL)
+    return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
+
+
+def _with(stored: Stored, lot_method: LotMethod, history: History) -> Lots:
+    lots = Lots(stored, lot_method)
+    lots.add(history)
+    return lots
+
+
+def catch_up(*, owner_id: UUID, lot_method: LotMethod) -> None:
+    """Store the owner's lots as they are after all that is booked by now, piece by piece.
+
+    If another process does the same, one of them goes on. It waits for transactions that post for
+    the owner, and is to be called outside of one.
+    """
+    bound = ledger.settled_through(owner_id)
+    lot_rows.begin(owner_id, lot_method)
+    while (stored := lot_rows.stored(owner_id, lot_method)).key and stored.through < bound:
+        piece, through = _piece(owner_id, stored.through, bound)
+        try:
+            lots = _with(stored, lot_method, trades.events(owner_id=owner_id, of=piece))
+        except MissingLots:
+            if lot_rows.is_current(stored):
+                raise
+            return
+        if not lot_rows.advance(stored, through, lots.folds):
+            return
+
+
+def _piece(owner_id: UUID, after: int, bound: int) -> tuple[list[Fresh], int]:
+    """Postings after one, and the id of the last; no entry of theirs has any after these.
+
+    Postings of one statement have ids in any order, so all of them belong to one piece. They have
+    the same time.
+    """
+    at_most = STORED_AT_ONCE
+    while True:
+        found = trades.fresh(owner_id=owner_id, after=after, through=bound, at_most=at_most)
+        if len(found) < at_most:
+            return found, bound
+        whole = len(found)
+        while whole and found[whole - 1].at == found[-1].at:
+            whole -= 1
+        if whole:
+            return found[:whole], found[whole - 1].id
+        at_most *= 2

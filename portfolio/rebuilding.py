@@ -1,0 +1,99 @@
+"""Stored lots made anew, or compared with what follows from all that was ever booked."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from exchange.models import Execution
+from portfolio import kept_lots, lot_rows, trades
+from portfolio.kept_lots import Lots
+from portfolio.models import LotFold
+from portfolio.rules import lots as rules
+from portfolio.rules.lots import Fold, LotMethod, OpenLot, Sale, Totals
+from portfolio.trades import History
+
+# What lots are sold by where nobody says anything else.
+USUAL = LotMethod.FIFO
+# Trades go on while they are compared: a difference is one only if it lasts.
+MAX_COMPARISONS = 3
+SALES_AT_ONCE = 500
+
+# The sums, open lots and sales of one instrument.
+Figures = tuple[Totals, list[OpenLot], list[Sale]]
+_NOTHING: Figures = (Totals(), [], [])
+
+
+def owners() -> list[UUID]:
+    """Everybody who has traded, in the order of their ids."""
+    traded = Execution.objects.order_by("owner").values_list("owner", flat=True)
+    return list(traded.distinct())
+
+
+def rebuild(owner_id: UUID) -> None:
+    """Remove the owner's stored lots, and store them again: those of all methods asked for so far.
+
+    Answers stay right meanwhile; what is not stored is folded when it is read.
+    """
+    methods = _methods(owner_id) or [USUAL]
+    lot_rows.remove(owner_id)
+    for method in methods:
+        kept_lots.catch_up(owner_id=owner_id, lot_method=method)
+
+
+def differences(owner_id: UUID) -> list[str]:
+    """Where answers differ from what follows from the owner's whole history, a line each."""
+    found: list[str] = []
+    for method in _methods(owner_id):
+        for _ in range(MAX_COMPARISONS):
+            lines = list(_compare(owner_id, method))
+            if not lines:
+                break
+        found += lines
+    return found
+
+
+def _methods(owner_id: UUID) -> list[LotMethod]:
+    stored = LotFold.objects.filter(owner=owner_id).order_by("lot_method")
+    return [LotMethod(name) for name in stored.values_list("lot_method", flat=True)]
+
+
+def _compare(owner_id: UUID, method: LotMethod) -> Iterator[str]:
+    answered = kept_lots.read(owner_id=owner_id, lot_method=method, answer=_figures, has_rows=True)
+    followed = _from_the_start(trades.whole_history(owner_id=owner_id), method)
+    for symbol in sorted(answered.keys() | followed.keys()):
+        ours, right = answered.get(symbol, _NOTHING), followed.get(symbol, _NOTHING)
+        for name, mine, theirs in zip(("sums", "lots", "sales"), ours, right, strict=True):
+            if mine != theirs:
+                yield (
+                    f"owner {owner_id}, {method.value}: the stored {name} of {symbol} "
+                    f"are not those of its history"
+                )
+
+
+def _figures(lots: Lots) -> dict[str, Figures]:
+    """All that is answered, from stored lots and what was booked since."""
+    found = {}
+    for symbol in lots.stored.totals.keys() | lots.folds.keys():
+        fold = lots.fold_of(symbol)
+        sales = [*_stored_sales(lots, symbol), *fold.sales]
+        found[symbol] = _sorted(fold, sales)
+    return found
+
+
+def _stored_sales(lots: Lots, symbol: str) -> Iterator[Sale]:
+    page = lot_rows.Page(symbol, SALES_AT_ONCE, above=UUID(int=0))
+    while rows := lot_rows.page_of_sales(lots.stored, page):
+        yield from (sale for _, sale in rows)
+        page = page._replace(above=UUID(rows[-1][1].id))
+
+
+def _from_the_start(history: History, method: LotMethod) -> dict[str, Figures]:
+    found = {}
+    for symbol, events in history.items():
+        fold = rules.fold(events, method)
+        found[symbol] = _sorted(fold, fold.sales)
+    return found
+
+
+def _sorted(fold: Fold, sales: list[Sale]) -> Figures:
+    """Figures that can be compared: sales are sorted by their ids."""
+    return fold.totals, fold.all_lots(), sorted(sales, key=lambda sale: sale.id)
