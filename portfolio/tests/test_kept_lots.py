@@ -19,7 +19,7 @@ from banking.rules.assets import USD
 from banking.tests.parallel import at_once
 from be.database import statements
 from be.kernel.refusals import Refusal
-from exchange.models import ActionKind, Entitlement, Execution
+from exchange.models import ActionKind, Entitlement, Execution, Quote
 from exchange.tests.market import NOW, give, make_bond, make_customer, make_instrument, place
 from exchange.trading import orders
 from exchange.trading.settlement import execution
@@ -78,6 +78,8 @@ class Account:
         else:
             new, old = self.random.choice([(2, 1), (3, 2), (7, 3), (1, 7), (1, 1000)])
             reprice(self.stock, self.price(), at=self.at)
+            if Quote.objects.get(instrument=self.stock).high * old / new > 10**6:
+                new, old = old, new  # no price, not the highest of the day, may be too high
             carry_out(self.stock, ActionKind.SPLIT, at=self.at, new_shares=new, old_shares=old)
 
 
