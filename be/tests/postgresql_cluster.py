@@ -38,10 +38,12 @@ class Cluster:
     PostgreSQL refuses to run as root; it then runs as `postgres`, or as `nobody`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: object) -> None:
+        """With these settings of the server, as `max_connections=12`."""
         programs = binaries()
         assert programs is not None, "PostgreSQL is not installed."
         self._programs = programs
+        self._settings = settings
         self._port = free_port()
         self._as: dict[str, Any] = _not_root()
         self._postmaster: subprocess.Popen[bytes] | None = None
@@ -84,6 +86,7 @@ class Cluster:
             "port": self._port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self._directory,
+            **self._settings,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._directory / "log").open("ab") as log:

@@ -10,6 +10,14 @@ from be.database.prepared_statements import PreparedStatements
 
 
 class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
+    def _is_reusable(self) -> bool:
+        return super()._is_reusable() and not self._is_wanted()
+
+    def _is_wanted(self) -> bool:
+        """Whether other threads wait for a connection, as when PostgreSQL gives out too few."""
+        pool = self.pool  # type: ignore[attr-defined]  # the stubs lack it
+        return pool is not None and pool.get_stats()["requests_waiting"] > 0
+
     def is_alive(self) -> bool:
         """An idle connection has something to read when the server has closed it."""
         if self.connection.closed:
