@@ -67,11 +67,14 @@ class MeasuredServer:
             each.close()
 
     def send(self, method: str, path: str, token: str) -> bytes:
-        return _sent(self._connection, method, path, token)
+        status, body = _answer(self._connection, method, path, token)
+        if status != HTTPStatus.OK:
+            raise RuntimeError(f"{method} {path}: {status} {body.decode()[:300]}")
+        return body
 
     def read_prices(self, token: str) -> None:
-        """Over a connection of its own: beside requests that are measured."""
-        _sent(self._reader, "GET", f"{PRICES}?symbols=AAPL", token)
+        """Over a connection of its own, beside requests that are measured."""
+        _answer(self._reader, "GET", f"{PRICES}?symbols=AAPL", token)
 
     def backends(self) -> dict[int, float]:
         """The CPU-seconds of each of the server's backends so far."""
@@ -87,13 +90,10 @@ def _connection(server: Server) -> HTTPConnection:
     return HTTPConnection("localhost", server.port, timeout=120)
 
 
-def _sent(connection: HTTPConnection, method: str, path: str, token: str) -> bytes:
+def _answer(connection: HTTPConnection, method: str, path: str, token: str) -> tuple[int, bytes]:
     connection.request(method, path, headers={"Authorization": f"Bearer {token}"})
     answer = connection.getresponse()
-    body = answer.read()
-    if answer.status != HTTPStatus.OK:
-        raise RuntimeError(f"{method} {path}: {answer.status} {body.decode()[:300]}")
-    return body
+    return answer.status, answer.read()
 
 
 class Place:

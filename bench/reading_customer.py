@@ -2,7 +2,8 @@
 
 It migrates and seeds the database of DATABASE_URL, with the demo customer's year of trades, and
 writes the access token to FILE. BENCH_ORDERS more orders are placed for her, and with
-BENCH_INSTRUMENTS the market has so many instruments: copies of the seeded ones and of their quotes.
+BENCH_INSTRUMENTS the market has so many instruments: copies of the seeded ones, of their quotes and
+of their corporate actions, so that none is due.
 """
 
 import os
@@ -24,6 +25,7 @@ from django.utils import timezone  # noqa: E402
 
 from authentication import sessions  # noqa: E402
 from authentication.models import User  # noqa: E402
+from exchange.corporate import processing  # noqa: E402
 from exchange.models import Instrument, OrderType, Side  # noqa: E402
 from exchange.trading import orders  # noqa: E402
 from exchange.trading.intake.requests import OrderRequest  # noqa: E402
@@ -47,15 +49,25 @@ def main(path: str) -> None:
 
 
 def _copy_instruments() -> None:
-    seeded = Instrument.objects.select_related("bond", "quote").order_by("symbol")
-    instruments, bonds, quotes = [], [], []
+    processing.run(now=timezone.now())
+    seeded = (
+        Instrument.objects.select_related("bond", "quote")
+        .prefetch_related("corporate_actions")
+        .order_by("symbol")
+    )
+    instruments: list[Instrument] = []
+    bonds, quotes, actions = [], [], []
     for number, original in enumerate(islice(cycle(seeded), max(INSTRUMENTS - len(seeded), 0))):
         made = _copy(original, id=uuid4(), symbol=f"{original.symbol[:12]}.{number}")
         instruments.append(made)
         quotes.append(_copy(original.quote, instrument=made))
+        actions += [
+            _copy(action, id=uuid4(), instrument=made)
+            for action in original.corporate_actions.all()
+        ]
         if original.is_bond:
             bonds.append(_copy(original.bond, instrument=made))
-    for rows in (instruments, bonds, quotes):
+    for rows in (instruments, bonds, quotes, actions):
         if rows:
             type(rows[0]).objects.bulk_create(rows, batch_size=1000)
 
