@@ -60,6 +60,9 @@ def test_threads_share_the_few_connections_that_there_are(cluster: Cluster, serv
         assert Client(server.port, token=token).send("GET", ORDERS).status == 200
         all_left(cluster, stack)
         assert asked_at_once(server, token) == {200: THREADS * 20}
+        # Then no thread sits on one while another is asked.
+        client = Client(server.port, token=token)
+        assert {client.send("GET", ORDERS).status for _ in range(2 * THREADS)} == {200}
 
 
 def test_without_any_connection_the_answer_is_503_until_there_are_some(

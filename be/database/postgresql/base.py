@@ -1,22 +1,35 @@
 """Django's backend for PostgreSQL, with the connections of be/database/connections.py."""
 
 import select
+import time
+from typing import ClassVar
 
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction  # type: ignore[attr-defined]
 
-from be.database.connections import ServerConnection
+from be.database.connections import MAX_AGE_SECONDS, ServerConnection
 from be.database.prepared_statements import PreparedStatements
 
 
 class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
-    def _is_reusable(self) -> bool:
-        return super()._is_reusable() and not self._is_wanted()
+    # Of the process: attempts to connect that failed so far, and how long they are remembered.
+    _failures: ClassVar[int] = 0
+    _few_until: ClassVar[float] = float("-inf")
+
+    def _may_be_kept(self) -> bool:
+        return super()._may_be_kept() and not self._is_wanted()
 
     def _is_wanted(self) -> bool:
-        """Whether other threads wait for a connection, as when PostgreSQL gives out too few."""
+        """Whether other threads need the connection: they wait, or PostgreSQL refused another."""
         pool = self.pool  # type: ignore[attr-defined]  # the stubs lack it
-        return pool is not None and pool.get_stats()["requests_waiting"] > 0
+        if pool is None:
+            return False
+        figures, now = pool.get_stats(), time.monotonic()
+        failures = figures.get("connections_errors", 0)
+        if failures > DatabaseWrapper._failures:
+            DatabaseWrapper._failures = failures
+            DatabaseWrapper._few_until = now + MAX_AGE_SECONDS
+        return figures["requests_waiting"] > 0 or now < DatabaseWrapper._few_until
 
     def is_alive(self) -> bool:
         """An idle connection has something to read when the server has closed it."""
