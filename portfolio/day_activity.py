@@ -3,7 +3,8 @@
 The day is the UTC day, as for quotes: the last close is the last midnight. By then the exchange has
 closed and not opened again, and coins, which always trade, have their daily close.
 
-It is read from the journal, so trades, fees, interest and dividends are all included.
+It is read from the journal and its daily sums, so trades, fees, interest and dividends are all
+included.
 """
 
 from collections import defaultdict
@@ -14,16 +15,16 @@ from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
-from banking import flows
 from banking.models import EntryKind
 from banking.rules.assets import USD
-from be.database import statements
 from be.database.rows import as_uuid
+from be.database.statements import Row
 from exchange.market import candles
 from exchange.models import Clawback, Entitlement, Interval, Quote
-
-# Entries that only move units between `available` and `held`.
-INTERNAL_KINDS = (EntryKind.HOLD, EntryKind.RELEASE)
+from portfolio import daily
+from portfolio.daily import Stored
+from portfolio.daily_rows import DAY, FLOWS, INTERNAL, entries_sql, lines_sql
+from portfolio.instants import instant
 
 
 @dataclass(slots=True)
@@ -38,6 +39,13 @@ class InstrumentActivity:
     spent: int = 0
     received: int = 0
     was_split: bool = False
+
+    def add(self, units: int, spent: int, received: int, splits: int) -> None:
+        """More that has moved."""
+        self.units += units
+        self.spent += spent
+        self.received += received
+        self.was_split |= splits > 0
 
 
 @dataclass(slots=True)
@@ -68,64 +76,73 @@ def price_at(close: datetime, quote: Quote) -> Decimal:
 
 
 def read(*, owner_id: UUID, since: datetime) -> DayActivity:
-    """What moved after `since`, and the balances after it, in one statement."""
-    rows = statements.query(
-        _sql(),
-        (
-            *(USD.code, USD.code, USD.code, owner_id, since, *INTERNAL_KINDS),
-            *(*flows.KINDS, owner_id, EntryKind.SPLIT.value),
-        ),
-    )
+    """What moved after `since`, a midnight, and the balances after it, in one statement."""
     activity = DayActivity()
     incomes: dict[UUID, int] = {}
-    for what, asset, reference, *sums in rows:
-        units, spent, received, splits = map(int, sums)
+    sums: dict[str, int] = defaultdict(int)
+    for what, asset, reference, *moved in _rows(owner_id, instant(since)):
+        units, spent, received, splits = map(int, moved)
         if what == _BALANCE:
             activity.balances[asset] = (spent, received)
-            continue
-        activity.cash_cents += received - spent
-        if what == _FLOW:
-            activity.flow_cents += received - spent
         elif what == _INCOME:
-            incomes[as_uuid(reference)] = received - spent
+            incomes[as_uuid(reference)] = units
+        elif what == _OTHER:
+            activity.instruments[asset].add(units, spent, received, splits)
         else:
-            activity.instruments[asset] = InstrumentActivity(units, spent, received, splits > 0)
+            sums[what] += units
+    activity.cash_cents, activity.flow_cents = sums[_CASH], sums[_FLOW]
     if incomes:
         for symbol, cents in _by_symbol(incomes):
             activity.instruments[symbol].received += cents
+    daily.advance_after(sums[_NEW], owner_id)
     return activity
 
 
-_BALANCE, _FLOW, _INCOME, _OTHER = "balance", "flow", "income", "other"
+_NEW, _BALANCE, _CASH, _FLOW, _INCOME, _OTHER = "new", "balance", "cash", "flow", "income", "other"
+
+
+def _rows(owner_id: UUID, since: int) -> list[Row]:
+    def values(stored: Stored) -> Row:
+        return (
+            *(owner_id, stored.through, since, owner_id, owner_id, since // DAY, owner_id, since),
+            EntryKind.SPLIT.value,
+        )
+
+    return daily.read(_sql(), values, owner_id=owner_id, until=daily.EVER)
 
 
 @cache
 def _sql() -> str:
-    """The balances, then entries added up: flows; income by its reference; the rest by symbol.
+    """The balances, and what moved: from the stored sums, and from entries that are not in them.
 
-    Income is what names no instrument. An entry is of one instrument at most.
+    Of these, flows, income by its reference, and the rest by symbol. Income is what names no
+    instrument; in the stored sums it is by symbol already. One row says how much is not in them.
     """
-    internal = ", ".join(["%s"] * len(INTERNAL_KINDS))
-    kinds = ", ".join(["%s"] * len(flows.KINDS))
+    nothing = "CAST(NULL AS varchar), CAST(NULL AS uuid)"
     return (
-        "WITH entries AS (SELECT entry.kind, entry.reference, "
-        "max(CASE WHEN account.asset <> %s THEN account.asset END) AS symbol, "
-        "sum(CASE WHEN account.asset <> %s THEN posting.units ELSE 0 END) AS units, "
-        "sum(CASE WHEN account.asset = %s THEN posting.units ELSE 0 END) AS cents "
-        "FROM banking_posting posting "
-        "JOIN banking_ledgeraccount account ON account.id = posting.account_id "
-        "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
-        "WHERE account.owner_id = %s AND entry.created_at > %s "
-        f"AND entry.kind NOT IN ({internal}) GROUP BY entry.id, entry.kind, entry.reference"
-        f"), named AS (SELECT CASE WHEN kind IN ({kinds}) THEN '{_FLOW}' "
-        f"WHEN symbol IS NULL THEN '{_INCOME}' ELSE '{_OTHER}' END AS what, entries.* FROM entries"
-        f") SELECT '{_BALANCE}' AS what, asset, CAST(NULL AS uuid) AS reference, 0 AS units, "
-        "available, held, 0 AS splits FROM banking_ledgeraccount WHERE owner_id = %s UNION ALL "
-        f"SELECT what, symbol, CASE WHEN what = '{_INCOME}' THEN reference END, sum(units), "
+        f"WITH lines AS ({lines_sql('posting.id > %s')}), "
+        f"today AS (SELECT * FROM lines WHERE at > %s AND kind NOT IN ({INTERNAL})), "
+        f"entries AS ({entries_sql('today')}) "
+        f"SELECT '{_BALANCE}' AS what, asset, CAST(NULL AS uuid) AS reference, 0 AS units, "
+        "available AS spent, held AS received, 0 AS splits "
+        "FROM banking_ledgeraccount WHERE owner_id = %s UNION ALL "
+        f"SELECT '{_NEW}', {nothing}, count(*), 0, 0, 0 FROM lines UNION ALL "
+        f"SELECT CASE WHEN asset = '{USD.code}' THEN '{_CASH}' ELSE '{_OTHER}' END, asset, "
+        f"CAST(NULL AS uuid), CASE WHEN asset = '{USD.code}' THEN units ELSE traded END, "
+        "spent, received, splits FROM portfolio_dailymovement "
+        "WHERE owner_id = %s AND day >= %s UNION ALL "
+        f"SELECT '{_FLOW}', {nothing}, coalesce(sum(cents), 0), 0, 0, 0 FROM portfolio_bankflow "
+        "WHERE owner_id = %s AND at > %s UNION ALL "
+        f"SELECT '{_CASH}', {nothing}, coalesce(sum(cents), 0), 0, 0, 0 FROM entries UNION ALL "
+        f"SELECT '{_FLOW}', {nothing}, coalesce(sum(cents), 0), 0, 0, 0 FROM entries "
+        f"WHERE kind IN ({FLOWS}) UNION ALL "
+        f"SELECT '{_INCOME}', CAST(NULL AS varchar), reference, sum(cents), 0, 0, 0 FROM entries "
+        f"WHERE symbol IS NULL AND kind NOT IN ({FLOWS}) GROUP BY reference UNION ALL "
+        f"SELECT '{_OTHER}', symbol, CAST(NULL AS uuid), sum(units), "
         "sum(CASE WHEN cents < 0 THEN -cents ELSE 0 END), "
         "sum(CASE WHEN cents > 0 THEN cents ELSE 0 END), "
-        "sum(CASE WHEN kind = %s THEN 1 ELSE 0 END) FROM named "
-        f"GROUP BY what, symbol, CASE WHEN what = '{_INCOME}' THEN reference END"
+        "sum(CASE WHEN kind = %s THEN 1 ELSE 0 END) FROM entries "
+        f"WHERE symbol IS NOT NULL AND kind NOT IN ({FLOWS}) GROUP BY symbol"
     )
 
 

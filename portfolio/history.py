@@ -1,20 +1,26 @@
 """What moved in a customer's account until a time, from the ledger.
 
-The database adds up what lies between two times at which an account is valued. So as many rows are
-read as there are such times, and not as many as the customer has ever made movements.
+The database adds up what lies between two times at which an account is valued: of past days from
+their stored sums (`portfolio/daily.py`), so a read does not depend on how many movements the
+customer has ever made.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
-from banking import flows
+import numpy as np
+
 from banking.rules.assets import USD
-from be.database import statements
-from portfolio.day_activity import INTERNAL_KINDS
-from portfolio.instants import instant, instant_sql, microseconds, time_of
+from be.database.statements import Row
+from portfolio import daily
+from portfolio.daily import Stored
+from portfolio.daily_rows import DAY, FLOWS, INTERNAL, lines_sql
+from portfolio.instants import instant, list_sql, microseconds, numbers, time_of
 from portfolio.periods import Steps
 from portfolio.rules import grids
 from portfolio.rules.grids import NOTHING, Series
@@ -62,53 +68,72 @@ class Movements:
 
 
 def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
-    """All movements of the ledger up to and at a time. Money counts from when it is booked."""
-    rows = statements.query(
-        _movements_sql(),
+    """All movements of the ledger up to and at a time. Money counts from when it is booked.
+
+    Where the steps are days, what is stored of past days is read as it is (the account is valued at
+    none of the times within them); otherwise the postings since the day in which the steps begin.
+    """
+    start, length = instant(steps.start), microseconds(steps.length)
+
+    def values(stored: Stored) -> Row:
+        return (
+            *(owner_id, stored.others, until, stored.through, stored.day * DAY),
+            *(owner_id, instant(until), stored.through),
+            *(owner_id, stored.day, start, length, stored.through),
+        )
+
+    day = daily.NEVER if length == DAY else start // DAY
+    rows = daily.read(_movements_sql(), values, owner_id=owner_id, until=until, day=day)
+    lists = {asset: found for asset, *found in rows}
+    *flows, new = lists.pop(None)
+    daily.advance_after(new, owner_id)
+    units_of = {asset: _in_order(*found[:2]) for asset, found in lists.items()}
+    return Movements(units_of.pop(USD.code, NOTHING), _flows(flows), units_of)
+
+
+def _flows(lists: list[Any]) -> list[Flow]:
+    columns = [numbers(each).tolist() for each in lists]
+    return sorted(
         (
-            owner_id,
-            until,
-            *INTERNAL_KINDS,
-            *flows.KINDS,
-            USD.code,
-            instant(steps.start),
-            microseconds(steps.length),
+            Flow(time_of(at), cents, entry_id, equity if is_valued else None)
+            for at, cents, entry_id, equity, is_valued in zip(*columns, strict=True)
         ),
+        key=attrgetter("at", "entry_id"),
     )
-    found: list[Flow] = []
-    changes: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for asset, at, units, entry_id, equity_before in rows:
-        if asset is None:
-            found.append(Flow(time_of(int(at)), int(units), entry_id, equity_before))
-        else:
-            times, values = changes[asset]
-            times.append(int(at))
-            values.append(int(units))
-    units_of = {asset: grids.series(*each) for asset, each in changes.items()}
-    return Movements(units_of.pop(USD.code, NOTHING), found, units_of)
 
 
+def _in_order(at: Any, units: Any) -> Series:
+    times, values = numbers(at), grids.integers(numbers(units).tolist())
+    order = np.argsort(times, kind="stable")
+    return Series(times[order], values[order])
+
+
+@cache
 def _movements_sql() -> str:
-    """Each flow, without asset; then all changes, added up by asset and step, in order of time.
+    """Each flow, as one row of lists; then a row of lists for each asset, added up by step.
 
+    `recent` are the postings that are not stored, or of days that are not read from what is stored.
     `bounds` is the window's start: that of the period, or the first flow if that is later.
     """
-    kinds = ", ".join(["%s"] * len(flows.KINDS))
-    internal = ", ".join(["%s"] * len(INTERNAL_KINDS))
     return (
-        "WITH lines AS (SELECT account.asset, entry.id AS entry_id, posting.units, "
-        f"{instant_sql('entry.created_at')} AS at, entry.kind FROM banking_posting posting "
-        "JOIN banking_ledgeraccount account ON account.id = posting.account_id "
-        "JOIN banking_journalentry entry ON entry.id = posting.entry_id WHERE "
-        f"account.owner_id = %s AND entry.created_at <= %s AND entry.kind NOT IN ({internal})"
-        "), flows AS (SELECT lines.entry_id, lines.at, lines.units, value.equity_cents FROM lines "
-        "LEFT JOIN portfolio_flowvalue value ON value.entry_id = lines.entry_id "
-        f"WHERE lines.kind IN ({kinds}) AND lines.asset = %s), bounds AS (SELECT "
-        "CASE WHEN min(flows.at) > begun.at THEN min(flows.at) ELSE begun.at END AS start "
-        "FROM flows, (SELECT CAST(%s AS bigint) AS at) AS begun GROUP BY begun.at) "
-        "SELECT NULL AS asset, at, units, entry_id, equity_cents FROM flows UNION ALL "
-        "SELECT asset, max(at), sum(units), CAST(NULL AS bigint), CAST(NULL AS bigint) "
-        "FROM lines, bounds GROUP BY asset, "
-        "CASE WHEN at > start THEN (at - 1) / CAST(%s AS bigint) END "
-        "ORDER BY at, entry_id"
+        f"WITH lines AS ({lines_sql('posting.id > %s AND posting.created_at <= %s')}), "
+        "recent AS (SELECT * FROM lines WHERE id > %s OR at > %s), "
+        "flows AS (SELECT entry_id, at, cents FROM portfolio_bankflow WHERE owner_id = %s "
+        "AND at <= %s UNION ALL SELECT entry_id, at, units FROM recent "
+        f"WHERE id > %s AND kind IN ({FLOWS}) AND asset = '{USD.code}'), "
+        "changes AS (SELECT asset, last_at AS at, units FROM portfolio_dailymovement "
+        "WHERE owner_id = %s AND day < %s AND last_at IS NOT NULL "
+        f"UNION ALL SELECT asset, at, units FROM recent WHERE kind NOT IN ({INTERNAL})), "
+        "bounds AS (SELECT CASE WHEN min(flows.at) > begun.at THEN min(flows.at) ELSE begun.at END "
+        "AS start FROM (SELECT CAST(%s AS bigint) AS at) AS begun LEFT JOIN flows ON true "
+        "GROUP BY begun.at), steps AS (SELECT asset, max(at) AS at, sum(units) AS units "
+        "FROM changes, bounds "
+        "GROUP BY asset, CASE WHEN at > start THEN (at - 1) / CAST(%s AS bigint) END) "
+        f"SELECT NULL AS asset, {list_sql('flows.at')}, {list_sql('flows.cents')}, "
+        f"{list_sql('flows.entry_id')}, {list_sql('coalesce(value.equity_cents, 0)')}, "
+        f"{list_sql('CASE WHEN value.id IS NULL THEN 0 ELSE 1 END')}, "
+        "(SELECT count(*) FROM recent WHERE id > %s) FROM flows "
+        "LEFT JOIN portfolio_flowvalue value ON value.entry_id = flows.entry_id "
+        f"UNION ALL SELECT asset, {list_sql('at')}, {list_sql('CAST(units AS bigint)')}, "
+        "NULL, NULL, NULL, 0 FROM steps GROUP BY asset"
     )

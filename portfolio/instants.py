@@ -56,6 +56,14 @@ def list_sql(value: str) -> str:
     return f"json_group_array({value})"
 
 
+def first_id_sql(instant: str) -> str:
+    """SQL for the lowest id that `be.kernel.identifiers.uuid7` gives at an instant."""
+    milliseconds = f"({instant}) / 1000"
+    if is_postgresql():
+        return f"(lpad(to_hex({milliseconds}), 12, '0') || repeat('0', 20))::uuid"
+    return f"(printf(char(37) || '012x', {milliseconds}) || '{'0' * 20}')"
+
+
 def price_sql(column: str) -> str:
     """SQL for a price in a list."""
     return f"({column} * {PRICE_UNIT})::bigint" if is_postgresql() else column
@@ -65,7 +73,7 @@ def numbers(answer: Any) -> Integers:
     """The integers of a list."""
     if isinstance(answer, str):
         return np.array(msgspec.json.decode(answer), np.int64)
-    return np.frombuffer(answer, ">i8").astype(np.int64)
+    return np.frombuffer(answer or b"", ">i8").astype(np.int64)
 
 
 def prices(answer: Any) -> Integers:

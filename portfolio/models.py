@@ -1,7 +1,7 @@
-"""What accounts were worth at each deposit and withdrawal, and the lots as they were last folded.
+"""What accounts were worth at each deposit and withdrawal; lots and daily sums as last folded.
 
-The lots are a copy of what follows from executions, kept so that a read begins where an earlier one
-ended. They may be deleted at any time: the next read makes them again.
+Lots and sums are a copy of what follows from executions and postings, kept so that a read begins
+where an earlier one ended. They may be deleted at any time: the next read makes them again.
 """
 
 from typing import ClassVar
@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from banking.models import JournalEntry
+from banking.models import JournalEntry, Posting
 from portfolio.rules.lots import RANK_DIGITS
 
 
@@ -124,3 +124,78 @@ class FoldedSale(models.Model):
 
     def __str__(self) -> str:
         return f"sale of {self.symbol}"
+
+
+class LedgerFold(models.Model):
+    """How far an owner's postings are in the daily sums: all of them up to and with `through`.
+
+    `latest_at` is the latest time of one of these.
+    """
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    through = models.BigIntegerField(default=0)
+    latest_at = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} up to posting {self.through}"
+
+
+class DailyMovement(models.Model):
+    """What moved in one asset of an owner on a day, added up over the postings folded so far.
+
+    `day` counts from 1970; it is the time after a midnight, UTC, up to and at the next one. `units`
+    is the net change, available and held together; `last_at` is when the last of it was booked, and
+    `first_posting` the lowest id of what is in it; both are null where no unit has moved.
+
+    Of a security, `traded` is in units (what was no flow), `spent` and `received` are in cents, and
+    `splits` is a number, all as `day_activity` has them. `price` is that of the owner's newest
+    trade of the day, which `price_at` and `price_id` name. Times are microseconds since 1970.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    day = models.IntegerField()
+    asset = models.CharField(max_length=24)
+    units = models.BigIntegerField()
+    last_at = models.BigIntegerField(null=True)
+    first_posting = models.BigIntegerField(null=True)
+    traded = models.BigIntegerField()
+    spent = models.BigIntegerField()
+    received = models.BigIntegerField()
+    splits = models.IntegerField()
+    price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    price_at = models.BigIntegerField(null=True)
+    price_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "day", "asset"], name="daily_movement_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} of {self.asset} on day {self.day}"
+
+
+class BankFlow(models.Model):
+    """One posting of a deposit, a return or a withdrawal, where flows are read from."""
+
+    posting = models.OneToOneField(
+        Posting, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    entry = models.ForeignKey(
+        JournalEntry, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    at = models.BigIntegerField()
+    cents = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "at"], name="bank_flow_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.cents} cents"

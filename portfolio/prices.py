@@ -6,13 +6,17 @@ A candle's close is known when the candle ends. Prices are integers, of `rules.g
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from be.database import statements
+from be.database.statements import Row
 from exchange.market import candles
 from exchange.models import Instrument, Interval
-from portfolio import instants
-from portfolio.instants import instant, instant_sql, microseconds
+from portfolio import daily, instants
+from portfolio.daily import Stored
+from portfolio.daily_rows import DAY
+from portfolio.instants import first_id_sql, instant, instant_sql, microseconds
 from portfolio.periods import Steps
 from portfolio.rules import grids
 from portfolio.rules.grids import Series
@@ -76,25 +80,51 @@ def quoted(*, instruments: Iterable[Instrument], at: datetime) -> Observations:
 def executed(*, owner_id: UUID, until: datetime, steps: Steps) -> dict[str, Series]:
     """Prices of the owner's own trades, as paid; known even where there is no candle.
 
-    Of several in a step, the newest.
+    Of several in a step, the newest. Those of past days are stored, as are movements
+    (`history.movements`); an execution's id begins with its time, so the others are found by it.
     """
-    rows = statements.query(
-        f"SELECT symbol, {instants.list_sql('at')}, "
-        f"{instants.list_sql(instants.price_sql('price'))} "
-        "FROM (SELECT instrument.symbol, execution.price, execution.at, "
-        "row_number() OVER (PARTITION BY instrument.symbol, CASE WHEN execution.at > %s "
-        "THEN (execution.at - 1) / CAST(%s AS bigint) END "
-        "ORDER BY execution.at DESC, execution.id DESC) AS place "
-        f"FROM (SELECT id, order_id, price, {instant_sql('executed_at')} AS at "
-        "FROM exchange_execution WHERE owner_id = %s AND executed_at <= %s) AS execution "
-        "JOIN exchange_order AS placed ON placed.id = execution.order_id "
-        "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id"
-        ") AS trades WHERE place = 1 GROUP BY symbol",
-        (instant(steps.start), microseconds(steps.length), owner_id, until),
-    )
+    start, length = instant(steps.start), microseconds(steps.length)
+
+    def values(stored: Stored) -> Row:
+        since = stored.day * DAY
+        return (
+            *(owner_id, stored.through, since, since, owner_id, stored.day, owner_id),
+            *(until, start, length),
+        )
+
+    day = daily.NEVER if length == DAY else start // DAY
+    rows = daily.read(_executed_sql(), values, owner_id=owner_id, until=until, day=day)
     return {
         symbol: Series(instants.numbers(at), instants.prices(prices)) for symbol, at, prices in rows
     }
+
+
+@cache
+def _executed_sql() -> str:
+    """The newest of each step: of the stored ones of past days, and of all trades since `origin`.
+
+    Since then are all that are not stored, and more: it does no harm to find a trade twice.
+    """
+    return (
+        "WITH newest AS (SELECT "
+        f"{instant_sql('min(created_at)')} AS at FROM banking_posting "
+        "WHERE owner_id = %s AND id > %s), origin AS (SELECT CASE WHEN at < %s THEN at "
+        "ELSE CAST(%s AS bigint) END AS at FROM newest), "
+        "trades AS (SELECT asset AS symbol, price, price_at AS at, price_id AS id "
+        "FROM portfolio_dailymovement WHERE owner_id = %s AND day < %s "
+        "AND price IS NOT NULL UNION ALL "
+        f"SELECT instrument.symbol, execution.price, {instant_sql('execution.executed_at')}, "
+        "execution.id FROM exchange_execution execution "
+        "JOIN exchange_order placed ON placed.id = execution.order_id "
+        "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
+        f"WHERE execution.owner_id = %s AND execution.id >= (SELECT {first_id_sql('at')} "
+        "FROM origin) AND execution.executed_at <= %s) "
+        f"SELECT symbol, {instants.list_sql('at')}, "
+        f"{instants.list_sql(instants.price_sql('price'))} "
+        "FROM (SELECT symbol, price, at, row_number() OVER (PARTITION BY symbol, "
+        "CASE WHEN at > %s THEN (at - 1) / CAST(%s AS bigint) END ORDER BY at DESC, id DESC) "
+        "AS place FROM trades) AS placed WHERE place = 1 GROUP BY symbol"
+    )
 
 
 def merged(first: Observations, second: Observations) -> Observations:

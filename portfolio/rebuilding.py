@@ -1,12 +1,12 @@
-"""Stored lots made anew, or compared with what follows from all that was ever booked."""
+"""Stored lots and sums made anew, or compared with what follows from all that was ever booked."""
 
 from collections.abc import Iterator
 from uuid import UUID
 
 from exchange.models import Execution
-from portfolio import kept_lots, lot_rows, trades
+from portfolio import daily, kept_lots, lot_rows, trades
 from portfolio.kept_lots import Lots
-from portfolio.models import LotFold
+from portfolio.models import LedgerFold, LotFold
 from portfolio.rules import lots as rules
 from portfolio.rules.lots import Fold, LotMethod, OpenLot, Sale, Totals
 from portfolio.trades import History
@@ -23,13 +23,15 @@ _NOTHING: Figures = (Totals(), [], [])
 
 
 def owners() -> list[UUID]:
-    """Everybody who has traded, in the order of their ids."""
-    traded = Execution.objects.order_by("owner").values_list("owner", flat=True)
-    return list(traded.distinct())
+    """Everybody who has traded, or of whom something is stored, in the order of their ids."""
+    traded = Execution.objects.values_list("owner", flat=True)
+    return sorted({*traded.distinct(), *LedgerFold.objects.values_list("owner", flat=True)})
 
 
 def rebuild(owner_id: UUID) -> None:
-    """Remove the owner's stored lots, and store them again: those of all methods asked for so far.
+    """Remove the owner's stored sums and lots, and store them again.
+
+    Lots of all methods asked for so far.
 
     Answers stay right meanwhile; what is not stored is folded when it is read.
     """
@@ -37,11 +39,13 @@ def rebuild(owner_id: UUID) -> None:
     lot_rows.remove(owner_id)
     for method in methods:
         kept_lots.catch_up(owner_id=owner_id, lot_method=method)
+    daily.forget(owner_id)
+    daily.advance(owner_id)
 
 
 def differences(owner_id: UUID) -> list[str]:
     """Where answers differ from what follows from the owner's whole history, a line each."""
-    found: list[str] = []
+    found = daily.check(owner_id)
     for method in _methods(owner_id):
         for _ in range(MAX_COMPARISONS):
             lines = list(_compare(owner_id, method))

@@ -25,6 +25,7 @@ from exchange.models import (
 )
 from exchange.tests.corporate.actions import announce
 from exchange.tests.market import NOW, advance, make_customer, place, set_quote, tick
+from portfolio import daily
 
 CENT = Decimal("0.01")
 START = NOW - timedelta(days=3)
@@ -126,11 +127,17 @@ def carry_out(instrument: Instrument, kind: ActionKind, *, at: datetime, **terms
 
 
 def get(user: User, path: str, *, now: datetime = NOW, **params: object) -> Any:
-    """What `user` gets from the portfolio API at that time."""
+    """What `user` gets from the portfolio API at that time: before sums are stored, and after."""
     with time_machine.travel(now, tick=False):
-        return signed_in_client(user).get(
-            f"/api/portfolio/{path}/", {name: str(value) for name, value in params.items()}
-        )
+        client = signed_in_client(user)
+        address = f"/api/portfolio/{path}/"
+        query = {name: str(value) for name, value in params.items()}
+        response = client.get(address, query)
+        if response.status_code == 200:
+            daily.advance(user.pk)
+            assert client.get(address, query).content == response.content
+            assert daily.check(user.pk) == []
+        return response
 
 
 def shown(user: User, path: str, *, now: datetime = NOW, **params: object) -> Any:

@@ -16,13 +16,12 @@ from uuid import UUID
 from django.db.models import OuterRef, Subquery
 
 from banking import flows
-from banking.models import Posting
+from banking.models import EntryKind, Posting
 from banking.rules.assets import USD
 from exchange.market import candles, quotes
 from exchange.market.rules import calendar
 from exchange.models import Candle, Execution, Instrument, Interval
 from portfolio import flow_valuations, splits, valuation
-from portfolio.day_activity import INTERNAL_KINDS
 from portfolio.models import FlowValue
 from portfolio.periods import Window
 from portfolio.rules import returns
@@ -71,7 +70,7 @@ def movements(*, owner_id: UUID, until: datetime) -> Movements:
     """All movements of the ledger up to and at a time. Money counts from when it is booked."""
     rows = (
         Posting.objects.filter(account__owner_id=owner_id, entry__created_at__lte=until)
-        .exclude(entry__kind__in=INTERNAL_KINDS)
+        .exclude(entry__kind__in=[EntryKind.HOLD, EntryKind.RELEASE])
         .order_by("entry__created_at", "entry_id")
         .values_list("account__asset", "entry__kind", "entry__created_at", "entry_id", "units")
     )

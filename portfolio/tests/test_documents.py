@@ -13,7 +13,7 @@ from banking.models import JournalEntry, Posting
 from be.database import statements
 from exchange.models import Execution
 from exchange.tests.market import give, make_bond, make_instrument, place, set_quote
-from portfolio import holdings, kept_lots, performance
+from portfolio import daily, holdings, kept_lots, performance
 from portfolio.api import documents, serializers
 from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
@@ -99,6 +99,7 @@ def test_a_series_reads_as_many_rows_for_any_number_of_executions(period, monkey
 
     few, before = read()
     trade_more(alice, times=100)
+    daily.advance(alice.pk)
     many, after = read()
 
     assert many == few
@@ -109,8 +110,8 @@ def counted(monkeypatch):
     """How many rows each statement of fixed SQL has given."""
     rows, query = [], statements.query
 
-    def count(sql, params):
-        found = query(sql, params)
+    def count(sql, params, **options):
+        found = query(sql, params, **options)
         rows.append(len(found))
         return found
 
@@ -164,6 +165,7 @@ def test_holdings_need_as_many_statements_for_five_hundred_positions():
     for number in range(1, 500):
         give(alice, held(number).asset, "1")
     kept_lots.catch_up(owner_id=alice.pk, lot_method=LotMethod.FIFO)
+    daily.advance(alice.pk)
     with CaptureQueriesContext(connection) as many:
         found = holdings.holdings(owner_id=alice.pk, lot_method=LotMethod.FIFO, now=THURSDAY)
 

@@ -342,8 +342,8 @@ def test_holdings_read_as_many_rows_for_any_number_of_executions(alice, aapl, mo
     rows: list[int] = []
     query = statements.query
 
-    def count(*args):
-        found = query(*args)
+    def count(*args, **options):
+        found = query(*args, **options)
         rows.append(len(found))
         return found
 

@@ -10,8 +10,16 @@ import pytest
 from banking import flows
 from be.kernel.refusals import Refusal
 from exchange.models import ActionKind, Interval
-from exchange.tests.market import make_bond, make_instrument
-from portfolio import equity_series, history, past_values, periods, securities
+from exchange.tests.market import make_bond, make_instrument, place
+from portfolio import (
+    daily,
+    day_activity,
+    equity_series,
+    history,
+    past_values,
+    periods,
+    securities,
+)
 from portfolio.periods import Period
 from portfolio.rules import grids
 from portfolio.tests import plain_series
@@ -38,7 +46,10 @@ def a_price(dice, around):
 
 
 def a_history(dice, market):
-    """Up to forty movements at random times, many of them on the grid of some period."""
+    """Up to forty movements at random times, many of them on the grid of some period.
+
+    Daily sums are stored in between, and some movements are booked late.
+    """
     at, user = MONDAY, open_account("alice@example.com", deposits="250000", at=MONDAY)
     for _ in range(40):
         at += dice.choice(
@@ -48,22 +59,33 @@ def a_history(dice, market):
             at += timedelta(microseconds=dice.randint(1, 6 * 3600 * 10**6))
         if at >= NOW:
             break
-        symbol = dice.choice([*market])
-        instrument, around, most = market[symbol]
-        quantity = "1000" if instrument.is_bond else str(dice.randint(1, most * 1000) / 1000)
-        act = dice.choice(["buy", "buy", "buy", "sell", "deposit", "withdraw"])
+        if dice.random() < 0.2:
+            daily.advance(user.pk)
         try:
-            if act == "buy":
-                buy(user, instrument, quantity, a_price(dice, around), at=at)
-            elif act == "sell":
-                sell(user, instrument, quantity, a_price(dice, around), at=at)
-            elif act == "deposit":
-                deposit(user, str(dice.randint(1, 900000) / 100), at=at)
-            else:
-                withdraw(user, str(dice.randint(1, 90000) / 100), at=at)
+            something(dice, market, user, at)
         except Refusal:
             continue  # nothing to sell, for example
     return user
+
+
+def something(dice, market, user, at):
+    symbol = dice.choice([*market])
+    instrument, around, most = market[symbol]
+    quantity = "1000" if instrument.is_bond else str(dice.randint(1, most * 1000) / 1000)
+    act = dice.choice(["buy", "buy", "buy", "sell", "deposit", "withdraw", "late"])
+    if act == "buy":
+        buy(user, instrument, quantity, a_price(dice, around), at=at)
+    elif act == "sell":
+        sell(user, instrument, quantity, a_price(dice, around), at=at)
+    elif act == "deposit":
+        deposit(user, str(dice.randint(1, 900000) / 100), at=at)
+    elif act == "withdraw":
+        withdraw(user, str(dice.randint(1, 90000) / 100), at=at)
+    else:
+        passed = (at - MONDAY) / timedelta(microseconds=1)
+        earlier = MONDAY + timedelta(microseconds=dice.randint(0, int(passed)))
+        place(user, "buy", "0.001", symbol="AAPL", now=earlier)
+        deposit(user, "0.01", at=earlier)
 
 
 def past_prices(dice, instrument, around):
@@ -103,14 +125,27 @@ def test_every_value_and_return_is_that_of_the_plain_definition(seed, monkeypatc
         carry_out(stock, ActionKind.SPLIT, at=two_days_ago, new_shares=3, old_shares=7)
 
     for period in Period:
-        assert_same(user, period, market["SPY"][0].symbol)
+        assert_same(user, period, market["SPY"][0].symbol, NOW)
+    # Of a time before the newest of what is stored.
+    daily.advance(user.pk)
+    for period in Period:
+        assert_same(user, period, "SPY", NOW - timedelta(days=dice.randint(1, 20)))
+    assert_same_days(user)
+    assert daily.check(user.pk) == []
 
 
-def assert_same(user, period, benchmark):
+def assert_same_days(user):
+    closes = [midnight(MONDAY.replace(hour=0)) + timedelta(days=days) for days in range(46)]
+    stored = [day_activity.read(owner_id=user.pk, since=close) for close in closes]
+    daily.forget(user.pk)
+    assert stored == [day_activity.read(owner_id=user.pk, since=close) for close in closes]
+
+
+def assert_same(user, period, benchmark, now):
     (reference,) = securities.by_symbols([benchmark])
-    plain = plain_series.movements(owner_id=user.pk, until=NOW)
-    fast = history.movements(owner_id=user.pk, until=NOW, steps=periods.steps(period, now=NOW))
-    window = periods.window(period, opened_at=plain.flows[0].at, now=NOW)
+    plain = plain_series.movements(owner_id=user.pk, until=now)
+    fast = history.movements(owner_id=user.pk, until=now, steps=periods.steps(period, now=now))
+    window = periods.window(period, opened_at=plain.flows[0].at, now=now)
     assert [(flow.at, flow.cents, flow.entry_id, flow.dollars) for flow in fast.flows] == [
         (flow.at, flow.cents, flow.entry_id, flow.dollars) for flow in plain.flows
     ]

@@ -16,7 +16,8 @@ A_WHILE = 100
 
 class Command(DatabaseCommand):
     help = (
-        "Store the lots of all customers anew, or with --check compare them with all executions. "
+        "Store the lots and daily sums of all customers anew, or with --check compare them with "
+        "all that was ever booked. "
         "Both may run while the server does."
     )
 
@@ -41,7 +42,7 @@ class Command(DatabaseCommand):
             if number % A_WHILE == 0:
                 self.stdout.write(f"{number} of {len(owners)} customers, up to {owner_id}")
         if wrong:
-            raise CommandError(f"{wrong} differences. To store the lots anew: rebuild_portfolio")
+            raise CommandError(f"{wrong} differences. To store all anew: rebuild_portfolio")
         done = "checked: 0 differences" if options["check"] else "stored anew"
         self.stdout.write(f"{len(owners)} customers {done}.")
 
