@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max
 
 from banking import ledger
@@ -81,7 +81,7 @@ def advance_after(new: int, owner_id: UUID) -> None:
     if new > MANY:
         try:
             advance(owner_id)
-        except OperationalError as error:
+        except DatabaseError as error:
             logger.warning("daily sums of %s are stored another time: %s", owner_id, error)
 
 
@@ -89,8 +89,7 @@ def advance(owner_id: UUID) -> None:
     """Store the sums up to now. Where two do it at once, the second finds it done."""
     through = ledger.settled_through(owner_id)
     with transaction.atomic():
-        LedgerFold.objects.get_or_create(owner_id=owner_id)
-        before = LedgerFold.objects.select_for_update().get(owner_id=owner_id)
+        before = _locked(owner_id)
         new = Posting.objects.filter(owner_id=owner_id, pk__gt=before.through, pk__lte=through)
         latest = new.aggregate(at=Max("created_at"))["at"]
         if latest is None:
@@ -104,12 +103,19 @@ def advance(owner_id: UUID) -> None:
 
 
 def forget(owner_id: UUID) -> None:
-    """Delete the sums."""
+    """Delete the sums. The row that is locked stays, for those who wait for it to store sums."""
     with transaction.atomic():
-        # First, since whoever stores sums has locked it.
-        LedgerFold.objects.filter(owner_id=owner_id).delete()
+        fold = _locked(owner_id)
         DailyMovement.objects.filter(owner_id=owner_id).delete()
         BankFlow.objects.filter(owner_id=owner_id).delete()
+        fold.through = fold.latest_at = 0
+        fold.save()
+
+
+def _locked(owner_id: UUID) -> LedgerFold:
+    """How far the owner's sums are, locked; made if there is no row, which nobody could wait for."""
+    LedgerFold.objects.get_or_create(owner_id=owner_id)
+    return LedgerFold.objects.select_for_update().get(owner_id=owner_id)
 
 
 @transaction.atomic

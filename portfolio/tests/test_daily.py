@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from threading import Event
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, close_old_connections, connection
 
 from banking.models import LedgerAccount
+from banking.tests.parallel import at_once
 from be.database import statements
 from be.kernel.identifiers import uuid7
 from exchange.tests.market import give, make_instrument
-from portfolio import daily, history, periods
+from portfolio import daily, daily_rows, history, periods
 from portfolio.instants import first_id_sql, instant
 from portfolio.models import BankFlow, DailyMovement, LedgerFold
 from portfolio.periods import Period
@@ -173,3 +175,77 @@ def test_sums_stored_while_money_comes_are_complete(monkeypatch):
         sums[row.asset] += row.units
     assert sums == {row.asset: row.available for row in LedgerAccount.objects.filter(owner=alice)}
     assert sums == {"USD": 136, "AAPL": 36}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_sums_that_are_forgotten_while_they_are_stored_are_not_forgotten_in_part(
+    is_stored, monkeypatch
+):
+    """Both at once: whoever comes second begins with what the first one has left."""
+    alice = open_account("alice@example.com", deposits="1", at=MONDAY)
+    if is_stored:
+        daily.advance(alice.pk)
+        deposit(alice, "2", at=MONDAY + DAY)
+    folding, looked, stored = Event(), Event(), Event()
+    execute = daily._execute
+
+    def paused(sql, values):
+        execute(sql, values)
+        if sql == daily_rows.ADD_FLOWS:
+            folding.set()
+            looked.wait(1)  # not for ever: the other one may wait for this transaction
+
+    def store():
+        try:
+            daily.advance(alice.pk)
+        finally:
+            stored.set()
+
+    def wait(run, sql, *rest):
+        if sql.startswith("DELETE") and "portfolio_dailymovement" in sql:
+            looked.set()
+            stored.wait(10)
+        return run(sql, *rest)
+
+    def forget():
+        folding.wait(10)
+        with connection.execute_wrapper(wait):
+            daily.forget(alice.pk)
+
+    monkeypatch.setattr(daily, "_execute", paused)
+    at_once([store, forget])
+
+    assert daily.check(alice.pk) == []
+    daily.advance(alice.pk)
+    assert daily.check(alice.pk) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sums_can_be_stored_while_others_forget_them():
+    alice = open_account("alice@example.com", deposits="1", at=MONDAY)
+    daily.advance(alice.pk)
+    deposit(alice, "2", at=MONDAY + DAY)
+    forgotten, going_on = Event(), Event()
+
+    def wait(run, sql, *rest):
+        found = run(sql, *rest)
+        if sql.startswith("DELETE") and "portfolio_bankflow" in sql:
+            forgotten.set()
+            going_on.wait(1)  # not for ever: the other one waits for this transaction
+        return found
+
+    def forget():
+        with connection.execute_wrapper(wait):
+            daily.forget(alice.pk)
+
+    def store():
+        forgotten.wait(10)
+        daily.advance(alice.pk)
+        going_on.set()
+
+    at_once([forget, store])
+
+    assert daily.check(alice.pk) == []
+    daily.advance(alice.pk)
+    assert DailyMovement.objects.count() == 2
