@@ -5,16 +5,21 @@ each read, so a read never answers with less than has been booked. When there is
 read stores what it has folded, and later reads begin there. Stored lots may be removed at any time.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
+
+from django.db import DatabaseError
 
 from banking import ledger
 from portfolio import lot_rows, trades
 from portfolio.lot_rows import Stored
 from portfolio.rules.lots import Fold, LotMethod, MissingLots, OpenLot, Totals
 from portfolio.trades import Fresh, History
+
+logger = logging.getLogger(__name__)
 
 # Postings since the stored ones, and lots, that a read takes without storing what comes of them.
 FOLDED_BY_A_READ = 200
@@ -87,12 +92,13 @@ def read(
         except MissingLots:
             continue
         if lots.loses_rows():
-            catch_up(owner_id=owner_id, lot_method=lot_method)
+            if not _is_caught_up(owner_id, lot_method):
+                break
             continue
         if (lots.lots_read or has_rows) and not lot_rows.is_current(lots.stored):
             continue
         if lots.lots_read > FOLDED_BY_A_READ:
-            catch_up(owner_id=owner_id, lot_method=lot_method)
+            _is_caught_up(owner_id, lot_method)
         return found
     return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
 
@@ -103,7 +109,8 @@ def _folded(owner_id: UUID, lot_method: LotMethod) -> Lots:
         since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=FOLDED_BY_A_READ + 1)
         if len(since) <= FOLDED_BY_A_READ:
             return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
-        catch_up(owner_id=owner_id, lot_method=lot_method)
+        if not _is_caught_up(owner_id, lot_method):
+            break
     return _folded_on(lot_rows.stored(owner_id, lot_method), owner_id, lot_method)
 
 
@@ -117,6 +124,16 @@ def _with(stored: Stored, lot_method: LotMethod, history: History) -> Lots:
     lots = Lots(stored, lot_method)
     lots.add(history)
     return lots
+
+
+def _is_caught_up(owner_id: UUID, lot_method: LotMethod) -> bool:
+    """Store the lots, if they can be stored now; no read fails with it, as each can do without."""
+    try:
+        catch_up(owner_id=owner_id, lot_method=lot_method)
+    except (DatabaseError, MissingLots) as error:
+        logger.warning("lots of %s are stored another time: %s", owner_id, error)
+        return False
+    return True
 
 
 def catch_up(*, owner_id: UUID, lot_method: LotMethod) -> None:
