@@ -113,7 +113,7 @@ def forget(owner_id: UUID) -> None:
 
 
 def _locked(owner_id: UUID) -> LedgerFold:
-    """How far the owner's sums are, locked; made if there is no row, which nobody could wait for."""
+    """How far the owner's sums are, locked; made if it is missing, to be waited for."""
     LedgerFold.objects.get_or_create(owner_id=owner_id)
     return LedgerFold.objects.select_for_update().get(owner_id=owner_id)
 

@@ -7,12 +7,12 @@ import pytest
 from django.db import connection, transaction
 
 from be.database import statements
-from exchange.tests.market import NOW, give
+from exchange.tests.market import NOW
 from portfolio import daily, day_activity, kept_lots, lot_pages
 from portfolio.lot_rows import Page
-from portfolio.models import FoldedLot, LedgerFold, LotFold
+from portfolio.models import LedgerFold, LotFold
 from portfolio.rules.lots import LotMethod
-from portfolio.tests.accounts import buy, sell
+from portfolio.tests.accounts import buy
 
 pytestmark = pytest.mark.django_db
 
