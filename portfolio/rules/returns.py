@@ -46,7 +46,10 @@ class NoRate(StrEnum):
 # Present value, as a list of (when, as a share of the period; dollars into the account).
 _Cash = list[tuple[float, float]]
 
-_SCAN_STEPS = 128
+_SCAN_STEPS, _STEPS_AT_ONCE = 128, 16
+_SURE = 1e-6
+"""A sum of floats that is more than this share of all that it adds up has the right sign."""
+
 _MAX_ITERATIONS = 200
 _PRECISION = 1e-14
 
@@ -237,24 +240,35 @@ def _roots(cash: _Cash, low: float, high: float) -> Iterator[float]:
     root is then found. Two roots within one step are not seen.
     """
     scale = [(step / _SCAN_STEPS) ** 2 for step in range(_SCAN_STEPS + 1)]
-    at_zero = _value(cash, 0.0)
-    if at_zero == 0:
+    if _value_and_slope(cash, 0.0)[0] == 0:
         yield 0.0
-    values = {high: at_zero, low: at_zero}
-    for near, far in pairwise(scale):
-        for bound in (high, low):
-            before, after = values[bound], _value(cash, far * bound)
-            if after == 0 and far < 1:
-                yield far * bound
-            elif before * math.copysign(1, after) < 0:
-                yield _root_between(cash, near * bound, far * bound)
-            values[bound] = after
+    for steps in range(0, _SCAN_STEPS, _STEPS_AT_ONCE):
+        some = scale[steps : steps + _STEPS_AT_ONCE + 1]
+        values = {bound: _signs(cash, [step * bound for step in some]) for bound in (high, low)}
+        for place, (near, far) in enumerate(pairwise(some)):
+            for bound in (high, low):
+                before, after = values[bound][place : place + 2]
+                if after == 0 and far < 1:
+                    yield far * bound
+                elif before * math.copysign(1, after) < 0:
+                    yield _root_between(cash, near * bound, far * bound)
 
 
-def _value(cash: _Cash, log_growth: float) -> float:
-    """The value alone of `_value_and_slope`."""
-    base = 1.0 if log_growth < 0 else 0.0
-    return math.fsum([amount * math.exp(log_growth * (base - when)) for when, amount in cash])
+def _signs(cash: _Cash, log_growths: Sequence[float]) -> list[float]:
+    """Numbers that have the sign of the value that `_value_and_slope` gives at each growth.
+
+    The growths are on one side of zero. Where the value is close to zero beside what it is the sum
+    of, it is the value itself.
+    """
+    when, amounts = np.array(cash).T
+    growths = np.array(log_growths)
+    base = 1.0 if growths[-1] < 0 else 0.0
+    terms = amounts * np.exp(np.outer(growths, base - when))
+    sums: list[float] = terms.sum(axis=1).tolist()
+    unsure = np.abs(sums) <= _SURE * np.abs(terms).sum(axis=1)
+    for place in np.flatnonzero(unsure).tolist():
+        sums[place] = _value_and_slope(cash, log_growths[place])[0]
+    return sums
 
 
 def _value_and_slope(cash: _Cash, log_growth: float) -> tuple[float, float]:
