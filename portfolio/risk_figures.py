@@ -180,13 +180,12 @@ def _of_own(given: _Returns) -> _Found:
     if given.risk_free is None:
         return found | _all(OF_DAILY_RETURNS, Why.NOT_DAILY)
     rates = {"periods_per_year": periods, "risk_free": given.risk_free}
-    days = [(time - DAY).date() for time in given.times]
     best, worst = own.index(max(own)), own.index(min(own))
     return found | {
         "sharpe_ratio": _or(risk.sharpe_ratio(own, **rates), Why.NO_SPREAD),
         "sortino_ratio": _or(risk.sortino_ratio(own, **rates), Why.NEVER_BELOW),
-        "best_day": DayReturn(days[best], own[best]),
-        "worst_day": DayReturn(days[worst], own[worst]),
+        "best_day": DayReturn((given.times[best] - DAY).date(), own[best]),
+        "worst_day": DayReturn((given.times[worst] - DAY).date(), own[worst]),
         "win_rate": _or(risk.win_rate(own), Why.NEVER_MOVED),
     }
 

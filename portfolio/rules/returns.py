@@ -46,7 +46,7 @@ class NoRate(StrEnum):
 # Present value, as a list of (when, as a share of the period; dollars into the account).
 _Cash = list[tuple[float, float]]
 
-_SCAN_STEPS, _STEPS_AT_ONCE = 128, 16
+_SCAN_STEPS, _STEPS_AT_ONCE = 128, 64
 _SURE = 1e-6
 """A sum of floats that is more than this share of all that it adds up has the right sign."""
 

@@ -199,8 +199,9 @@ def win_rate(returns: Sequence[float]) -> float | None:
 
     None if there was neither.
     """
-    moved = [r for r in returns if abs(r) > _NO_SPREAD]
-    return sum(r > 0 for r in moved) / len(moved) if moved else None
+    rose = len([r for r in returns if r > _NO_SPREAD])
+    fell = len([r for r in returns if r < -_NO_SPREAD])
+    return rose / (rose + fell) if rose or fell else None
 
 
 def _active(returns: Sequence[float], benchmark: Sequence[float]) -> list[float]:
