@@ -164,9 +164,9 @@ def _piece(owner_id: UUID, after: int, bound: int) -> tuple[list[Fresh], int]:
     """
     at_most = STORED_AT_ONCE
     while True:
-        found = trades.fresh(owner_id=owner_id, after=after, through=bound, at_most=at_most)
-        if len(found) < at_most:
-            return found, bound
+        found = trades.fresh(owner_id=owner_id, after=after, at_most=at_most)
+        if len(found) < at_most or found[-1].id > bound:
+            return [each for each in found if each.id <= bound], bound
         whole = len(found)
         while whole and found[whole - 1].at == found[-1].at:
             whole -= 1

@@ -125,21 +125,24 @@ def _lot(row: Row) -> OpenLot:
     )
 
 
-def page_of_lots(read: Stored, page: Page) -> list[PageLot]:
+def page_of_lots(read: Stored, page: Page, method: LotMethod) -> list[PageLot]:
     """The stored lots of a page."""
+    # Only within one rank the index is in the order of numbers.
+    one_rank = "" if method is LotMethod.HIFO else " AND lot.rank = ''"
     where, values, order = _within(page, "purchase_id")
-    columns = ", ".join(f"page.{name}" for name in _LOT)
     rows = statements.query(
-        "WITH page AS (SELECT * FROM portfolio_foldedlot "
-        f"WHERE fold_id = %s{where} ORDER BY purchase_id {order} LIMIT %s), "
-        "since AS (SELECT symbol, min(number) AS number FROM page GROUP BY symbol), "
-        "sums AS (SELECT lot.id, sum(lot.units_left) OVER "
-        "(PARTITION BY lot.symbol ORDER BY lot.number DESC) AS onwards "
-        "FROM since JOIN portfolio_foldedlot lot ON lot.fold_id = %s "
-        "AND lot.symbol = since.symbol AND lot.number >= since.number) "
-        f"SELECT {columns}, page.symbol, sums.onwards FROM page JOIN sums ON sums.id = page.id "
-        f"ORDER BY page.purchase_id {order}",
-        (read.key, *values, page.at_most, read.key),
+        f"WITH page AS (SELECT * FROM portfolio_foldedlot WHERE fold_id = %s{where} "
+        f"ORDER BY purchase_id {order} LIMIT %s), "
+        # Each row and the lots between it and the next one of the page: each lot is read once.
+        f"ranges AS (SELECT page.*, lead(number, 1, {2**63 - 1}) OVER "
+        "(PARTITION BY symbol ORDER BY number) AS next_number FROM page), "
+        "sums AS (SELECT ranges.*, (SELECT sum(lot.units_left) FROM portfolio_foldedlot lot "
+        f"WHERE lot.fold_id = ranges.fold_id AND lot.symbol = ranges.symbol{one_rank} "
+        "AND lot.number >= ranges.number AND lot.number < ranges.next_number) AS units_between "
+        f"FROM ranges) SELECT {', '.join(_LOT)}, symbol, sum(units_between) OVER "
+        "(PARTITION BY symbol ORDER BY number DESC) FROM sums "
+        f"ORDER BY purchase_id {order}",
+        (read.key, *values, page.at_most),
     )
     # PostgreSQL adds up integers to a decimal.
     return [PageLot(row[-2], _lot(row), int(row[-1])) for row in rows]

@@ -24,7 +24,6 @@ from portfolio.rules.lots import Event
 History = dict[str, list[Event]]
 
 _CHANGES = (EntryKind.SPLIT, EntryKind.REDEMPTION)
-_NEWEST = 2**63 - 1
 
 
 class Fresh(NamedTuple):
@@ -37,9 +36,10 @@ class Fresh(NamedTuple):
     at: int
 
 
-def fresh(*, owner_id: UUID, after: int, through: int = _NEWEST, at_most: int) -> list[Fresh]:
-    """The owner's postings after one and through another, in the order of their ids."""
-    rows = statements.query(_fresh_sql(), (owner_id, after, through, at_most))
+def fresh(*, owner_id: UUID, after: int, at_most: int) -> list[Fresh]:
+    """The owner's postings after one, in the order of their ids."""
+    # For values that it does not know, PostgreSQL would rather look at everybody's postings.
+    rows = statements.query(_fresh_sql(), (owner_id, after, at_most), planned_anew=True)
     return [
         Fresh(key, entry, kind, as_uuid(reference), at) for key, entry, kind, reference, at in rows
     ]
@@ -86,8 +86,9 @@ def _fresh_sql() -> str:
         "SELECT posting.id, entry.id, entry.kind, entry.reference, "
         f"{instant_sql('entry.created_at')} FROM banking_posting posting "
         "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
-        "WHERE posting.owner_id = %s AND posting.id > %s AND posting.id <= %s "
-        "ORDER BY posting.id LIMIT %s"
+        "WHERE posting.owner_id = %s AND posting.id > %s "
+        # As in the index of the owner's postings, read backwards; the ids alone are an order.
+        "ORDER BY posting.id, posting.created_at DESC LIMIT %s"
     )
 
 
@@ -127,7 +128,7 @@ def _of_trades(owner_id: UUID, trades: Collection[UUID], first: UUID, last: UUID
         f"{_executions_sql('execution.trade_id')} WHERE execution.owner_id = %s "
         "AND execution.id >= %s AND execution.id <= %s"
     )
-    rows = statements.query(sql, (owner_id, first, last))
+    rows = statements.query(sql, (owner_id, first, last), planned_anew=True)
     return [row for row in rows if as_uuid(row[0]) in trades]
 
 
