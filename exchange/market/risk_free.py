@@ -1,6 +1,6 @@
 """The risk-free rate: what the bill that matures next yields, or a setting."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -10,6 +10,9 @@ from exchange.market import quotes
 from exchange.market.rules import bonds, calendar
 from exchange.models import Bond, Quote
 
+# The Treasury's shortest regular bill. In the last days a cent of the price is percents a year.
+SHORTEST = timedelta(weeks=4)
+
 _bonds = Reader(Bond)
 _price = Columns(Quote, ["price"]).load
 
@@ -18,7 +21,8 @@ def rate(now: datetime) -> float:
     """The risk-free rate a year, 0.04 for 4 %.
 
     RISK_FREE_RATE if it is set. Otherwise the yield to maturity, at its last price, of the bill (a
-    bond without coupons) that matures first after today's trades have settled; 0 if none is listed.
+    bond without coupons) that matures first, of those that have four weeks left when today's trades
+    settle; 0 if none is listed.
     """
     given: float | None = settings.RISK_FREE_RATE
     return _bill_yield(now) if given is None else given
@@ -29,8 +33,8 @@ def _bill_yield(now: datetime) -> float:
     rows = statements.query(
         f"SELECT {_bonds.columns('bond')}, quote.price FROM exchange_bond bond "  # noqa: S608
         "JOIN exchange_quote quote ON quote.instrument_id = bond.instrument_id "
-        "WHERE bond.frequency = 0 AND bond.maturity_date > %s ORDER BY bond.maturity_date LIMIT 1",
-        (settlement,),
+        "WHERE bond.frequency = 0 AND bond.maturity_date >= %s ORDER BY bond.maturity_date LIMIT 1",
+        (settlement + SHORTEST,),
     )
     for *bill, price in rows:
         terms = quotes.terms_of_bond(_bonds.make(bill))

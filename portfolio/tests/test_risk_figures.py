@@ -183,7 +183,7 @@ def test_without_the_setting_the_rate_is_what_the_next_bill_yields(settings):
     assert settings.RISK_FREE_RATE is None
     assert risk_free.rate(NOW) == 0
     make_bill("BILL-LATER", days=200, price="97.000")
-    make_bill("BILL-SETTLES", days=1, price="99.990")
+    make_bill("BILL-ENDS", days=28, price="99.500")  # T+1: 27 days are left
     make_bill("BILL-UNPRICED", days=30)
     make_bond("COUPONS", maturity_date=date(2026, 5, 15))
     make_bill("BILL-13W", days=91, price="99.000")
@@ -192,6 +192,14 @@ def test_without_the_setting_the_rate_is_what_the_next_bill_yields(settings):
     assert risk_free.rate(NOW) == pytest.approx((100 - 99) / 99 * 365 / 90, rel=1e-9)
     settings.RISK_FREE_RATE = -0.01
     assert risk_free.rate(NOW) == -0.01
+
+
+@pytest.mark.parametrize(("days", "price", "rate"), [(3, "99.500", 0), (29, "99.72", 0.0366)])
+def test_a_bill_that_is_about_to_be_repaid_is_no_measure_of_a_rate(days, price, rate, settings):
+    """Half a dollar in two days would be 92 % a year."""
+    make_bill("BILL", days=days, price=price)
+
+    assert risk_free.rate(NOW) == pytest.approx(rate, abs=1e-4)
 
 
 # Reasons -------------------------------------------------------------------------------------
