@@ -2,8 +2,9 @@
 
 import select
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.db import Error
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction  # type: ignore[attr-defined]
 
@@ -44,13 +45,27 @@ class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
 
         To leave that mode and to return to it costs psycopg more than BEGIN costs libpq.
         """
-        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
-            PreparedStatements.of_connection(self.connection).begin()
+        try:
+            with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+                PreparedStatements.of_connection(self.connection).begin()
+        except Error:
+            self.close()  # as `atomic` does when it can't roll back: the next use gets another one
+            raise
 
     def _commit(self) -> None:
         if self.connection is not None:
             with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
                 PreparedStatements.of_connection(self.connection).commit()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A named cursor lasts beyond its transaction only where there is none.
+
+        Django asks psycopg's connection, which does not know of the transaction.
+        """
+        cursor: Any = super().create_cursor(name)  # type: ignore[misc]  # the stubs lack it
+        if name:
+            cursor._withhold = self.autocommit
+        return cursor
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection.autocommit != autocommit:
