@@ -4,10 +4,12 @@ Some middleware of the settings does nothing for the API, which has no cookies, 
 sessions; and a path that was asked for before needs no search through the URLs.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
@@ -28,6 +30,8 @@ PAGES_ONLY = frozenset(
         "be.serving.page_middleware.OddLookups",
     }
 )
+# Below the API, but for browsers: a page may set a cookie against forged forms.
+DOCUMENTS = ("/api/schema/", "/api/docs/", "/api/redoc/", "/api/asyncapi/")
 REMEMBERED_PATHS = 1024
 LONGEST_REMEMBERED = 200
 
@@ -55,12 +59,13 @@ class ShortWayHandler(ASGIHandler):
         chain = convert_exception_to_response(self._get_response)
         for name in reversed(settings.MIDDLEWARE):
             if name not in PAGES_ONLY:
-                chain = convert_exception_to_response(import_string(name)(chain))
+                with suppress(MiddlewareNotUsed):  # it has asked to be left out
+                    chain = convert_exception_to_response(import_string(name)(chain))
         return chain
 
     def _is_of_api(self, path: str) -> bool:
-        """Whether a view of the API answers; pages below /api/, of its documents, are others."""
-        if not path.startswith(API):
+        """Whether a view of the API answers; its documents, and their pages, are no such views."""
+        if not path.startswith(API) or path.startswith(DOCUMENTS):
             return False
         try:
             return getattr(self._match(path).func, "csrf_exempt", False)

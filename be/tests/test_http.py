@@ -91,8 +91,8 @@ class Client:
             "path": path,
             "query_string": query,
             "headers": [
-                (b"host", b"localhost"),
-                *((n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()),
+                (n.replace("_", "-").encode(), v.encode())
+                for n, v in {"host": "localhost", **headers}.items()
             ],
         }
         await self.handler(scope, receive, send)
