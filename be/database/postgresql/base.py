@@ -62,7 +62,7 @@ class DatabaseWrapper(ServerConnection, base.DatabaseWrapper):
 
         Django asks psycopg's connection, which does not know of the transaction.
         """
-        cursor: Any = super().create_cursor(name)  # type: ignore[misc]  # the stubs lack it
+        cursor: Any = super().create_cursor(name)
         if name:
             cursor._withhold = self.autocommit
         return cursor
