@@ -16,6 +16,7 @@ from exchange.tests.server import ROOT, LiveServer
 DATABASE_COMMANDS = (
     "check_ledger",
     "prune_history",
+    "rebuild_portfolio",
     "rotate_banking_key",
     "run_corporate_actions",
     "run_exchange_simulator",

@@ -108,6 +108,7 @@ def look_around(walk: Walk) -> None:
     walk.call("get", f"{data}/statistics/", symbol="AAPL")
     for each in ("holdings", "performance", "allocation", "lots", "realized"):
         walk.call("get", f"/api/portfolio/{each}/")
+    walk.call("get", "/api/portfolio/income/", start="2026-01-01T00:00:00Z")
 
 
 def close_positions(walk: Walk) -> None:

@@ -52,7 +52,7 @@ def send(user: User, at: datetime, **fields: str) -> Any:
 
 
 def state_of(order: Any) -> str:
-    return Order.objects.get(pk=order.data["id"]).status
+    return Order.objects.get(pk=order.json()["id"]).status
 
 
 def quote(at: datetime, symbol: str = "AAPL", bid: str = "190.00", ask: str = "190.02") -> None:
@@ -63,7 +63,7 @@ def quote(at: datetime, symbol: str = "AAPL", bid: str = "190.00", ask: str = "1
 def test_an_order_before_the_bell_waits_for_the_first_quote_of_the_session(alice: User):
     order = send(alice, BEFORE)
 
-    assert (order.status_code, order.data["status"]) == (201, "accepted")
+    assert (order.status_code, order.json()["status"]) == (201, "accepted")
     quote(BEFORE + SECOND)  # a quote before the bell, which should not be, trades nothing
     assert state_of(order) == "accepted"
     quote(OPENING)
@@ -73,7 +73,7 @@ def test_an_order_before_the_bell_waits_for_the_first_quote_of_the_session(alice
 @pytest.mark.usefixtures("stock")
 def test_an_order_in_the_session_trades_at_once(alice: User):
     quote(OPENING)
-    assert send(alice, OPENING + SECOND).data["status"] == "filled"
+    assert send(alice, OPENING + SECOND).json()["status"] == "filled"
 
 
 @pytest.mark.usefixtures("books_must_agree", "stock")
@@ -81,7 +81,7 @@ def test_a_day_order_ends_with_the_close(alice: User):
     quote(OPENING)
     order = send(alice, OPENING + SECOND, order_type="limit", limit_price="100.00")
 
-    assert order.data["expires_at"] == "2026-03-02T21:00:00.000000Z"
+    assert order.json()["expires_at"] == "2026-03-02T21:00:00.000000Z"
     market.advance(at=CLOSING - SECOND)
     assert state_of(order) == "new"
     market.advance(at=CLOSING)
@@ -106,7 +106,7 @@ def test_a_day_order_ends_with_the_close(alice: User):
 def test_the_day_of_an_order_is_a_session_of_new_york(alice: User, sent_at: str, expires_at: str):
     at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC)
     order = send(alice, at, order_type="limit", limit_price="100.00", time_in_force="day")
-    assert (order.status_code, order.data["expires_at"]) == (201, expires_at)
+    assert (order.status_code, order.json()["expires_at"]) == (201, expires_at)
 
 
 @pytest.mark.usefixtures("coin", "books_must_agree")
@@ -115,12 +115,12 @@ def test_coins_trade_on_a_sunday_and_have_no_day(alice: User):
     quote(sunday, "BTC-USD", "100.00", "100.02")
 
     order = send(alice, sunday, symbol="BTC-USD")
-    assert (order.data["status"], order.data["time_in_force"]) == ("filled", "gtc")
-    assert order.data["expires_at"] is None
+    assert (order.json()["status"], order.json()["time_in_force"]) == ("filled", "gtc")
+    assert order.json()["expires_at"] is None
 
     refused = send(alice, sunday, symbol="BTC-USD", time_in_force="day")
     assert refused.status_code == 400
-    assert refused.data["errors"][0]["field"] == "time_in_force"
+    assert refused.json()["errors"][0]["field"] == "time_in_force"
 
 
 @pytest.mark.usefixtures("stock")
@@ -134,7 +134,7 @@ def test_a_good_till_canceled_order_outlives_the_close_and_rests_overnight(alice
     # An order at night trades with nobody, not even with a resting order.
     market.give(bob, Instrument.objects.get(symbol="AAPL").asset, "1")
     seller = send(bob, CLOSING + SECOND, side="sell", order_type="limit", limit_price="90.00")
-    assert (seller.data["status"], state_of(order)) == ("accepted", "new")
+    assert (seller.json()["status"], state_of(order)) == ("accepted", "new")
 
 
 @pytest.mark.usefixtures("stock")
@@ -153,7 +153,7 @@ def test_an_administrator_can_close_the_exchange_for_a_day(
     assert not hours.is_open("stock", OPENING)
     assert hours.is_open("crypto", OPENING)
     order = send(alice, OPENING + SECOND)
-    assert (order.data["status"], order.data["expires_at"]) == (
+    assert (order.json()["status"], order.json()["expires_at"]) == (
         "accepted",
         "2026-03-03T21:00:00.000000Z",
     )
@@ -176,11 +176,11 @@ def test_by_default_the_market_is_always_open(alice: User, settings: Any):
     night = datetime(2026, 3, 1, 3, tzinfo=UTC)
     quote(night)
     order = send(alice, night, order_type="limit", limit_price="100.00")
-    assert (order.data["status"], order.data["expires_at"]) == (
+    assert (order.json()["status"], order.json()["expires_at"]) == (
         "new",
         "2026-03-02T00:00:00.000000Z",
     )
-    assert send(alice, night).data["status"] == "filled"
+    assert send(alice, night).json()["status"] == "filled"
 
 
 @pytest.fixture
@@ -217,8 +217,8 @@ def test_bonds_trade_in_sessions_of_their_own(
     now = datetime.fromisoformat(at).replace(tzinfo=UTC)
     quote(now)
     quote(now, "ACME-2033", "99.000", "99.500")
-    assert (send(alice, now).data["status"] == "filled") is stock_trades
-    assert (send_bond(alice, now).data["status"] == "filled") is bond_trades
+    assert (send(alice, now).json()["status"] == "filled") is stock_trades
+    assert (send_bond(alice, now).json()["status"] == "filled") is bond_trades
 
 
 @pytest.mark.usefixtures("bond")
@@ -235,4 +235,4 @@ def test_the_day_of_a_bonds_order_is_a_session_of_the_bond_market(
 ):
     at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC)
     order = send_bond(alice, at, order_type="limit", limit_price="90", time_in_force="day")
-    assert (order.status_code, order.data["expires_at"]) == (201, expires_at)
+    assert (order.status_code, order.json()["expires_at"]) == (201, expires_at)

@@ -50,7 +50,7 @@ def test_a_buyer_pays_the_interest_up_to_the_day_on_which_the_bond_market_settle
         order = client.post(ORDERS, body, format="json")
         quoted = client.get(QUOTES, {"symbols": "UST-10Y"}).data
 
-    assert order.data["status"] == "filled"
+    assert order.json()["status"] == "filled"
     days = (settles - date(2026, 8, 15)).days
     exact = Decimal("2.125") * days / 184
     assert round(exact * 1000, 2) == Decimal(interest)
