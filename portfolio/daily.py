@@ -3,7 +3,7 @@
 Nothing is stored when something is booked. A read takes what is stored and what was booked after
 it, in one statement, so that both are of one moment; if that was much, the read stores the sums as
 they are then (`advance`). So a read costs the same for any past, and cannot disagree with the
-ledger. The rows may be deleted at any time: they are made again. See
+ledger. All rows of an owner together may be deleted: they are made again. See
 docs/decisions/daily-sums.md.
 
 A posting that is booked with an earlier time than those before it goes into the sum of its own day.

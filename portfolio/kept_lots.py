@@ -2,7 +2,8 @@
 
 The stored lots are complete up to a posting. All that has been booked later is folded in memory by
 each read, so a read never answers with less than has been booked. When there is much of it, the
-read stores what it has folded, and later reads begin there. Stored lots may be removed at any time.
+read stores what it has folded, and later reads begin there. All that is stored of a customer by a
+method may be removed at any time, together.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """What accounts were worth at each deposit and withdrawal; lots and daily sums as last folded.
 
 Lots and sums are a copy of what follows from executions and postings, kept so that a read begins
-where an earlier one ended. They may be deleted at any time: the next read makes them again.
+where an earlier one ended. All of a customer's together may be deleted: the next read makes them
+again.
 """
 
 from typing import ClassVar

@@ -29,9 +29,7 @@ def owners() -> list[UUID]:
 
 
 def rebuild(owner_id: UUID) -> None:
-    """Remove the owner's stored sums and lots, and store them again.
-
-    Lots of all methods asked for so far.
+    """Remove the owner's sums and lots, of all methods asked for so far, and store them again.
 
     Answers stay right meanwhile; what is not stored is folded when it is read.
     """

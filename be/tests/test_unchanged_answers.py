@@ -15,7 +15,7 @@ from banking.rules.assets import USD
 from be.kernel.formats import time_text
 from be.serving import unchanged_answers
 from be.tests.test_http import Answer, Client
-from be.tests.test_ready_answers import CountingHandler, Market, shop, unquoted  # noqa: F401
+from be.tests.test_ready_answers import CountingHandler, Market, shop, unquoted  # noqa: F401 - fixtures
 from exchange.market import candles, quotes, retention, revisions
 from exchange.models import Instrument, InstrumentStatus, Interval, Quote
 from exchange.seeding import listing

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.db import Error
 from django.db.backends.postgresql import base
-from django.db.backends.utils import debug_transaction  # type: ignore[attr-defined]
+from django.db.backends.utils import debug_transaction  # type: ignore[attr-defined]  # not in the stubs
 
 from be.database.connections import MAX_AGE_SECONDS, ServerConnection
 from be.database.prepared_statements import PreparedStatements

@@ -17,8 +17,7 @@ A_WHILE = 100
 class Command(DatabaseCommand):
     help = (
         "Store the lots and daily sums of all customers anew, or with --check compare them with "
-        "all that was ever booked. "
-        "Both may run while the server does."
+        "all that was ever booked. Both may run while the server does."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,7 +25,11 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "--after", metavar="ID", type=UUID, help="go on after the customer of this id"
         )
-        parser.add_argument("--check", action="store_true", help="compare, and change nothing")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="compare; what is new may be stored, as by any read",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         owners = self._owners(options)
