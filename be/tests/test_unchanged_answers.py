@@ -162,7 +162,6 @@ async def test_sizes_that_were_taken_are_seen_in_the_list_at_the_next_check(past
     tag = await known(past, LIST)
     await database(buy)
     await past.is_current()
-    await past.is_current()
     assert await asked(past, LIST, if_none_match=tag) == (200, True)
 
 
