@@ -68,8 +68,8 @@ def respond_bytes(
     response = json_answers.answer_bytes(request, body)
     response["ETag"] = tag
     response["Cache-Control"] = f"private, max-age={max_age}" if max_age else "private, no-cache"
-    if "HTTP_IF_NONE_MATCH" not in request.META and "HTTP_IF_MATCH" not in request.META:
-        return response
-    chosen = get_conditional_response(request._request, etag=tag, response=response) or response
-    cast(Any, chosen).depends_on = depends_on
-    return chosen
+    if "HTTP_IF_NONE_MATCH" in request.META or "HTTP_IF_MATCH" in request.META:
+        chosen = get_conditional_response(request._request, etag=tag, response=response)
+        response = chosen or response
+    cast(Any, response).depends_on = depends_on
+    return response

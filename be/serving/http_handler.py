@@ -32,6 +32,7 @@ from django.urls import set_script_prefix
 from be.api import problems, request_id
 from be.database.connections import ServerConnection
 from be.logs import events
+from be.serving import unchanged_answers
 from be.serving.ready_answers import ReadyAnswers
 from be.serving.short_way import ShortWayHandler
 from be.serving.thread_pool import Overloaded, ThreadPool
@@ -131,9 +132,9 @@ class HTTPHandler(ShortWayHandler):
             return _Answer(ready.status, [*ready.headers], ready.body)
         since = self._ready.moment(scope)
         answer = await self._pool(scope).run(partial(self._answer, scope, body, began))
-        self._ready.learn(
-            scope, answer.status, answer.headers, depends_on=answer.depends_on, since=since
-        )
+        if isinstance(answer.content, bytes):
+            given = unchanged_answers.Answer(answer.status, answer.headers, answer.content)
+            self._ready.learn(scope, given, depends_on=answer.depends_on, since=since)
         return answer
 
     def _pool(self, scope: Scope) -> ThreadPool:

@@ -1,16 +1,16 @@
 """Answers that are ready before they are asked for: sent from the event loop, without Django.
 
 An ordinary GET of public data needs no view: its body is kept by whoever is told when it changes,
-and its headers are those that Django has sent with an answer to the same kind of request. A 304 is
-the one that Django gave to the same request (be/serving/unchanged_answers.py). What is asked is
+and its headers are those that Django has sent with an answer to the same kind of request. Or the
+answer is the one that Django gave to the same request (be/serving/unchanged_answers.py). Asked is
 whether the session is live, once a second at most. All else is Django's: refusals, odd parameters,
 other methods and formats, whatever is a customer's own. See docs/decisions/ready-answers.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import Error, close_old_connections
 from django.utils import timezone
@@ -19,16 +19,17 @@ from authentication import sessions
 from authentication.tokens import InvalidToken
 from be.api import request_id
 from be.serving.thread_pool import ThreadPool
-from be.serving.unchanged_answers import UnchangedAnswers, words_of
+from be.serving.unchanged_answers import Answer, Headers, UnchangedAnswers, words_of
 from exchange.api import ready_prices, unchanged
 from exchange.api.unchanged import DependsOn, Moment
 
 Scope = dict[str, Any]
-Headers = Sequence[tuple[bytes, bytes]]
 # What the headers of an answer depend on: scheme, Host, Origin.
 Kind = tuple[str, bytes, bytes]
 
-REQUEST_ID, LENGTH, COOKIE = b"X-Request-ID", b"Content-Length", b"Set-Cookie"
+REQUEST_ID, LENGTH = b"X-Request-ID", b"Content-Length"
+# Answers with these are one client's: a cookie, or a compression that it has asked for.
+ONE_CLIENTS = frozenset({b"Set-Cookie", b"Content-Encoding"})
 BEARER = b"Bearer "
 # Request headers that count, each of which may come once.
 READ = frozenset(
@@ -38,14 +39,8 @@ READ = frozenset(
 # Answered alike; without Accept it is the first of them.
 JSON = frozenset({b"*/*", b"application/json", b"application/json, text/plain, */*"})
 MAX_KINDS = 256
-
-
-class Answer(NamedTuple):
-    """What is sent."""
-
-    status: HTTPStatus
-    headers: Headers
-    body: bytes
+# What Django says again while the document is what it was.
+KEPT = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
 
 
 class ReadyAnswers:
@@ -92,24 +87,24 @@ class ReadyAnswers:
     def learn(
         self,
         scope: Scope,
-        status: int,
-        headers: Headers,
+        answer: Answer,
         *,
         depends_on: DependsOn | None = None,
         since: Moment | None = None,
     ) -> None:
         """Remember Django's answer for other requests of this kind, or for this one.
 
-        `depends_on` is what its view said of a 304, and `since` the moment before it was asked.
+        `depends_on` is what its view said of the document, and `since` the moment before it was
+        asked.
         """
         read = self._ordinary(scope)
-        if read is None or any(name == COOKIE for name, _ in headers):
+        if read is None or any(name in ONE_CLIENTS for name, _ in answer.headers):
             return
         words = words_of(scope, read)
-        if status == HTTPStatus.NOT_MODIFIED and words and depends_on and since:
-            self._unchanged.keep(words, headers, depends_on, since)
-        if status == HTTPStatus.OK and scope["path"] in self._bodies:
-            self._learn_kind(_kind(scope, read), headers)
+        if answer.status in KEPT and words and depends_on and since:
+            self._unchanged.keep(words, answer, depends_on, since)
+        if answer.status == HTTPStatus.OK and scope["path"] in self._bodies:
+            self._learn_kind(_kind(scope, read), answer.headers)
 
     def _learn_kind(self, kind: Kind, headers: Headers) -> None:
         if kind not in self._headers and len(self._headers) >= MAX_KINDS:
@@ -125,8 +120,7 @@ class ReadyAnswers:
                 return None
             return Answer(HTTPStatus.OK, headers, body)
         words = words_of(scope, read)
-        headers = None if words is None else self._unchanged.find(words)
-        return None if headers is None else Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
+        return None if words is None else self._unchanged.find(words)
 
     def _ordinary(self, scope: Scope) -> dict[bytes, bytes] | None:
         """The headers that count; None if a ready answer is out of the question."""
