@@ -17,7 +17,8 @@ class BearerAuthentication(BaseAuthentication):
     """Sets `request.user`, and `request.auth` to the AccessGrant.
 
     Without a bearer token the request is anonymous (`not_authenticated` where a user is required).
-    With an invalid one it is refused (`invalid_token`).
+    With an invalid one it is refused (`invalid_token`). A view whose answers are the same for
+    everybody says so by `is_same_for_everybody`: for it a check of the last second is enough.
     """
 
     def authenticate(self, request: Request) -> tuple[User, AccessGrant] | None:
@@ -26,7 +27,10 @@ class BearerAuthentication(BaseAuthentication):
             return None
         if not token:
             raise InvalidToken
-        grant = sessions.authenticate_access(token.strip(), timezone.now())
+        check = sessions.authenticate_access
+        if getattr(request.parser_context.get("view"), "is_same_for_everybody", False):
+            check = sessions.authenticate_reader
+        grant = check(token.strip(), timezone.now())
         return grant.user, grant
 
     def authenticate_header(self, request: Request) -> str:

@@ -8,8 +8,10 @@ import jwt
 import pytest
 from django.conf import settings
 from django.utils import timezone
+from drf_spectacular.generators import EndpointEnumerator
 
 from authentication import sessions, tokens
+from authentication.recent_checks import recent_checks as noted
 from authentication.tests.api_client import client_with, signed_in, signed_in_client
 from authentication.tests.problems import assert_problem
 from authentication.tokens import InvalidToken
@@ -163,3 +165,46 @@ def test_tokens_tell_no_more_than_ids_and_times(alice):
         assert set(claims) == {"token_type", "exp", "iat", "jti", "user_id", "sid", "iss"}
         assert "alice" not in json.dumps(claims)
         assert jwt.get_unverified_header(token)["alg"] == "HS256"
+
+
+def test_a_reader_of_public_data_is_looked_up_once_a_second(alice, django_assert_num_queries):
+    token, now = signed_in(alice).access_token, timezone.now()
+    for queries in (1, 0, 0):
+        with django_assert_num_queries(queries):
+            assert sessions.authenticate_reader(token, now).user == alice
+    reader = sessions.authenticate_reader(token, now).user
+    assert (reader.is_authenticated, reader.email) == (True, alice.email)
+    with django_assert_num_queries(1):
+        sessions.authenticate_access(token, now)
+    noted.forget(alice.pk)
+    with django_assert_num_queries(1):
+        sessions.authenticate_reader(token, now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_of_public_data_falls_with_a_session_that_ends_here(alice):
+    tokens_of_alice, now = signed_in(alice), timezone.now()
+    token = tokens_of_alice.access_token
+    assert sessions.authenticate_reader(token, now).session_id
+    sessions.log_out(refresh_token=tokens_of_alice.refresh_token, now=now)
+    with pytest.raises(InvalidToken):
+        sessions.authenticate_reader(token, now)
+
+
+def test_only_market_data_trusts_a_check_of_a_moment_ago():
+    trusting = {
+        callback.cls
+        for _, _, _, callback in EndpointEnumerator().get_api_endpoints()
+        if getattr(callback.cls, "is_same_for_everybody", False)
+    }
+    assert [view.__name__ for view in trusting] == ["MarketDataViewSet"]
+
+
+def test_a_reader_is_refused_what_is_no_token_of_ours(alice):
+    good = signed_in(alice).access_token
+    sessions.authenticate_reader(good, timezone.now())
+    for token in ("", "forged", forged(good, key="another key that is long enough, surely")):
+        with pytest.raises(InvalidToken):
+            sessions.authenticate_reader(token, timezone.now())
+    with pytest.raises(InvalidToken):
+        sessions.authenticate_reader(good, timezone.now() + timedelta(hours=1))

@@ -1,5 +1,7 @@
 """Instruments, prices, candles, statistics, the book."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -41,8 +43,15 @@ class BySymbol(NewestFirst):
 
 def named(name: str) -> Instrument:
     """The instrument of a URL, by id or symbol. Raises NotFound."""
-    try:
+    with _in_the_url():
         return instruments.find(name)
+
+
+@contextmanager
+def _in_the_url() -> Iterator[None]:
+    """What a query would be refused for, with 400, is a 404 here."""
+    try:
+        yield
     except instruments.UnknownSymbol as error:
         raise NotFound("There is no such instrument.") from error
 
@@ -56,6 +65,7 @@ def with_quote(instrument: Instrument) -> dict[str, Any]:
 
 @extend_schema(tags=["Market data"])
 class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
+    is_same_for_everybody = True  # authentication/api/bearer.py
     queryset = Instrument.objects.none()
     serializer_class = serializers.InstrumentWithQuoteSerializer
     pagination_class = BySymbol
@@ -188,8 +198,9 @@ class MarketDataViewSet(StrictView, GenericViewSet[Instrument]):
     )
     def book(self, request: Request, id: str) -> HttpResponseBase:
         depth = queries.read(serializers.DepthQuery, request)["depth"]
-        instrument = named(id)
-        return json_answers.answer(request, book.document(instrument, depth, now=timezone.now()))
+        with _in_the_url():
+            document = book.named(id, depth, now=timezone.now())
+        return json_answers.answer(request, document)
 
 
 def _address_from(request: Request, start: str) -> str:

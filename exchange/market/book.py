@@ -12,9 +12,11 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import Any
 
+from banking.rules.assets import canonical
 from be.database import statements
 from be.database.rows import Columns, Reader
 from be.kernel.formats import plain_units, price_text
+from exchange.market import instruments
 from exchange.market.rules.levels import Level, without
 from exchange.market.rules.ticks import increment_at
 from exchange.models import WORKING_STATUSES, Instrument, Order, Quote, Side
@@ -83,12 +85,29 @@ def level_step(price: Decimal, increment: Decimal) -> Decimal:
     return increment * max(increments, 1)
 
 
+def named(name: str, depth: int, *, now: datetime) -> dict[str, Any]:
+    """The book of the instrument with this symbol (upper or lower case) or id.
+
+    Raises instruments.UnknownSymbol.
+    """
+    symbol = "" if "\x00" in name else canonical(name)
+    found = statements.query(_SELECT_BY_SYMBOL, (symbol,))
+    if not found:  # an id, or no quote yet
+        return document(instruments.find(name), depth, now=now)
+    [row] = found
+    instrument = _instruments.make(row[_quotes.width :])
+    return _document(instrument, _quotes.make(row[: _quotes.width]), depth, now)
+
+
 def document(instrument: Instrument, depth: int, *, now: datetime) -> dict[str, Any]:
     """The book of the public contract; empty while the instrument has no quote."""
     found = statements.query(_SELECT_QUOTE, (instrument.pk,))
     if not found:
         return {"symbol": instrument.symbol, "sequence": 0, "bids": [], "asks": []}
-    quote = _quotes.make(found[0])
+    return _document(instrument, _quotes.make(found[0]), depth, now)
+
+
+def _document(instrument: Instrument, quote: Quote, depth: int, now: datetime) -> dict[str, Any]:
     bids, asks = whole_book(instrument, quote, depth, now)
     return {
         "symbol": instrument.symbol,
@@ -127,10 +146,24 @@ def _best(units: dict[Decimal, int], depth: int, *, highest_first: bool) -> list
     return [Level(price, units[price]) for price in prices]
 
 
-_quotes = Reader(Quote)
+# What a book has no use for is not read.
+_quotes = Reader(
+    Quote,
+    without=(
+        *("price", "previous_close", "open", "high", "low", "volume", "session_date"),
+        *("timestamp", "unworked", "came_from", "low_ahead"),
+    ),
+)
+_instruments = Reader(Instrument, without=("name", "currency", "min_quantity", "tradable"))
 _SELECT_QUOTE = (
     f"SELECT {_quotes.columns('quote')} FROM exchange_quote quote "  # noqa: S608
     "WHERE quote.instrument_id = %s"
+)
+_SELECT_BY_SYMBOL = (
+    f"SELECT {_quotes.columns('quote')}, {_instruments.columns('instrument')} "  # noqa: S608
+    "FROM exchange_instrument instrument "
+    "JOIN exchange_quote quote ON quote.instrument_id = instrument.id "
+    "WHERE instrument.symbol = %s"
 )
 _limit_price = Columns(Order, ("limit_price",))
 _WORKING = ", ".join(f"'{status}'" for status in WORKING_STATUSES)
