@@ -284,6 +284,10 @@ SPECTACULAR_SETTINGS = {
         "ServerStatusEnum": "exchange.api.serializers.SERVER_STATUSES",
         "CheckEnum": "exchange.api.serializers.CHECKS",
         "FreshnessEnum": "exchange.api.serializers.FRESHNESS",
+        "StatementPeriodTypeEnum": "portfolio.api.statement_serializers.PERIOD_TYPES",
+        "StatementTransferTypeEnum": "portfolio.api.statement_serializers.TRANSFER_TYPES",
+        "StatementIncomeTypeEnum": "portfolio.api.statement_serializers.INCOME_TYPES",
+        "StatementActionTypeEnum": "portfolio.api.statement_serializers.ACTION_TYPES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -54,19 +54,23 @@ def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
     return _by_symbol((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
 
 
-def whole_history(*, owner_id: UUID) -> History:
-    """All events of the owner, by symbol of each instrument ever held."""
+def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> History:
+    """All events of the owner, by symbol: of these instruments, or of each that was ever held."""
+    of_these, named = "", ()
+    if symbols is not None:
+        condition, named = statements.is_in("instrument.symbol", [*symbols])
+        of_these = f" AND {condition}"
     fills = statements.query(
         f"{_executions_sql('entry.id')} JOIN banking_journalentry entry "
         "ON entry.reference = execution.trade_id WHERE execution.owner_id = %s "
-        "AND entry.kind = %s",
-        (owner_id, EntryKind.TRADE.value),
+        f"AND entry.kind = %s{of_these}",
+        (owner_id, EntryKind.TRADE.value, *named),
     )
     changes = statements.query(
         f"{_entitlements_sql('entry.id')} JOIN banking_journalentry entry "
         "ON entry.reference = entitlement.id WHERE entitlement.owner_id = %s "
-        "AND action.kind IN (%s, %s)",
-        (owner_id, ActionKind.SPLIT.value, ActionKind.REDEMPTION.value),
+        f"AND action.kind IN (%s, %s){of_these}",
+        (owner_id, ActionKind.SPLIT.value, ActionKind.REDEMPTION.value, *named),
     )
     return _by_symbol((row[0], row[1:]) for row in (*fills, *changes))
 

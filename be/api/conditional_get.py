@@ -62,10 +62,31 @@ def respond_bytes(
 
     The ETag is a hash of `version`, or else of the document itself.
     """
-    digest = hashlib.sha256(body if version is None else version).hexdigest()[:32]
+    response = json_answers.answer_bytes(request, body)
+    of = body if version is None else version
+    return _conditional(request, response, of, max_age=max_age, depends_on=depends_on)
+
+
+def respond_file(
+    request: Request, body: bytes, *, content_type: str, filename: str
+) -> HttpResponse:
+    """A file to be saved under this name (ASCII), or a 304. The ETag is a hash of its bytes."""
+    response = HttpResponse(body, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return _conditional(request, response, body)
+
+
+def _conditional(
+    request: Request,
+    response: HttpResponse,
+    version: bytes,
+    *,
+    max_age: int = 0,
+    depends_on: object = None,
+) -> HttpResponse:
+    digest = hashlib.sha256(version).hexdigest()[:32]
     # Weak: two answers with the same tag may differ in ignored fields and in compression.
     tag = f'W/"{digest}"'
-    response = json_answers.answer_bytes(request, body)
     response["ETag"] = tag
     response["Cache-Control"] = f"private, max-age={max_age}" if max_age else "private, no-cache"
     if "HTTP_IF_NONE_MATCH" in request.META or "HTTP_IF_MATCH" in request.META:

@@ -109,6 +109,9 @@ def look_around(walk: Walk) -> None:
     for each in ("holdings", "performance", "allocation", "lots", "realized"):
         walk.call("get", f"/api/portfolio/{each}/")
     walk.call("get", "/api/portfolio/income/", start="2026-01-01T00:00:00Z")
+    statements = "/api/portfolio/statements/"
+    [newest, *_] = walk.call("get", statements)["results"]
+    walk.call("get", f"{statements}{newest['id']}/", as_=f"{statements}{{period}}/")
 
 
 def close_positions(walk: Walk) -> None:

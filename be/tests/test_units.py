@@ -20,7 +20,8 @@ RATIO = re.compile(
     r"percent|ratio|return|rate|yield|weight|volatil|drawdown|alpha|beta|bps|fraction|change|share"
     r"|growth|margin|leverage|correlation"
 )
-DOLLARS = {"change", "day_change", "price_change", "price_change_value"}
+DOLLARS = {"change", "day_change", "price_change", "price_change_value", "returned_deposits"}
+LISTS = {"corporate_actions"}
 
 
 def ratios(node, path=""):
@@ -30,7 +31,7 @@ def ratios(node, path=""):
     if not isinstance(node, dict):
         return
     for name, schema in node.get("properties", {}).items():
-        if RATIO.search(name) and name not in DOLLARS:
+        if RATIO.search(name) and name not in DOLLARS | LISTS:
             yield f"{path}/{name}", schema
     for name, below in node.items():
         yield from ratios(below, f"{path}/{name}")

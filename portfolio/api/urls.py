@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.api import views
+from portfolio.api import statement_views, views
 
 urlpatterns = [
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
@@ -11,5 +11,15 @@ urlpatterns = [
     path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
     path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),
     path("income/", views.IncomeView.as_view(), name="portfolio-income"),
+    path(
+        "statements/",
+        statement_views.StatementListViewSet.as_view({"get": "list"}),
+        name="portfolio-statements",
+    ),
+    path(
+        "statements/<str:period>/",
+        statement_views.StatementView.as_view(),
+        name="portfolio-statement",
+    ),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

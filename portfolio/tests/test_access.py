@@ -5,7 +5,16 @@ from rest_framework.test import APIClient
 
 from authentication.tests.problems import assert_problem
 
-PATHS = ["holdings", "performance", "lots", "realized", "allocation", "income"]
+PATHS = [
+    "holdings",
+    "performance",
+    "lots",
+    "realized",
+    "allocation",
+    "income",
+    "statements",
+    "statements/2026",
+]
 
 
 @pytest.mark.django_db

@@ -98,7 +98,8 @@ def plain(user, method=LotMethod.FIFO):
                     fill.executed_at,
                 )
             )
-        for each in Entitlement.objects.filter(owner=user, pk=entry.reference):
+        changes = Entitlement.objects.filter(action__kind__in=("split", "redemption"))
+        for each in changes.filter(owner=user, pk=entry.reference):
             instrument, key, at = each.action.instrument, str(each.pk), each.carried_out_at
             before, after = map(instrument.asset.amount, (each.units, each.units_after))
             booked[instrument.symbol].append(

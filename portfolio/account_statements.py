@@ -1,0 +1,288 @@
+"""Account statements: what an account was worth at both ends of a month or year, and why.
+
+All figures follow from what was booked up to the end of the period, and from daily closes, which
+are kept for ever: a statement of the past stays as it is. A mistake that is corrected later is
+booked later, in the period of the correction.
+
+Two sums hold to the cent. Equity at the start, with what banks brought, income, realized gains and
+the change of unrealized ones, is equity at the end; and cash at the start, with each movement that
+is listed, is cash at the end. Fees are part of the cost of a purchase and are taken off the
+proceeds of a sale, so they are in the gains.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from authentication.models import User
+from banking.models import EntryKind
+from exchange.models import ActionKind, Instrument, Side
+from portfolio import past_lots, past_positions, securities, statement_lines, statement_periods
+from portfolio.instants import time_of
+from portfolio.past_lots import NO_COST, Cost, PastLots
+from portfolio.past_positions import PastAccount, PastPosition
+from portfolio.rules import lots
+from portfolio.rules.lots import LotMethod, Term
+from portfolio.statement_lines import Change, Payment, Trade, Transfer
+from portfolio.statement_periods import StatementPeriod
+
+logger = logging.getLogger(__name__)
+
+# Between two reads of a period that runs, an order may be filled.
+MAX_READS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityChange:
+    """Why equity was another at the end than at the start, in cents; they add up.
+
+    `other` is what came or went without a deposit, a trade or a payment: positions that were booked
+    in, at their cost.
+    """
+
+    opening: int
+    net_deposits: int
+    income: int
+    realized_gains: int
+    unrealized_gains: int
+    other: int
+    closing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashChange:
+    """Every kind of movement of cash, signed, in cents; they add up, as equity's do."""
+
+    opening: int
+    deposits: int
+    withdrawals: int
+    returned_deposits: int
+    purchases: int
+    sales: int
+    redemptions: int
+    dividends: int
+    coupons: int
+    reversals: int
+    other: int
+    closing: int
+
+    @property
+    def net_deposits(self) -> int:
+        return self.deposits + self.withdrawals + self.returned_deposits
+
+    @property
+    def income(self) -> int:
+        return self.dividends + self.coupons + self.reversals
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The part of a sale that came out of one lot; money in cents, net of fees.
+
+    `sale_id` is the execution or redemption, `lot_id` the execution that bought it.
+    """
+
+    sale_id: str
+    lot_id: str
+    symbol: str
+    units: int
+    acquired_at: datetime
+    sold_at: datetime
+    proceeds: int
+    cost: int
+    term: Term
+
+    @property
+    def gain(self) -> int:
+        return self.proceeds - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """A position at the end; `cost` in cents, None where trades don't account for all of it."""
+
+    held: PastPosition
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """The statement of one period; `as_of` is its end, or now while it runs.
+
+    `instruments` are those that are named in it, by symbol.
+    """
+
+    period: StatementPeriod
+    as_of: datetime
+    is_preliminary: bool
+    holder: str
+    email: str
+    lot_method: LotMethod
+    equity: EquityChange
+    cash: CashChange
+    fees: int
+    transfers: Sequence[Transfer]
+    trades: Sequence[Trade]
+    payments: Sequence[Payment]
+    changes: Sequence[Change]
+    gains: Sequence[Gain]
+    holdings: Sequence[HeldPosition]
+    instruments: dict[str, Instrument]
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """What was booked in the period."""
+
+    transfers: list[Transfer]
+    trades: list[Trade]
+    payments: list[Payment]
+    changes: list[Change]
+
+
+def periods(*, owner_id: UUID, now: datetime) -> list[StatementPeriod]:
+    """Months and years since the owner's account was opened, newest first; the running ones too."""
+    return statement_periods.since(statement_lines.opened_at(owner_id), now=now)
+
+
+def statement(*, owner: User, name: str, now: datetime) -> Statement:
+    """The owner's statement of the period with this name, such as 2026-10 or 2026.
+
+    Raises UnknownPeriod, PeriodNotBegun and BeforeAccountOpened.
+    """
+    opened_at = statement_lines.opened_at(owner.pk)
+    period = statement_periods.find(name, opened_at=opened_at, now=now)
+    for _ in range(MAX_READS):
+        found = _read(owner, period, now)
+        if not (found.cash.other or found.equity.other) or now > period.end:
+            break
+    if found.cash.other:
+        logger.error("owner %s: cash of %s is not explained", owner.pk, period.id)
+    return found
+
+
+def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
+    end, lot_method = min(period.end, now), LotMethod.FIFO
+    opening = past_positions.read(owner_id=owner.pk, at=period.start, is_now=False)
+    closing = past_positions.read(owner_id=owner.pk, at=end, is_now=end < period.end)
+    booked = _booked(owner.pk, closing, period.start, end)
+    changed = {each.symbol for each in booked.trades} | {each.symbol for each in booked.changes}
+    folded = past_lots.between(
+        owner_id=owner.pk,
+        symbols=sorted({*opening.positions, *closing.positions, *changed}),
+        lot_method=lot_method,
+        start=period.start,
+        end=end,
+    )
+    gains = list(_gains(folded))
+    cash = _cash_change(opening, closing, booked)
+    named = {*changed, *closing.positions, *(each.symbol for each in booked.payments)}
+    return Statement(
+        period=period,
+        as_of=end,
+        is_preliminary=period.is_preliminary(now),
+        holder=f"{owner.first_name} {owner.last_name}".strip(),
+        email=owner.email,
+        lot_method=lot_method,
+        equity=_equity_change(opening, closing, folded, cash, gains),
+        cash=cash,
+        fees=sum(each.fee_cents for each in booked.trades),
+        transfers=booked.transfers,
+        trades=booked.trades,
+        payments=booked.payments,
+        changes=booked.changes,
+        gains=gains,
+        holdings=[
+            HeldPosition(each, _cost(each, folded.closing)) for each in closing.positions.values()
+        ],
+        instruments={each.symbol: each for each in securities.by_symbols(sorted(named))},
+    )
+
+
+def _booked(owner_id: UUID, closing: PastAccount, start: datetime, end: datetime) -> _Booked:
+    return _Booked(
+        statement_lines.transfers(closing.flows, start=start),
+        statement_lines.executed(owner_id=owner_id, start=start, end=end),
+        statement_lines.payments(owner_id=owner_id, start=start, end=end),
+        statement_lines.changes(owner_id=owner_id, start=start, end=end),
+    )
+
+
+def _gains(folded: PastLots) -> Iterable[Gain]:
+    """The parts of all sales, in the order of time."""
+    sales = [(sale, symbol) for symbol, sold in folded.sales.items() for sale in sold]
+    for sale, symbol in sorted(sales, key=lambda each: (each[0].sold, each[0].id)):
+        sold_at = time_of(sale.sold)
+        for part in sale.parts:
+            acquired_at = time_of(part.acquired)
+            term = lots.holding_term(acquired_at=acquired_at, sold_at=sold_at)
+            yield Gain(
+                sale_id=sale.id,
+                lot_id=part.lot_id,
+                symbol=symbol,
+                units=part.units,
+                acquired_at=acquired_at,
+                sold_at=sold_at,
+                proceeds=part.proceeds,
+                cost=part.cost,
+                term=term,
+            )
+
+
+def _cash_change(opening: PastAccount, closing: PastAccount, booked: _Booked) -> CashChange:
+    moved = {
+        "deposits": _sum(booked.transfers, kind=EntryKind.DEPOSIT),
+        "withdrawals": _sum(booked.transfers, kind=EntryKind.WITHDRAWAL),
+        "returned_deposits": _sum(booked.transfers, kind=EntryKind.DEPOSIT_RETURN),
+        "purchases": sum(each.cents for each in booked.trades if each.side == Side.BUY),
+        "sales": sum(each.cents for each in booked.trades if each.side == Side.SELL),
+        "redemptions": _sum(booked.changes, kind=ActionKind.REDEMPTION),
+        "dividends": _sum(booked.payments, kind=ActionKind.DIVIDEND),
+        "coupons": _sum(booked.payments, kind=ActionKind.COUPON),
+        "reversals": _sum(booked.payments, kind=EntryKind.REVERSAL),
+    }
+    listed = opening.cash_cents + sum(moved.values())
+    return CashChange(
+        opening=opening.cash_cents,
+        **moved,
+        other=closing.cash_cents - listed,
+        closing=closing.cash_cents,
+    )
+
+
+def _sum(rows: Iterable[Transfer | Payment | Change], *, kind: str) -> int:
+    return sum(each.cents for each in rows if each.kind == kind)
+
+
+def _equity_change(
+    opening: PastAccount,
+    closing: PastAccount,
+    folded: PastLots,
+    cash: CashChange,
+    gains: Iterable[Gain],
+) -> EquityChange:
+    realized = sum(each.gain for each in gains)
+    unrealized = _unrealized(closing, folded.closing) - _unrealized(opening, folded.opening)
+    explained = opening.equity_cents + cash.net_deposits + cash.income + realized + unrealized
+    return EquityChange(
+        opening=opening.equity_cents,
+        net_deposits=cash.net_deposits,
+        income=cash.income,
+        realized_gains=realized,
+        unrealized_gains=unrealized,
+        other=closing.equity_cents - explained,
+        closing=closing.equity_cents,
+    )
+
+
+def _unrealized(account: PastAccount, costs: dict[str, Cost]) -> int:
+    """The gains of all positions of which the cost is known."""
+    known = ((each.value_cents, _cost(each, costs)) for each in account.positions.values())
+    return sum(value - cost for value, cost in known if cost is not None)
+
+
+def _cost(position: PastPosition, costs: dict[str, Cost]) -> int | None:
+    cost = costs.get(position.instrument.symbol, NO_COST)
+    return cost.cents if cost.is_complete and cost.units == position.units else None
