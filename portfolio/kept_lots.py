@@ -146,9 +146,9 @@ def catch_up(*, owner_id: UUID, lot_method: LotMethod) -> None:
     bound = ledger.settled_through(owner_id)
     lot_rows.begin(owner_id, lot_method)
     while (stored := lot_rows.stored(owner_id, lot_method)).key and stored.through < bound:
-        piece, through = _piece(owner_id, stored.through, bound)
+        booked, through = piece(owner_id=owner_id, after=stored.through, bound=bound)
         try:
-            lots = _with(stored, lot_method, trades.events(owner_id=owner_id, of=piece))
+            lots = _with(stored, lot_method, trades.events(owner_id=owner_id, of=booked))
         except MissingLots:
             if lot_rows.is_current(stored):
                 raise
@@ -157,8 +157,10 @@ def catch_up(*, owner_id: UUID, lot_method: LotMethod) -> None:
             return
 
 
-def _piece(owner_id: UUID, after: int, bound: int) -> tuple[list[Fresh], int]:
+def piece(*, owner_id: UUID, after: int, bound: int) -> tuple[list[Fresh], int]:
     """Postings after one, and the id of the last; no entry of theirs has any after these.
+
+    At the last piece, that id is `bound`, up to which postings are read.
 
     Postings of one statement have ids in any order, so all of them belong to one piece. They have
     the same time.

@@ -142,6 +142,17 @@ def _ids_between(times: Sequence[int]) -> tuple[UUID, UUID]:
     return UUID(int=max(first, 0) << 80), UUID(int=max(last, 0) << 80)
 
 
+def orders_of(executions: Sequence[str]) -> dict[str, str]:
+    """The order of each of these executions, by their ids; none for what is no execution."""
+    if not executions:
+        return {}
+    condition, values = statements.is_in("id", [UUID(key) for key in executions])
+    rows = statements.query(
+        f"SELECT id, order_id FROM exchange_execution WHERE {condition}", values
+    )
+    return {str(as_uuid(key)): str(as_uuid(order)) for key, order in rows}
+
+
 # Splits and redemptions -------------------------------------------------------------------------
 
 

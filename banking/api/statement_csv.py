@@ -2,15 +2,14 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from channels.db import database_sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
 from banking import statement
 from banking.api import statement_lines
+from be.api.streamed_answers import streamed
 
 CONTENT_TYPE = "text/csv"
 COLUMNS = ("id", "created_at", "kind", "asset", "bucket", "amount", "reference")
@@ -28,14 +27,13 @@ class CSVRenderer(JSONRenderer):
 
 
 def response(request: HttpRequest, found: statement.Lines) -> StreamingHttpResponse:
-    """Stream all lines, asynchronously under ASGI and synchronously under WSGI."""
-    chunks = _chunks(found)
-    streamed = StreamingHttpResponse(
-        _from_threads(chunks) if isinstance(request, ASGIRequest) else chunks,
+    """Stream all lines."""
+    return streamed(
+        request,
+        _chunks(found),
         content_type=f"{CONTENT_TYPE}; charset=utf-8",
+        filename="statement.csv",
     )
-    streamed["Content-Disposition"] = 'attachment; filename="statement.csv"'
-    return streamed
 
 
 def neutralised(text: str) -> str:
@@ -44,9 +42,9 @@ def neutralised(text: str) -> str:
 
 
 def _chunks(found: statement.Lines) -> Iterator[str]:
-    yield _rows([list(COLUMNS)])
+    yield written([list(COLUMNS)])
     for batch in statement.batches(found):
-        yield _rows([_cells(statement_lines.document(line)) for line in batch])
+        yield written([_cells(statement_lines.document(line)) for line in batch])
 
 
 def _cells(line: Mapping[str, str]) -> list[str]:
@@ -55,14 +53,8 @@ def _cells(line: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _rows(rows: Iterable[Sequence[str]]) -> str:
+def written(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as CSV."""
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue()
-
-
-async def _from_threads(chunks: Iterator[str]) -> AsyncIterator[str]:
-    # Each chunk returns its database connection, so a slow reader occupies none.
-    next_chunk = database_sync_to_async(lambda: next(chunks, None))
-    while (chunk := await next_chunk()) is not None:
-        yield chunk

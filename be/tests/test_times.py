@@ -95,6 +95,8 @@ def trade(walk: Walk) -> None:
     walk.call("delete", f"{EXCHANGE}/orders/")
     sold = {**order, "side": "sell", "quantity": "1"}
     assert walk.call("post", f"{EXCHANGE}/orders/", sold)["status"] == "filled"
+    # What was sold at a loss is bought again: a wash sale.
+    assert walk.call("post", f"{EXCHANGE}/orders/", order)["status"] == "filled"
     for each in ("orders", "executions", "status", "market-data"):
         walk.call("get", f"{EXCHANGE}/{each}/")
 
@@ -106,7 +108,7 @@ def look_around(walk: Walk) -> None:
     walk.call("get", f"{data}/current_prices/", symbols="AAPL")
     walk.call("get", f"{data}/supported_symbols/")
     walk.call("get", f"{data}/statistics/", symbol="AAPL")
-    for each in ("holdings", "performance", "allocation", "lots", "realized"):
+    for each in ("holdings", "performance", "allocation", "lots", "realized", "wash-sales"):
         walk.call("get", f"/api/portfolio/{each}/")
     walk.call("get", "/api/portfolio/income/", start="2026-01-01T00:00:00Z")
     statements = "/api/portfolio/statements/"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.api import statement_views, views
+from portfolio.api import statement_views, tax_views, views
 
 urlpatterns = [
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
@@ -21,5 +21,6 @@ urlpatterns = [
         statement_views.StatementView.as_view(),
         name="portfolio-statement",
     ),
+    path("wash-sales/", tax_views.WashSalesView.as_view(), name="portfolio-wash-sales"),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

@@ -8,7 +8,7 @@ to the whole.
 The rules are those of IRS Publication 550, "Investment Income and Expenses", chapter 4: "Basis of
 Investment Property" for the identification of shares and for average basis, and "Holding Period".
 After a stock split the basis of the old shares is spread over the new ones, which were acquired
-when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales are not identified.
+when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales: `wash_sales.py`.
 """
 
 import heapq
@@ -351,9 +351,15 @@ def holding_term(*, acquired_at: datetime, sold_at: datetime) -> Term:
     counting on the date after the day you acquired the property" (Publication 550, "Holding
     Period"). Dates are those of New York.
     """
-    first_day = acquired_at.astimezone(TAX_ZONE).date() + timedelta(days=1)
-    sale_day = sold_at.astimezone(TAX_ZONE).date()
-    return "long" if sale_day >= _same_day_next_year(first_day) else "short"
+    return term_between(
+        acquired=acquired_at.astimezone(TAX_ZONE).date(), sold=sold_at.astimezone(TAX_ZONE).date()
+    )
+
+
+def term_between(*, acquired: date, sold: date) -> Term:
+    """The term of what was acquired and sold on these trade dates."""
+    first_day = acquired + timedelta(days=1)
+    return "long" if sold >= _same_day_next_year(first_day) else "short"
 
 
 def _same_day_next_year(day: date) -> date:

@@ -14,6 +14,7 @@ PATHS = [
     "income",
     "statements",
     "statements/2026",
+    "wash-sales",
 ]
 
 

@@ -1,0 +1,57 @@
+"""What taxes are computed from: wash sales."""
+
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from be.api.auto_schema import problems
+from be.api.json_answers import CONTENT_TYPE as JSON
+from be.api.streamed_answers import streamed_if_long
+from be.api.strict_requests import StrictView
+from portfolio import adjusted_sales
+from portfolio.api import tax_documents, tax_examples
+from portfolio.api.tax_serializers import TaxYearQuery, WashSalesSerializer
+from portfolio.api.views import TAGS
+from portfolio.rules.lots import LotMethod
+
+
+class WashSalesView(StrictView):
+    @extend_schema(
+        operation_id="portfolio_wash_sales_retrieve",
+        summary="Losses of a year that are disallowed as wash sales",
+        description=(
+            "A loss is disallowed as far as the same stock, ETF or bond was bought within 30 days "
+            "before or after the sale (26 U.S.C. 1091; coins are not covered). It is added to the "
+            "cost of the shares that replaced those sold. `realized/` has all gains and losses as "
+            "they are without this. A sale of the last 30 days is shown as it stands now. All "
+            "trades up to the year are gone through: the answer takes longer for who has made "
+            "many, and is sent while it is made."
+        ),
+        tags=TAGS,
+        parameters=[TaxYearQuery],
+        responses={200: WashSalesSerializer, **problems(400, 401, 503)},
+        examples=[tax_examples.WASH_SALES],
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        year, method = _year_and_method(request, now=timezone.now())
+        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=method)
+        written = tax_documents.wash_sales(sales, year=year, lot_method=method)
+        return streamed_if_long(request._request, written, content_type=JSON)
+
+
+def _year_and_method(request: Request, *, now: datetime) -> tuple[int, LotMethod]:
+    query = TaxYearQuery(data=request.query_params.dict())
+    query.is_valid(raise_exception=True)
+    asked: dict[str, Any] = query.validated_data
+    year = asked.get("year") or adjusted_sales.year_of(now)
+    return year, LotMethod(asked["lot_method"])
+
+
+def _owner(request: Request) -> UUID:
+    """The user's id; IsAuthenticated has refused requests without a user."""
+    return cast(UUID, request.user.pk)
