@@ -71,6 +71,7 @@ class OrderAnswer(BaseModel):
     stop_price: str | None
     trail_amount: str | None
     trail_percent: str | None
+    lots: list[dict[str, str]] | None
     status: str
     filled_quantity: str
     remaining_quantity: str
@@ -199,6 +200,7 @@ def _answer(
         stop_price=None,
         trail_amount=None,
         trail_percent=None,
+        lots=None,
         status="filled",
         filled_quantity=fill.quantity,
         remaining_quantity="0",

@@ -8,7 +8,9 @@ method may be removed at any time, together.
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -68,14 +70,21 @@ class Lots:
         if symbol in self.folds:
             return self.folds[symbol]
         totals = replace(self.stored.totals.get(symbol) or Totals())
-        lots = self._read(symbol) if totals.units else iter(())
-        self.folds[symbol] = fold = Fold(self.method, totals, lots)
+        if not totals.units:
+            self.folds[symbol] = fold = Fold(self.method, totals)
+            return fold
+        fold = Fold(self.method, totals, self._read(symbol), partial(self._read_one, symbol))
+        self.folds[symbol] = fold
         return fold
 
     def _read(self, symbol: str) -> Iterator[OpenLot]:
         for lot in lot_rows.in_order(self.stored, symbol, self.method):
             self.lots_read += 1
             yield lot
+
+    def _read_one(self, symbol: str, lot_id: str) -> OpenLot | None:
+        self.lots_read += 1
+        return lot_rows.one(self.stored, symbol, lot_id)
 
 
 def read(
@@ -101,6 +110,18 @@ def read(
         if lots.lots_read > FOLDED_BY_A_READ:
             _is_caught_up(owner_id, lot_method)
         return found
+    return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
+
+
+def peek(*, owner_id: UUID, lot_method: LotMethod, answer: Callable[[Lots], T]) -> T:
+    """What `answer` makes of the owner's lots; nothing is stored, and no lock is taken."""
+    for _ in range(MAX_READS):
+        with suppress(MissingLots):
+            stored = lot_rows.stored(owner_id, lot_method)
+            lots = _folded_on(stored, owner_id, lot_method)
+            found = answer(lots)
+            if not lots.loses_rows() and lot_rows.is_current(stored):
+                return found
     return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
 
 

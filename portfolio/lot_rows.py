@@ -125,6 +125,18 @@ def _lot(row: Row) -> OpenLot:
     )
 
 
+def one(read: Stored, symbol: str, lot_id: str) -> OpenLot | None:
+    """The open lot of this id, if it is one of the instrument."""
+    rows = statements.query(_ONE, (read.key, UUID(lot_id), symbol))
+    return _lot(rows[0]) if rows else None
+
+
+_ONE = (
+    f"SELECT {', '.join(_LOT)} FROM portfolio_foldedlot "
+    "WHERE fold_id = %s AND purchase_id = %s AND symbol = %s"
+)
+
+
 def page_of_lots(read: Stored, page: Page, method: LotMethod) -> list[PageLot]:
     """The stored lots of a page."""
     # Only within one rank the index is in the order of numbers.

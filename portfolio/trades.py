@@ -3,19 +3,25 @@
 What is booked is found through the customer's postings, whose ids are in order of booking. `fresh`
 reads some of them, `events` what they are of; `whole_history` reads everything, without postings.
 A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale.
+
+Which lots a sale names follows from its order, and from what had been filled of that before. A
+split of the meantime changes neither (`exchange.trading.rules.naming`).
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from banking.models import EntryKind
 from be.database import statements
 from be.database.rows import as_uuid
 from be.database.statements import Row
 from exchange.models import ActionKind, Side
+from exchange.trading.rules import naming
 from portfolio.instants import instant_sql
 from portfolio.rules import lots
 from portfolio.rules.lots import Event
@@ -78,10 +84,47 @@ def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> 
 def _by_symbol(rows: Iterable[tuple[int, Row]]) -> History:
     """Events by symbol, in the order of their entries, and of their ids where they share one."""
     found: History = defaultdict(list)
-    in_order = sorted((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows)
-    for _, key, (symbol, kind, first, second, at) in in_order:
-        found[symbol].append(Event(kind, key, first, second, at))
+    in_order = sorted(((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows), key=_booked)
+    filled = _filled_before({as_uuid(row[5]) for _, _, row in in_order if row[6] is not None})
+    for _, key, (symbol, kind, first, second, at, _, own_lots) in in_order:
+        named: Sequence[naming.NamedLot] = ()
+        if own_lots is not None:
+            named = naming.taken(_named(own_lots), before=filled[key], units=first)
+        found[symbol].append(Event(kind, key, first, second, at, named))
     return found
+
+
+def _booked(row: tuple[int, str, Any]) -> tuple[int, str]:
+    """What events are in order of: their entry, and their id where they share one."""
+    return row[:2]
+
+
+def _named(stored: Any) -> list[naming.NamedLot]:
+    """PostgreSQL's JSON is decoded, SQLite's is text."""
+    return naming.units_of(msgspec.json.decode(stored) if isinstance(stored, str) else stored)
+
+
+def _filled_before(orders: Collection[UUID]) -> dict[str, int]:
+    """For each execution of these orders, by its id, what had been filled of its order before.
+
+    By order of booking: one that waited for a lock is booked later than its time says.
+    """
+    if not orders:
+        return {}
+    chosen, values = statements.is_in("execution.order_id", [*orders])
+    rows = statements.query(
+        "SELECT entry.id, execution.id, execution.order_id, execution.quantity "
+        "FROM exchange_execution execution JOIN banking_journalentry entry "
+        f"ON entry.reference = execution.trade_id AND entry.kind = '{EntryKind.TRADE.value}' "
+        f"WHERE {chosen}",
+        values,
+    )
+    before, filled = {}, dict.fromkeys(orders, 0)
+    booked = [(entry, str(as_uuid(key)), (order, units)) for entry, key, order, units in rows]
+    for _, key, (order, units) in sorted(booked, key=_booked):
+        before[key] = filled[as_uuid(order)]
+        filled[as_uuid(order)] += units
+    return before
 
 
 @cache
@@ -106,7 +149,8 @@ def _executions_sql(booked: str) -> str:
         f"SELECT {booked}, execution.id, instrument.symbol, "
         f"{buys} THEN {lots.BUY} ELSE {lots.SELL} END, execution.quantity, "
         f"execution.cents + {buys} THEN execution.fee_cents ELSE -execution.fee_cents END, "
-        f"{instant_sql('execution.executed_at')} FROM exchange_execution execution "
+        f"{instant_sql('execution.executed_at')}, placed.id, placed.lots "
+        "FROM exchange_execution execution "
         "JOIN exchange_order placed ON placed.id = execution.order_id "
         "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id"
     )
@@ -163,7 +207,8 @@ def _entitlements_sql(booked: str) -> str:
         f"SELECT {booked}, entitlement.id, instrument.symbol, "
         f"{splits} THEN {lots.SPLIT} ELSE {lots.SELL} END, entitlement.units, "
         f"{splits} THEN entitlement.units_after ELSE entitlement.cents END, "
-        f"{instant_sql('entitlement.carried_out_at')} FROM exchange_entitlement entitlement "
+        f"{instant_sql('entitlement.carried_out_at')}, NULL, NULL "
+        "FROM exchange_entitlement entitlement "
         "JOIN exchange_corporateaction action ON action.id = entitlement.action_id "
         "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id"
     )

@@ -313,4 +313,5 @@ _TO_SQLITE: dict[type, Callable[[Any], Any]] = {
     datetime: _naive_utc,
     date: str,
     Decimal: str,
+    list: lambda value: _encoder.encode(value).decode(),
 }

@@ -68,6 +68,7 @@ def _order(row: dict[str, Any], fills_of: Grouped) -> dict[str, Any]:
         "stop_price": price(row["stop_price"], increment),
         "trail_amount": price(row["trail_amount"], increment),
         "trail_percent": None if percent is None else amount(int(percent.scaleb(4)), 4),
+        "lots": None,  # no order here names any
         "status": row["status"],
         "filled_quantity": amount(row["filled_quantity"], scale),
         "remaining_quantity": amount((row["quantity"] or 0) - row["filled_quantity"], scale),

@@ -58,6 +58,7 @@ class OrderAdmin(ReadOnlyAdmin):
         (QUANTITY, NOTIONAL, FILLED),
         (LIMIT, STOP),
         (*OTHER_PRICES, "trail_percent", "armed"),
+        "lots",
         ("maker_fee_bps", "taker_fee_bps"),
         ("status", "reject_reason"),
         ("parent", "pair_id", "replaces", "replaced_by"),

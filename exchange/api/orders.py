@@ -31,7 +31,13 @@ from exchange.models import (
     TimeInForce,
 )
 from exchange.trading import orders
-from exchange.trading.intake.requests import OrderRequest, ReplaceRequest, StopLoss, TakeProfit
+from exchange.trading.intake.requests import (
+    NamedLot,
+    OrderRequest,
+    ReplaceRequest,
+    StopLoss,
+    TakeProfit,
+)
 from exchange.trading.reports import documents
 from exchange.trading.rows import listed
 from exchange.trading.rows.listed import OrderFilter
@@ -179,6 +185,7 @@ def _order_request(data: dict[str, Any]) -> OrderRequest:
         order_class=OrderClass(data.get("order_class", OrderClass.SIMPLE)),
         take_profit=None if profit is None else TakeProfit(**_exit(profit)),
         stop_loss=None if loss is None else StopLoss(**_exit(loss)),
+        lots=tuple(NamedLot(**lot) for lot in data.get("lots") or ()),
     )
 
 

@@ -32,6 +32,7 @@ from exchange.models import (
     Side,
     TimeInForce,
 )
+from exchange.trading.intake.requests import MAX_LOTS
 
 MAX_CANDLES = 1000
 MAX_DEPTH = 50
@@ -266,6 +267,14 @@ class StopLossSerializer(ExitSerializer):
     )
 
 
+@extend_schema_serializer(component_name="NamedLot")
+class NamedLotSerializer(Body):
+    id = serializers.UUIDField(
+        help_text="The execution of the purchase, as `GET /api/portfolio/lots/` shows it."
+    )
+    quantity = PositiveDecimalField(help_text="How much of it.")
+
+
 @extend_schema_serializer(component_name="Order")  # in requests an OrderRequest
 class OrderRequestSerializer(SparseBody):
     symbol = serializers.CharField(max_length=40, help_text="Symbol or id of the instrument.")
@@ -300,6 +309,15 @@ class OrderRequestSerializer(SparseBody):
     )
     take_profit = TakeProfitSerializer(required=False, allow_null=True)
     stop_loss = StopLossSerializer(required=False, allow_null=True)
+    lots = serializers.ListField(
+        child=NamedLotSerializer(),
+        required=False,
+        allow_null=True,
+        allow_empty=False,
+        max_length=MAX_LOTS,
+        help_text="Which lots a simple order to sell is taken from, in this order; they sum to "
+        "its quantity. Left out: your lot method decides.",
+    )
     client_order_id = client_order_id_field("Your own name for it, unique among your orders.")
 
 
@@ -338,6 +356,11 @@ class OrderExecutionSerializer(ExecutionSerializer):
     side = ChoiceField(Side.choices)
 
 
+class OrderLotSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    quantity = PlainDecimalField()
+
+
 class LegSerializer(serializers.Serializer[Any]):
     """An order; as a leg of another it has no legs of its own."""
 
@@ -355,6 +378,11 @@ class LegSerializer(serializers.Serializer[Any]):
     stop_price = PlainDecimalField(allow_null=True)
     trail_amount = PlainDecimalField(allow_null=True)
     trail_percent = PercentField(allow_null=True)
+    lots = OrderLotSerializer(
+        many=True,
+        allow_null=True,
+        help_text="The lots that it names; what is left of them is restated by a split.",
+    )
     status = ChoiceField(OrderStatus.choices)
     filled_quantity = PlainDecimalField()
     remaining_quantity = PlainDecimalField()

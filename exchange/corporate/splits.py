@@ -47,7 +47,7 @@ from exchange.trading import orders
 from exchange.trading.intake import requests
 from exchange.trading.reports import updates
 from exchange.trading.rows import order_rows
-from exchange.trading.rules import stops
+from exchange.trading.rules import naming, stops
 
 CANCEL_REASON = "split"
 # The prices of an order that are on the price grid, and those that are not.
@@ -127,6 +127,7 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
     kept, canceled = [], []
     for order in open_orders:
         values = restated(order, ratio)
+        _restate_lots(order, values)
         if is_possible(order, values):
             for name, value in values.items():
                 setattr(order, name, value)
@@ -137,9 +138,21 @@ def _restate_orders(open_orders: Sequence[Order], ratio: Fraction, now: datetime
             order.quantity = _storable(values["quantity"]) or order.quantity
             canceled.append(order)
     Order.objects.bulk_update(kept, [*RESTATED, "updated_at"], batch_size=200)
+    naming_lots = [order for order in open_orders if order.lots is not None]
+    Order.objects.bulk_update(naming_lots, ["lots"], batch_size=200)
     _lock_counters(open_orders)
     _send_updates(kept)
     orders.end_locked(canceled, OrderStatus.CANCELED, reason=CANCEL_REASON, now=now)
+
+
+def _restate_lots(order: Order, values: Values) -> None:
+    """Restate what is left of the lots that an order names, as its quantity is."""
+    quantity = _storable(values["quantity"])
+    if order.lots is not None and quantity is not None:
+        filled = order.filled_quantity
+        order.lots = naming.after_split(
+            naming.units_of(order.lots), filled=filled, units=quantity - filled
+        )
 
 
 def is_possible(order: Order, values: Values) -> bool:

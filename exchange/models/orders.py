@@ -81,6 +81,9 @@ class Order(models.Model):
     An `armed` order waits for its stop price and is not in the book. A trailing stop's
     `stop_price` follows `peak_price`, the best price for its owner since it was placed.
 
+    `lots` are those that a sale is to be taken from (`exchange.trading.rules.naming`); null leaves
+    that to the owner's lot method. They sum to `quantity`, also after a split.
+
     `parent` is the order that a leg belongs to. Orders with the same `pair_id` cancel each other
     and share one hold, whose reference is the pair's id.
     """
@@ -119,6 +122,7 @@ class Order(models.Model):
     replaced_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
+    lots = models.JSONField(null=True, help_text="What it names: [[execution, units], ...].")
     maker_fee_bps = models.PositiveSmallIntegerField(default=0)
     taker_fee_bps = models.PositiveSmallIntegerField(default=0)
     status = models.CharField(max_length=16, choices=OrderStatus)

@@ -85,6 +85,7 @@ _ORDER = {
     "stop_price": None,
     "trail_amount": None,
     "trail_percent": None,
+    "lots": None,
     "status": "filled",
     "filled_quantity": "10",
     "remaining_quantity": "0",

@@ -53,6 +53,8 @@ def _order(order: Order, *, has_legs: bool) -> dict[str, Any]:
         "stop_price": _price(order.stop_price, instrument),
         "trail_amount": _price(order.trail_amount, instrument),
         "trail_percent": order.trail_percent and plain(order.trail_percent),
+        "lots": order.lots
+        and [{"id": key, "quantity": _units(units, instrument)} for key, units in order.lots],
         "status": order.status,
         "filled_quantity": _units(order.filled_quantity, instrument),
         "remaining_quantity": _units(order.remaining_quantity, instrument),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -19,7 +20,7 @@ from exchange.models import (
     Quote,
 )
 from exchange.trading import rounds, working
-from exchange.trading.intake import requests, tickets
+from exchange.trading.intake import named_lots, requests, tickets
 from exchange.trading.intake.requests import OrderRequest, ReplaceRequest
 from exchange.trading.rows import markets, order_rows
 from exchange.trading.rows.markets import Market
@@ -50,17 +51,25 @@ class OrderNotReplaceable(Refusal):
     title = "The order can't be replaced"
 
 
-@transactions.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     """Check an order and work it; the order returned has the fills that it got at once.
 
-    Raises Invalid (400), InstrumentNotTradable, StopPriceReached, InsufficientFunds or
-    InsufficientPosition (422), or ClientOrderIdExists (409); then nothing has moved.
+    Raises Invalid (400), InstrumentNotTradable, StopPriceReached, LotsNotThere, InsufficientFunds
+    or InsufficientPosition (422), or ClientOrderIdExists (409); then nothing has moved.
     """
+    if request.lots:
+        named_lots.keeper.prepare(owner_id)
+    return _place(owner_id, request, now)
+
+
+@transactions.atomic
+def _place(owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     market = _lock_market(request.symbol)
     requests.check_shape(request, market.instrument)
     market = rounds.catch_up(market, now=now)
     requests.check_against_market(request, market.quote)
+    if request.lots:
+        named_lots.check(owner_id, request, market.instrument)
     order, legs = tickets.draft(owner_id=owner_id, request=request, market=market, now=now)
     matches = _find_matches(order, market, now)
     blotter = Blotter(now)
@@ -179,11 +188,21 @@ def _check_replaceable(old: Order, request: ReplaceRequest, now: datetime) -> No
             "Send what is to be different; the order would only lose its place in the line.",
             field="limit_price",
         )
-    if request.quantity is None:
-        return
+    if request.quantity is not None:
+        _check_quantity(old, request.quantity)
+
+
+def _check_quantity(old: Order, wanted: Decimal) -> None:
+    """Refuse a new quantity where the old order has to keep its own, or has been filled as far."""
+    asset = old.instrument.asset
     if old.order_class != OrderClass.SIMPLE:
         raise Invalid("The orders of a bracket keep their quantity.", field="quantity")
-    if request.quantity <= old.instrument.asset.amount(old.filled_quantity):
+    if old.lots is not None and wanted != asset.amount(old.quantity or 0):
+        raise Invalid(
+            "An order that names its lots keeps its quantity; cancel it and send a new one.",
+            field="quantity",
+        )
+    if wanted <= asset.amount(old.filled_quantity):
         raise OrderNotReplaceable("As much has been filled already; cancel what is left.")
 
 

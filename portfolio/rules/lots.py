@@ -9,11 +9,15 @@ The rules are those of IRS Publication 550, "Investment Income and Expenses", ch
 Investment Property" for the identification of shares and for average basis, and "Holding Period".
 After a stock split the basis of the old shares is spread over the new ones, which were acquired
 when the old ones were ("Stocks and Bonds": "Stock Splits"). Wash sales: `wash_sales.py`.
+
+A sale that names its lots ("Specific share identification": who "can adequately identify the
+shares [...] sold" uses their basis) is taken from those first. What is not in them any more comes
+from the others, in the order of the method. With average basis nothing is identified.
 """
 
 import heapq
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -57,7 +61,8 @@ class Event(NamedTuple):
     """A purchase, a sale or a split of one instrument, with the id of its execution.
 
     `first` and `second` are units and cents of a trade; of a split, all units before and after it.
-    The cents are what was paid or received, fees included.
+    The cents are what was paid or received, fees included. `named` are the lots that a sale is to
+    be taken from, by the id of their purchase, and units of each.
     """
 
     kind: int
@@ -65,6 +70,7 @@ class Event(NamedTuple):
     first: int
     second: int
     at: int
+    named: Sequence[tuple[str, int]] = ()
 
 
 class Part(NamedTuple):
@@ -148,22 +154,32 @@ class Totals:
     complete: bool = True
 
 
+def _none_stored(lot_id: str) -> None:
+    """No lot was stored."""
+
+
 @dataclass(slots=True)
 class Fold:
     """The lots of one instrument while events are added to them.
 
     It begins with the totals and `stored` lots of an earlier fold, or with nothing. The lots are
-    read in the order in which they are sold, and only as many as are sold from. `sales` are the new
-    ones, `sold_out` those of the stored lots of which nothing is left.
+    read in the order in which they are sold, and only as many as are sold from; `stored_lot` reads
+    one by its id. `sales` are the new ones, `sold_out` those of the stored lots of which nothing is
+    left.
     """
 
     method: LotMethod
     totals: Totals = field(default_factory=Totals)
     stored: Iterator[OpenLot] = field(default_factory=lambda: iter(()))
+    stored_lot: Callable[[str], OpenLot | None] = _none_stored
     sales: list[Sale] = field(default_factory=list)
     sold_out: list[OpenLot] = field(default_factory=list)
     # The next lot to sell from is on top. Numbers differ, so lots themselves are never compared.
+    # One that was sold out by its name stays until it is on top.
     _queue: list[tuple[int, int, OpenLot]] = field(default_factory=list)
+    # The lots by id, from the first that was named on; and the stored ones that were read by it.
+    _by_id: dict[str, OpenLot] | None = None
+    _read_by_id: set[int] = field(default_factory=set)
     _is_read: bool = False
     _following: OpenLot | None = None
 
@@ -183,15 +199,29 @@ class Fold:
             self.totals = Totals(complete=False)
             self.sales, self.sold_out, self._queue = [], [], []
         elif event.kind == SELL:
-            self._sell(event.id, event.first, event.second, at)
+            self._sell(event, event.second, at)
         elif not event.second:  # a split that leaves nothing is a sale for nothing
-            self._sell(event.id, event.first, 0, at)
+            self._sell(event, 0, at)
         else:
             self._split(event.first, event.second)
 
     def read_lots(self) -> list[OpenLot]:
         """The open lots that were read or are new, oldest first."""
-        return sorted((lot for _, _, lot in self._queue), key=attrgetter("number"))
+        left = (lot for _, _, lot in self._queue if lot.units_left)
+        return sorted(left, key=attrgetter("number"))
+
+    def lot(self, lot_id: str) -> OpenLot | None:
+        """The lot of this id, of which nothing may be left; None if there was none."""
+        if self._by_id is None:
+            known = (*(lot for _, _, lot in self._queue), *self.sold_out)
+            self._by_id = {lot.id: lot for lot in known}
+        if (following := self._following_lot()) is not None and following.id == lot_id:
+            self._read_following()
+        found = self._by_id.get(lot_id)
+        if found is None and (found := self.stored_lot(lot_id)) is not None:
+            self._read_by_id.add(found.number)
+            self._push(found)
+        return found
 
     def all_lots(self) -> list[OpenLot]:
         """All open lots, oldest first."""
@@ -208,11 +238,15 @@ class Fold:
 
     def _push(self, lot: OpenLot) -> None:
         heapq.heappush(self._queue, (*order(lot, self.method), lot))
+        if self._by_id is not None:
+            self._by_id[lot.id] = lot
 
-    def _sell(self, sale_id: str, units: int, received: int, at: int) -> None:
+    def _sell(self, sale: Event, received: int, at: int) -> None:
         """Take a sale out of the lots that come first, and realize the gain on each part."""
-        totals = self.totals
-        taken = self._take(units)
+        totals, units = self.totals, sale.first
+        named = () if self.method is LotMethod.AVERAGE else sale.named
+        taken = [*self._take_named(units, named)]
+        taken += self._take(units - sum(part for _, part, _ in taken))
         quantities = [part for _, part, _ in taken]
         costs = [cost for _, _, cost in taken]
         if self.method is LotMethod.AVERAGE:  # a share of the pool, not the lots' own cost
@@ -224,28 +258,41 @@ class Fold:
                 taken, spread(received, by=quantities), costs, strict=True
             )
         ]
-        self.sales.append(Sale(sale_id, at, parts))
+        self.sales.append(Sale(sale.id, at, parts))
         cost = sum(costs)
         totals.units -= units
         totals.cost -= cost
         totals.realized += received - cost
 
-    def _take(self, units: int) -> list[tuple[OpenLot, int, int]]:
+    def _take_named(
+        self, units: int, named: Sequence[tuple[str, int]]
+    ) -> Iterator[tuple[OpenLot, int, int]]:
+        """Take at most so many units out of what is left of the lots that a sale names."""
+        for lot_id, wanted in named:
+            lot = self.lot(lot_id)
+            part = 0 if lot is None else min(wanted, units, lot.units_left)
+            if lot is not None and part:
+                yield self._take_from(lot, part)
+                units -= part
+
+    def _take(self, units: int) -> Iterator[tuple[OpenLot, int, int]]:
         """Take units out of the lots: (lot, units, own cost) for each lot used."""
-        parts = []
         while units:
             lot = self._first()
             part = min(units, lot.units_left)
-            parts.append((lot, part, lot.take(part)))
-            if not lot.units_left:
-                heapq.heappop(self._queue)
-                if lot.read_units:
-                    self.sold_out.append(lot)
+            yield self._take_from(lot, part)
             units -= part
-        return parts
+
+    def _take_from(self, lot: OpenLot, units: int) -> tuple[OpenLot, int, int]:
+        cost = lot.take(units)
+        if lot.read_units and not lot.units_left:
+            self.sold_out.append(lot)
+        return lot, units, cost
 
     def _first(self) -> OpenLot:
         """The lot that is sold from next; reads the stored ones that come before all others."""
+        while self._queue and not self._queue[0][2].units_left:
+            heapq.heappop(self._queue)
         while (lot := self._following_lot()) is not None and (
             not self._queue or order(lot, self.method) < self._queue[0][:2]
         ):
@@ -257,13 +304,17 @@ class Fold:
     def _following_lot(self) -> OpenLot | None:
         """The next one of the stored lots, in the order in which they are sold."""
         if not self._is_read:
-            self._is_read, self._following = True, next(self.stored, None)
+            self._is_read, self._following = True, self._next_stored()
         return self._following
 
     def _read_following(self) -> None:
         if self._following is not None:
             self._push(self._following)
-        self._following = next(self.stored, None)
+        self._following = self._next_stored()
+
+    def _next_stored(self) -> OpenLot | None:
+        unread = (lot for lot in self.stored if lot.number not in self._read_by_id)
+        return next(unread, None)
 
     def _split(self, before: int, after: int) -> None:
         """Spread the new units over the lots, oldest first, so that they sum to all there are.

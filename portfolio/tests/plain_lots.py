@@ -42,7 +42,8 @@ class Trade:
 
     `quantity` in shares (coins, face value), above zero. `amount` in dollars and whole cents: the
     cash that moved, fees included (a purchase: paid; a sale: received), never negative. `at` is
-    timezone-aware. Raises `ValueError` for anything else.
+    timezone-aware. `named` are the purchases that a sale names, and quantities of each. Raises
+    `ValueError` for anything else.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Trade:
     quantity: Decimal
     amount: Decimal
     at: datetime
+    named: Sequence[tuple[str, Decimal]] = ()
 
     def __post_init__(self) -> None:
         if not (self.quantity.is_finite() and self.quantity > 0):
@@ -191,7 +193,8 @@ def as_integers(event: Event, scale: int) -> lots.Event:
         return lots.Event(lots.SPLIT, event.id, before, after, at)
     kind = lots.BUY if event.side == "buy" else lots.SELL
     units, cents = int(event.quantity.scaleb(scale)), int(event.amount.scaleb(2))
-    return lots.Event(kind, event.id, units, cents, at)
+    named = [(lot_id, int(quantity.scaleb(scale))) for lot_id, quantity in event.named]
+    return lots.Event(kind, event.id, units, cents, at, named)
 
 
 def _same_lots(book: LotBook, fold: lots.Fold, scale: int) -> bool:
@@ -296,7 +299,8 @@ class _Position:
         """Take a sale out of the lots that come first, and realize the gain on each part."""
         if sale.quantity > self._quantity:
             raise OversoldPosition(sale_id=sale.id, quantity=sale.quantity, held=self._quantity)
-        parts = self._take(sale.quantity)
+        parts = self._take_named(sale)
+        parts += self._take(sale.quantity - sum(quantity for _, quantity, _ in parts))
         quantities = [quantity for _, quantity, _ in parts]
         proceeds = split_amount(sale.amount, by=quantities)
         costs = self._costs(parts)
@@ -359,6 +363,22 @@ class _Position:
         if self._method is LotMethod.HIFO:
             return -Fraction(lot.cost) / Fraction(lot.quantity)
         return Fraction(0)
+
+    def _take_named(self, sale: Trade) -> list[tuple[Trade, Decimal, Decimal]]:
+        """Take what is left of the lots that a sale names; none with average basis."""
+        parts = []
+        wanted = sale.quantity
+        for lot_id, named in () if self._method is LotMethod.AVERAGE else sale.named:
+            for entry in [entry for entry in self._queue if entry[2].trade.id == lot_id]:
+                lot = entry[2]
+                taken = min(wanted, named, lot.quantity_left)
+                if taken:
+                    parts.append((lot.trade, taken, lot.take(taken)))
+                    wanted -= taken
+                if not lot.quantity_left:
+                    self._queue.remove(entry)
+                    heapq.heapify(self._queue)
+        return parts
 
     def _take(self, quantity: Decimal) -> list[tuple[Trade, Decimal, Decimal]]:
         """Take a quantity out of the lots: (purchase, quantity, own cost) for each lot used."""

@@ -8,8 +8,9 @@ from decimal import Decimal
 from functools import partial
 from io import StringIO
 from itertools import accumulate
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,9 +20,19 @@ from banking.rules.assets import USD
 from banking.tests.parallel import at_once
 from be.database import statements
 from be.kernel.refusals import Refusal
-from exchange.models import ActionKind, Entitlement, Execution, Quote
-from exchange.tests.market import NOW, give, make_bond, make_customer, make_instrument, place
+from exchange.models import ActionKind, Entitlement, Execution, Quote, TimeInForce
+from exchange.tests.market import (
+    NOW,
+    advance,
+    give,
+    make_bond,
+    make_customer,
+    make_instrument,
+    place,
+    tick,
+)
 from exchange.trading import orders
+from exchange.trading.intake.requests import NamedLot
 from exchange.trading.settlement import execution
 from portfolio import kept_lots, lot_rows, rebuilding
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
@@ -42,13 +53,20 @@ class Account:
         self.coin = make_instrument("BTC-USD", "crypto")
         self.bond = make_bond()
         self.at = NOW
+        for _ in range(3):
+            buy(self.user, self.stock, "2.5", self.price(), at=self.at)
+        self.name(above=1)
 
     def step(self):
         self.at += timedelta(minutes=1, microseconds=self.random.randrange(10**6))
         choice = self.random.choice
         # A step may be refused (too small, nothing held, repaid): then nothing moves.
         with suppress(Refusal):
-            choice([self.buy, self.buy, self.buy, self.sell, self.sell, self.act])()
+            choice(
+                [self.buy] * 4
+                + [self.sell] * 2
+                + [self.name, partial(self.name, 1), self.meet, self.act]
+            )()
 
     def buy(self):
         instrument = self.random.choice([self.stock, self.stock, self.coin, self.bond])
@@ -71,6 +89,33 @@ class Account:
         quantity -= quantity % step
         place(self.user, "sell", f"{quantity}", symbol=instrument.symbol, now=self.at - late)
 
+    def name(self, above=0):
+        """Some of the lots, in an order that is filled at once, or waits above the market."""
+        book = plain(self.user)["AAPL"]
+        lots = self.random.sample(book.open, min(len(book.open), 3))
+        named = [
+            NamedLot(UUID(lot.trade_id), min(lot.quantity, Decimal(self.random.choice(["1", "2"]))))
+            for lot in lots
+        ]
+        quantity = sum((lot.quantity for lot in named), Decimal(0))
+        reprice(self.stock, self.price(), at=self.at)
+        limit = Quote.objects.get(instrument=self.stock).bid + above
+        place(
+            self.user,
+            "sell",
+            f"{quantity}",
+            limit=f"{limit}",
+            now=self.at,
+            time_in_force=TimeInForce.GTC,
+            lots=tuple(named),
+        )
+
+    def meet(self):
+        """The market comes to the orders that wait, with less than they sell."""
+        bid = Quote.objects.get(instrument=self.stock).bid + 2
+        size = self.random.choice(["0.5", "1.25", "100"])
+        advance(tick("AAPL", f"{bid}", f"{bid + 1}", size=size), at=self.at)
+
     def act(self):
         if self.random.random() < 0.15 and self.bond.tradable:
             carry_out(self.bond, ActionKind.REDEMPTION, at=self.at, amount=Decimal("100.5"))
@@ -86,9 +131,11 @@ class Account:
 def plain(user, method=LotMethod.FIFO):
     """The lots by symbol, in plain decimals, from everything that was ever booked."""
     booked: dict[str, list[plain_lots.Event]] = defaultdict(list)
+    to_take: dict[UUID, list[list[Any]]] = {}
     for entry in JournalEntry.objects.order_by("pk"):
         for fill in Execution.objects.filter(owner=user, trade_id=entry.reference).order_by("pk"):
             instrument, buys = fill.order.instrument, fill.order.side == "buy"
+            lots = to_take.setdefault(fill.order_id, [[*lot] for lot in fill.order.lots or ()])
             booked[instrument.symbol].append(
                 plain_lots.Trade(
                     str(fill.pk),
@@ -96,6 +143,7 @@ def plain(user, method=LotMethod.FIFO):
                     instrument.asset.amount(fill.quantity),
                     USD.amount(fill.cents + (fill.fee_cents if buys else -fill.fee_cents)),
                     fill.executed_at,
+                    [*taken_from(lots, fill.quantity, instrument.asset)],
                 )
             )
         changes = Entitlement.objects.filter(action__kind__in=("split", "redemption"))
@@ -116,6 +164,18 @@ def plain(user, method=LotMethod.FIFO):
         ]
         found[symbol] = plain_lots.match_lots(in_order, method=method)
     return found
+
+
+def taken_from(lots, units, asset):
+    """Take what a fill takes from the lots that are still named."""
+    while units and lots:
+        lot_id, left = lots[0]
+        part = min(units, left)
+        yield lot_id, asset.amount(part)
+        units -= part
+        lots[0][1] -= part
+        if not lots[0][1]:
+            del lots[0]
 
 
 def assert_answers_follow(account, method):
@@ -209,6 +269,7 @@ def test_wherever_it_is_folded_the_answers_follow_from_all_executions(seed, monk
     assert LotFold.objects.count() == 4
     assert FoldedSale.objects.exists()
     assert FoldedPosition.objects.exists()
+    assert Execution.objects.filter(order__lots__isnull=False).exists()
 
 
 @pytest.fixture

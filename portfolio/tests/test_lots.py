@@ -1,6 +1,7 @@
 """Lots: the order in which they are sold, what they cost, and that no cent is lost."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -73,6 +74,36 @@ def test_an_accounting_textbook_agrees_on_cost_of_sales_and_inventory(
     assert book.cost_basis == inventory
     assert book.quantity == 12
     assert book.realized_pnl == 6110 - first_sale - second_sale
+
+
+@pytest.mark.parametrize("method", [LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO])
+def test_an_accounting_textbook_agrees_on_specific_identification(method):
+    """The same chapter: of the first sale 8 bikes cost $91 and 12 $106; of the second, 2 cost $91,
+    3 $106, 15 $115 and 3 $119. Cost of sales: $2,000 and $2,582; left are $1,408."""
+    sold = {
+        "sell 2014-08-14": {"buy 2014-08-01": 8, "buy 2014-08-03": 12},
+        "sell 2014-08-31": {
+            "buy 2014-08-01": 2,
+            "buy 2014-08-03": 3,
+            "buy 2014-08-17": 15,
+            "buy 2014-08-28": 3,
+        },
+    }
+    history = [
+        replace(trade, named=[(lot, Decimal(units)) for lot, units in sold[trade.id].items()])
+        if trade.id in sold
+        else trade
+        for trade in TREKKING
+    ]
+
+    book = plain_lots.match_lots(history, method=method)
+
+    costs = [cost_of_sales_of(book, sale) for sale in sold]
+    assert (costs, book.cost_basis) == ([2000, 2582], 1408)
+
+
+def cost_of_sales_of(book, sale_id):
+    return sum(part.cost_basis for part in book.realized if part.sale_id == sale_id)
 
 
 def test_the_irs_table_of_basis_under_fifo():

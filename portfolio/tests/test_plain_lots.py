@@ -19,7 +19,10 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 @st.composite
 def a_history(draw):
-    """Trades and splits of units and cents; now and then a sale of more than is held."""
+    """Trades and splits of units and cents; now and then a sale of more than is held.
+
+    Sales name lots, also such as are gone, or are smaller than what is named of them.
+    """
     held = 0
     events: list[plain_lots.Event] = []
     for number in range(draw(st.integers(0, 25))):
@@ -32,7 +35,10 @@ def a_history(draw):
         elif kind == "sell":
             units = draw(st.integers(1, held + (draw(st.integers(0, 20)) == 0)))
             cents = draw(st.integers(0, 10**6))
-            events.append(Trade(f"{number}", "sell", shares(units), dollars(cents), at))
+            named = draw(st.lists(st.sampled_from([*range(number)]), max_size=3, unique=True))
+            each = units // (len(named) or 1)
+            wanted = [(f"{lot}", shares(each)) for lot in named if each]
+            events.append(Trade(f"{number}", "sell", shares(units), dollars(cents), at, wanted))
             held -= units
         else:
             after = draw(st.one_of(st.integers(0, 5), st.integers(1, 10**5)))

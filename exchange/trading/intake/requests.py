@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
 from banking.rules.assets import EXACT
 from be.kernel.refusals import Invalid, Refusal
@@ -25,6 +26,7 @@ MAX_PRICE = Decimal(10_000_000)
 MAX_NOTIONAL = Decimal(1_000_000_000)
 PERCENT_STEP = Decimal("0.0001")
 ALL = Decimal(100)
+MAX_LOTS = 100
 
 
 class InstrumentNotTradable(Refusal):
@@ -55,11 +57,21 @@ class StopLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedLot:
+    """So much of the purchase with this execution."""
+
+    id: UUID
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """What a customer asks for, in the terms of the public API (decimals, not units).
 
     An exit without a `time_in_force` of its own has the order's. With `sells_all` the quantity is
     all that the owner has; it may be below the smallest order, and no multiple of the increment.
+    `lots` are what a sale is to be taken from, in this order; none of them leaves it to the owner's
+    lot method.
     """
 
     symbol: str
@@ -77,6 +89,7 @@ class OrderRequest:
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
     sells_all: bool = False
+    lots: tuple[NamedLot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,8 @@ def check_shape(request: OrderRequest, instrument: Instrument) -> None:
     _check_prices(request, instrument)
     _check_time_in_force(request, instrument)
     _check_class(request, instrument)
+    if request.lots:
+        _check_lots(request, instrument)
 
 
 def _check_quantity(quantity: Decimal, instrument: Instrument, *, sells_all: bool) -> None:
@@ -246,6 +261,39 @@ def _check_oco(request: OrderRequest) -> None:
         raise Invalid("The limit_price of an oco order is its take-profit.", field="take_profit")
     if request.stop_loss is None:
         raise Invalid("An oco order has a stop_loss.", field="stop_loss")
+
+
+def _check_lots(request: OrderRequest, instrument: Instrument) -> None:
+    """Refuse lots that this order can't name; whether they are there, `named_lots` checks."""
+    if request.side != Side.SELL:
+        raise Invalid("Only an order to sell names lots.", field="lots")
+    if request.order_class != OrderClass.SIMPLE:
+        raise Invalid(
+            "Only a simple order names lots: two exits of a pair sell the same shares.",
+            field="lots",
+        )
+    if request.quantity is None:
+        raise Invalid("An order that names lots has a quantity.", field="lots")
+    if len(request.lots) > MAX_LOTS:
+        raise Invalid(f"At most {MAX_LOTS} lots.", field="lots")
+    if len({lot.id for lot in request.lots}) < len(request.lots):
+        raise Invalid("Name each lot once.", field="lots")
+    _check_quantities([lot.quantity for lot in request.lots], request.quantity, instrument)
+
+
+def _check_quantities(quantities: list[Decimal], whole: Decimal, instrument: Instrument) -> None:
+    if min(quantities) <= 0:
+        raise Invalid("Quantities of lots are above zero.", field="lots")
+    if (total := sum(quantities, Decimal(0))) != whole:
+        raise Invalid(
+            f"The lots sum to {total.normalize():f}, the order is of {whole:f}.",
+            field="lots",
+        )
+    step = Decimal(1).scaleb(-instrument.scale)
+    if any(EXACT.remainder(quantity, step) for quantity in quantities):
+        raise Invalid(
+            f"Lots of {instrument.symbol} have {instrument.scale} decimals.", field="lots"
+        )
 
 
 def check_against_market(request: OrderRequest, quote: Quote) -> None:

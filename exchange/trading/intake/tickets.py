@@ -29,7 +29,7 @@ from exchange.models import (
 from exchange.trading.intake import requests
 from exchange.trading.intake.requests import OrderRequest
 from exchange.trading.rows.markets import Market
-from exchange.trading.rules import amounts, stops
+from exchange.trading.rules import amounts, naming, stops
 from exchange.trading.rules.amounts import CENT
 
 _orders = Factory(Order)
@@ -70,6 +70,7 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         peak_price=quote.price if trails else None,
         armed=request.order_type in STOP_TYPES,
         order_class=request.order_class.value,
+        lots=_named(request, instrument) if request.lots else None,
         maker_fee_bps=market.fee_rates.maker_bps,
         taker_fee_bps=market.fee_rates.taker_bps,
         status=OrderStatus.NEW.value,
@@ -85,6 +86,10 @@ def _order(owner_id: UUID, request: OrderRequest, market: Market, now: datetime)
         start = order.stop_price or (quote.ask if request.side == Side.BUY else quote.bid)
         order.collar_price = collar_price(request.side, start, instrument)
     return order
+
+
+def _named(request: OrderRequest, instrument: Instrument) -> list[naming.NamedLot]:
+    return [(str(lot.id), instrument.asset.units(lot.quantity)) for lot in request.lots]
 
 
 def _exits(request: OrderRequest) -> list[dict[str, Any]]:
@@ -176,6 +181,8 @@ def draft_replacement(
     order.expires_at = old.expires_at
     order.maker_fee_bps, order.taker_fee_bps = old.maker_fee_bps, old.taker_fee_bps
     order.order_class, order.parent_id, order.pair_id = old.order_class, old.parent_id, old.pair_id
+    if old.lots is not None:
+        order.lots = naming.left(naming.units_of(old.lots), filled=old.filled_quantity)
     if old.peak_price is not None:
         move_trailing_stop(order, stops.better_peak(old.side, old.peak_price, market.quote.price))
         requests.require_not_reached(order.side, order.stop_price, market.quote)

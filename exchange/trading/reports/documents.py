@@ -9,6 +9,7 @@ from banking.rules.assets import EXACT
 from be.kernel.formats import money_cents, plain, plain_units, price_text, time_text
 from exchange.models import Execution, Instrument, Order, OrderClass
 from exchange.trading.rows.listed import Fill
+from exchange.trading.rules import naming
 
 Document = dict[str, Any]
 
@@ -57,6 +58,7 @@ def order(order: Order, *, with_legs: bool = True) -> Document:
         "stop_price": _price(instrument, order.stop_price),
         "trail_amount": _price(instrument, order.trail_amount),
         "trail_percent": None if order.trail_percent is None else plain(order.trail_percent),
+        "lots": None if order.lots is None else _lots(order.lots, instrument),
         "status": str(order.status),
         "filled_quantity": _quantity(instrument, order.filled_quantity),
         "remaining_quantity": _quantity(instrument, order.remaining_quantity),
@@ -74,6 +76,13 @@ def order(order: Order, *, with_legs: bool = True) -> Document:
         "executions": [execution(fill, instrument) for fill in fills],
         "legs": _legs(order) if with_legs else [],
     }
+
+
+def _lots(lots: list[list[str | int]], instrument: Instrument) -> list[Document]:
+    return [
+        {"id": lot_id, "quantity": plain_units(units, instrument.scale)}
+        for lot_id, units in naming.units_of(lots)
+    ]
 
 
 def written(changed: Order) -> Document:
