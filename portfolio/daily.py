@@ -95,7 +95,7 @@ def advance(owner_id: UUID) -> None:
         if latest is None:
             return
         part = (owner_id, before.through, through)
-        _execute(daily_rows.ADD_MOVEMENTS, (owner_id, *part))
+        _execute(daily_rows.ADD_MOVEMENTS, (owner_id, *part, owner_id))
         _execute(daily_rows.ADD_PRICES, (owner_id, *part, owner_id))
         _execute(daily_rows.ADD_FLOWS, (owner_id, *part))
         before.through, before.latest_at = through, max(before.latest_at, instant(latest))
@@ -125,7 +125,7 @@ def check(owner_id: UUID) -> list[str]:
     part = (owner_id, 0, 0 if fold is None else fold.through)
     wrong = []
     for name, stored, expected, values in (
-        ("movements", daily_rows.STORED_MOVEMENTS, daily_rows.MOVEMENTS, part),
+        ("movements", daily_rows.STORED_MOVEMENTS, daily_rows.MOVEMENTS, (*part, owner_id)),
         ("prices", daily_rows.STORED_PRICES, daily_rows.PRICES, (*part, owner_id)),
         ("flows", daily_rows.STORED_FLOWS, daily_rows.BANK_FLOWS, part),
     ):

@@ -43,10 +43,10 @@ def with_fold(sql: str) -> str:
 _LINE = f"posting.id, posting.entry_id, posting.units, {instant_sql('posting.created_at')} AS at"
 
 
-def lines_sql(condition: str) -> str:
+def lines_sql(condition: str, source: str = "banking_posting posting") -> str:
     """An owner's postings, each with its asset, and its entry's columns."""
     return (
-        f"SELECT {_LINE}, account.asset, entry.kind, entry.reference FROM banking_posting posting "
+        f"SELECT {_LINE}, account.asset, entry.kind, entry.reference FROM {source} "
         "JOIN banking_ledgeraccount account ON account.id = posting.account_id "
         "JOIN banking_journalentry entry ON entry.id = posting.entry_id "
         f"WHERE posting.owner_id = %s AND {condition}"
@@ -64,6 +64,25 @@ def entries_sql(lines: str) -> str:
     )
 
 
+def trades_sql(lines: str) -> str:
+    """CTEs for the owner's side of the trades among postings; takes the owner.
+
+    An entry has the id of its trade, and an execution's own id begins with its time.
+    """
+    return (
+        f"trades AS (SELECT reference, min(at) AS at FROM {lines} "
+        f"WHERE kind = '{TRADE}' GROUP BY reference), "
+        "executions AS (SELECT instrument.symbol AS asset, execution.price, execution.fee_cents, "
+        f"{instant_sql('execution.executed_at')} AS price_at, trades.at AS booked_at, "
+        "execution.id AS price_id "
+        "FROM trades JOIN exchange_execution execution ON execution.trade_id = trades.reference "
+        "JOIN exchange_order placed ON placed.id = execution.order_id "
+        "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
+        "WHERE execution.owner_id = %s "
+        f"AND execution.id >= (SELECT {first_id_sql('min(at)')} FROM trades))"
+    )
+
+
 # The postings of one fold.
 _FOLDED = f"posting.id > %s AND posting.id <= %s AND entry.kind NOT IN ({INTERNAL})"
 _LINES = f"lines AS ({lines_sql(_FOLDED)})"
@@ -75,38 +94,36 @@ _SYMBOL = (
     f"WHERE entries.symbol IS NULL AND entries.kind NOT IN ({FLOWS})"
 )
 
-MOVEMENT_COLUMNS = "day, asset, units, last_at, first_posting, traded, spent, received, splits"
+MOVEMENT_COLUMNS = (
+    "day, asset, units, last_at, first_posting, last_posting, traded, spent, received, fees, splits"
+)
 MOVEMENTS = (
-    f"WITH {_LINES}, entries AS ({entries_sql('lines')}), parts AS ("
-    f"SELECT (at - 1) / {DAY} AS day, asset, units, at AS last_at, id AS first_posting, "
-    "0 AS traded, 0 AS spent, 0 AS received, 0 AS splits FROM lines UNION ALL "
+    f"WITH {_LINES}, {trades_sql('lines')}, entries AS ({entries_sql('lines')}), parts AS ("
+    f"SELECT (at - 1) / {DAY} AS day, asset, units, at AS last_at, id AS posting, "
+    "0 AS traded, 0 AS spent, 0 AS received, 0 AS fees, 0 AS splits FROM lines UNION ALL "
     f"SELECT (at - 1) / {DAY}, symbol, 0, NULL, NULL, units, "
-    "CASE WHEN cents < 0 THEN -cents ELSE 0 END, "
-    f"CASE WHEN cents > 0 THEN cents ELSE 0 END, CASE WHEN kind = '{SPLIT}' THEN 1 ELSE 0 END "
+    "CASE WHEN cents < 0 THEN -cents ELSE 0 END, CASE WHEN cents > 0 THEN cents ELSE 0 END, 0, "
+    f"CASE WHEN kind = '{SPLIT}' THEN 1 ELSE 0 END "
     f"FROM entries WHERE symbol IS NOT NULL AND kind NOT IN ({FLOWS}) UNION ALL "
-    f"SELECT (at - 1) / {DAY}, instrument.symbol, 0, NULL, NULL, 0, 0, entries.cents, 0 "
+    f"SELECT (at - 1) / {DAY}, instrument.symbol, 0, NULL, NULL, 0, 0, entries.cents, 0, 0 "
     "FROM entries JOIN exchange_entitlement entitlement ON entitlement.id = entries.reference "
     f"{_SYMBOL} "
-    f"UNION ALL SELECT (at - 1) / {DAY}, instrument.symbol, 0, NULL, NULL, 0, 0, entries.cents, 0 "
+    f"UNION ALL SELECT (at - 1) / {DAY}, instrument.symbol, 0, NULL, NULL, 0, 0, entries.cents, "
+    "0, 0 "
     "FROM entries JOIN exchange_clawback clawback ON clawback.id = entries.reference "
-    f"JOIN exchange_entitlement entitlement ON entitlement.id = clawback.entitlement_id {_SYMBOL}"
+    f"JOIN exchange_entitlement entitlement ON entitlement.id = clawback.entitlement_id {_SYMBOL} "
+    f"UNION ALL SELECT (booked_at - 1) / {DAY}, asset, 0, NULL, NULL, 0, 0, 0, fee_cents, 0 "
+    "FROM executions WHERE fee_cents <> 0"
     ") SELECT day, asset, sum(units) AS units, max(last_at) AS last_at, "
-    "min(first_posting) AS first_posting, sum(traded) AS traded, sum(spent) AS spent, "
-    "sum(received) AS received, sum(splits) AS splits FROM parts GROUP BY day, asset"
+    "min(posting) AS first_posting, max(posting) AS last_posting, sum(traded) AS traded, "
+    "sum(spent) AS spent, sum(received) AS received, sum(fees) AS fees, sum(splits) AS splits "
+    "FROM parts GROUP BY day, asset"
 )
-"""Of (owner, after a posting, through a posting): the sums of each day and asset."""
+"""Of (owner, after a posting, through a posting, owner): the sums of each day and asset."""
 
 PRICE_COLUMNS = "day, asset, price, price_at, price_id"
 PRICES = (
-    f"WITH {_LINES}, trades AS (SELECT reference, min(at) AS at FROM lines "
-    f"WHERE kind = '{TRADE}' GROUP BY reference), "
-    "executions AS (SELECT instrument.symbol AS asset, execution.price, "
-    f"{instant_sql('execution.executed_at')} AS price_at, execution.id AS price_id "
-    "FROM trades JOIN exchange_execution execution ON execution.trade_id = trades.reference "
-    "JOIN exchange_order placed ON placed.id = execution.order_id "
-    "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
-    "WHERE execution.owner_id = %s "
-    f"AND execution.id >= (SELECT {first_id_sql('min(at)')} FROM trades)), "
+    f"WITH {_LINES}, {trades_sql('lines')}, "
     f"placed AS (SELECT (price_at - 1) / {DAY} AS day, asset, price, price_at, price_id, "
     f"row_number() OVER (PARTITION BY asset, (price_at - 1) / {DAY} "
     "ORDER BY price_at DESC, price_id DESC) AS place FROM executions) "
@@ -138,19 +155,19 @@ def _later(column: str, sign: str) -> str:
     )
 
 
-_SUMS = ("units", "traded", "spent", "received", "splits")
+_SUMS = ("units", "traded", "spent", "received", "fees", "splits")
 ADD_MOVEMENTS = _insert(
     "portfolio_dailymovement",
     MOVEMENT_COLUMNS,
     MOVEMENTS,
     "ON CONFLICT (owner_id, day, asset) DO UPDATE SET "
     + ", ".join(f"{name} = old.{name} + excluded.{name}" for name in _SUMS)
-    + f", {_later('last_at', '>')}, {_later('first_posting', '<')}",
+    + f", {_later('last_at', '>')}, {_later('first_posting', '<')}, {_later('last_posting', '>')}",
 )
 ADD_PRICES = _insert(
     "portfolio_dailymovement",
     f"{PRICE_COLUMNS}, {', '.join(_SUMS)}",
-    f"SELECT newest.*, 0, 0, 0, 0, 0 FROM ({PRICES}) AS newest",
+    f"SELECT newest.*, 0, 0, 0, 0, 0, 0 FROM ({PRICES}) AS newest",
     "ON CONFLICT (owner_id, day, asset) DO UPDATE SET price = excluded.price, "
     "price_at = excluded.price_at, price_id = excluded.price_id WHERE old.price_at IS NULL "
     "OR excluded.price_at > old.price_at "

@@ -29,6 +29,7 @@ from portfolio.past_values import Grid, Prices
 from portfolio.periods import EVERY_MOMENT, Steps, Window
 from portfolio.prices import Observations
 from portfolio.rules import grids, returns
+from portfolio.rules.grids import NOTHING, Integers
 
 
 class SeriesPoint(NamedTuple):
@@ -83,16 +84,18 @@ class EquitySeries:
     time_weighted_return: float | None
 
 
-class _Worth(NamedTuple):
-    """The account just after a flow, in cents."""
+class Worth(NamedTuple):
+    """The account just after a flow, in cents. `is_valued` if its value was stored."""
 
     at: datetime
     equity: int
     flow: int
+    entry_id: int
+    is_valued: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class Account:
     """What is needed to value an account at any time of a window. `reference` is the benchmark."""
 
     owner_id: UUID
@@ -102,20 +105,55 @@ class _Account:
     instruments: Sequence[Instrument]
     reference: Instrument | None
 
-    def equity_at(
+    def values_at(
         self, grid: Grid, movements: Movements, observed: Observations, *, steps: Steps
-    ) -> list[int]:
-        """Cents at each time, at observed prices and those of the owner's own trades.
+    ) -> dict[Instrument, Integers]:
+        """Cents of each position at each time, at observed prices and the owner's own trades'.
 
         `steps` are those between which movements are added up.
         """
         trades = prices.executed(owner_id=self.owner_id, until=self.window.end, steps=steps)
-        return past_values.equity_at(
+        return past_values.values_at(
             grid,
-            cash=movements.cash,
-            units={each: movements.units[each.symbol] for each in self.instruments},
+            units={each: movements.units.get(each.symbol, NOTHING) for each in self.instruments},
             prices=Prices(observed, trades, self.past_splits),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """An account at the regular times of a window, and just after each flow.
+
+    `values` are the positions at the regular times, and `estimated` at the flows without a stored
+    valuation, by their times; both in cents. `opening` is the last flow of an opening moment, whose
+    value takes the place of the first regular one; `later` are the flows after that.
+    """
+
+    grid: Grid
+    observed: Observations
+    values: dict[Instrument, Integers]
+    equity: list[int]
+    estimated: tuple[Sequence[datetime], dict[Instrument, Integers]]
+    opening: Worth | None
+    later: list[Worth]
+
+    @property
+    def had_money(self) -> bool:
+        """Whether there was anything before the end."""
+        return any(
+            cents > 0 for cents in (*self.equity[:-1], *(each.equity for each in self.later))
+        )
+
+
+class Chain(NamedTuple):
+    """All points of a return: equity just after each flow and at the regular times, in cents.
+
+    At equal times a regular one comes last. The `flows` of the others are zero.
+    """
+
+    worth: list[int]
+    flows: list[int]
+    is_regular: list[bool]
 
 
 def compute(
@@ -132,30 +170,63 @@ def compute(
     `movements` are those of the window's steps, `instruments` all that was held since its start,
     and `reference` is the benchmark.
     """
-    grid = Grid(list(window.grid()))
+    account = account_of(owner_id, window, movements, instruments, reference)
+    valued = value(account, flows)
+    links = chain(valued)
+    totals = returns.twr_of_cents(links.worth, links.flows)
+    points = SeriesPoints(
+        valued.grid.times,
+        valued.equity,
+        _net_deposits(valued.grid, flows),
+        list(compress(totals, links.is_regular)),
+        _benchmark_returns(valued.grid, valued.observed, account),
+    )
+    return EquitySeries(points, totals[-1] if valued.had_money else None)
+
+
+def account_of(
+    owner_id: UUID,
+    window: Window,
+    movements: Movements,
+    instruments: Sequence[Instrument],
+    reference: Instrument | None = None,
+) -> Account:
+    """The account, with the splits of all that is valued in it."""
     symbols = {each.symbol for each in (*instruments, reference) if each}
-    past_splits = splits.by_symbol(symbols)
-    account = _Account(owner_id, window, movements, past_splits, instruments, reference)
+    return Account(owner_id, window, movements, splits.by_symbol(symbols), instruments, reference)
+
+
+def value(account: Account, flows: Sequence[Flow]) -> Valued:
+    """The account at the regular times of its window and at these flows of it."""
+    window, movements = account.window, account.movements
+    grid = Grid(list(window.grid()))
     observed = _observed(account)
-    at_flows = _valued_flows(account, flows)
-    equity = account.equity_at(grid, movements, observed, steps=window.steps)
+    unvalued = sorted({flow.at for flow in flows if flow.equity_before is None})
+    estimated, equity_then = _estimated(account, unvalued)
+    at_flows = list(_after_flows(flows, dict(zip(unvalued, equity_then, strict=True))))
+    values = account.values_at(grid, movements, observed, steps=window.steps)
+    equity = past_values.equity(grid, movements.cash, values.values())
     opening = [point for point in at_flows if point.at == window.start]
     if opening and window.start < window.end:
         equity[0] = opening[-1].equity
     later = [point for point in at_flows if point.at > window.start]
-    total_returns, regular_returns = _returns(grid, equity, later)
-    points = SeriesPoints(
-        grid.times,
-        equity,
-        _net_deposits(grid, flows),
-        regular_returns,
-        _benchmark_returns(grid, observed, account),
-    )
-    had_money = any(cents > 0 for cents in (*equity[:-1], *(point.equity for point in later)))
-    return EquitySeries(points, total_returns[-1] if had_money else None)
+    last = opening[-1] if opening else None
+    return Valued(grid, observed, values, equity, (unvalued, estimated), last, later)
 
 
-def _observed(account: _Account) -> Observations:
+def chain(valued: Valued) -> Chain:
+    """The points between which returns are linked, in order of time."""
+    worth, times = valued.equity, valued.grid.times
+    links = Chain([*worth], [0] * len(worth), [True] * len(worth))
+    for point in reversed(valued.later):
+        place = bisect_left(times, point.at)
+        links.worth.insert(place, point.equity)
+        links.flows.insert(place, point.flow)
+        links.is_regular.insert(place, False)
+    return links
+
+
+def _observed(account: Account) -> Observations:
     """Closes and quotes of all that was held, and of the benchmark."""
     window = account.window
     priced = {each.symbol: each for each in (*account.instruments, account.reference) if each}
@@ -165,17 +236,15 @@ def _observed(account: _Account) -> Observations:
     return prices.merged(closes, prices.quoted(instruments=priced.values(), at=window.end))
 
 
-def _valued_flows(account: _Account, flows: Sequence[Flow]) -> list[_Worth]:
-    """The account just after each flow."""
-    unvalued = sorted({flow.at for flow in flows if flow.equity_before is None})
-    estimated = dict(zip(unvalued, _estimated_equity(account, unvalued), strict=True))
-    return list(_after_flows(flows, estimated))
+def _estimated(
+    account: Account, times: Sequence[datetime]
+) -> tuple[dict[Instrument, Integers], list[int]]:
+    """Positions and equity at flows without a stored valuation.
 
-
-def _estimated_equity(account: _Account, times: Sequence[datetime]) -> list[int]:
-    """Equity at flows without a stored valuation, from daily closes and the owner's trades."""
+    They are valued at daily closes and the owner's trades.
+    """
     if not times:
-        return []
+        return {}, []
     window = account.window
     closes = prices.closes(
         symbols=[each.symbol for each in account.instruments],
@@ -184,10 +253,12 @@ def _estimated_equity(account: _Account, times: Sequence[datetime]) -> list[int]
         end=window.end,
     )
     movements = history.movements(owner_id=account.owner_id, until=window.end, steps=EVERY_MOMENT)
-    return account.equity_at(Grid(times), movements, closes, steps=EVERY_MOMENT)
+    grid = Grid(times)
+    values = account.values_at(grid, movements, closes, steps=EVERY_MOMENT)
+    return values, past_values.equity(grid, movements.cash, values.values())
 
 
-def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, int]) -> Iterator[_Worth]:
+def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, int]) -> Iterator[Worth]:
     """`estimated` is the equity after all flows of a time, where one has no stored valuation."""
     for at, together in groupby(flows, key=attrgetter("at")):
         group = list(together)
@@ -195,24 +266,7 @@ def _after_flows(flows: Sequence[Flow], estimated: dict[datetime, int]) -> Itera
         for flow in group:
             before = equity if flow.equity_before is None else flow.equity_before
             equity = before + flow.cents
-            yield _Worth(at, equity, flow.cents)
-
-
-def _returns(
-    grid: Grid, equity: Sequence[int], at_flows: Sequence[_Worth]
-) -> tuple[list[float | None], list[float | None]]:
-    """The return up to each point, flows included; and up to each point of the grid.
-
-    At equal times a point of the grid comes last.
-    """
-    worth, flows, is_regular = [*equity], [0] * len(equity), [True] * len(equity)
-    for point in reversed(at_flows):
-        place = bisect_left(grid.times, point.at)
-        worth.insert(place, point.equity)
-        flows.insert(place, point.flow)
-        is_regular.insert(place, False)
-    total = returns.twr_of_cents(worth, flows)
-    return total, list(compress(total, is_regular))
+            yield Worth(at, equity, flow.cents, flow.entry_id, flow.equity_before is not None)
 
 
 def _net_deposits(grid: Grid, flows: Sequence[Flow]) -> list[int]:
@@ -220,7 +274,7 @@ def _net_deposits(grid: Grid, flows: Sequence[Flow]) -> list[int]:
     return list(map(int, grids.totals_at(grid.instants, changes).tolist()))
 
 
-def _benchmark_returns(grid: Grid, observed: Observations, account: _Account) -> list[float | None]:
+def _benchmark_returns(grid: Grid, observed: Observations, account: Account) -> list[float | None]:
     if account.reference is None:
         return [None] * len(grid.times)
     known = observed.get(account.reference.symbol, [])
@@ -233,7 +287,7 @@ def _benchmark_returns(grid: Grid, observed: Observations, account: _Account) ->
     return [0.0, *past_values.returns_since(first, grid, known)[1:]]
 
 
-def _opening_price(account: _Account, reference: Instrument) -> Decimal | None:
+def _opening_price(account: Account, reference: Instrument) -> Decimal | None:
     """What the benchmark cost, in today's shares, when the account was opened."""
     opening = account.movements.flows[0]
     price = flow_valuations.price_at(opening.entry_id, reference.symbol)

@@ -4,7 +4,7 @@ A time-weighted return needs these values. Computed later, from the prices that 
 would depend on when they are computed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -57,6 +57,18 @@ def _prices_and_units(owner_id: UUID) -> Iterable[tuple[str, Decimal, int | None
     return Quote.objects.values_list(
         "instrument__symbol", "price", Subquery(held.values_list(F("available") + F("held"))[:1])
     )
+
+
+def prices_at(entry_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The prices of all instruments at these flows, by entry and symbol; in shares of then."""
+    if not entry_ids:
+        return {}
+    condition, values = statements.is_in("entry_id", entry_ids)
+    rows = statements.query(
+        f"SELECT entry_id, prices FROM portfolio_flowvalue WHERE {condition}",  # noqa: S608
+        values,
+    )
+    return {entry_id: _prices((prices,))[0] for entry_id, prices in rows}
 
 
 def price_at(entry_id: int, symbol: str) -> Decimal | None:

@@ -21,7 +21,7 @@ from portfolio import daily
 from portfolio.daily import Stored
 from portfolio.daily_rows import DAY, FLOWS, INTERNAL, lines_sql
 from portfolio.instants import instant, list_sql, microseconds, numbers, time_of
-from portfolio.periods import Steps
+from portfolio.periods import Steps, Window
 from portfolio.rules import grids
 from portfolio.rules.grids import NOTHING, Series
 
@@ -66,6 +66,14 @@ class Movements:
             if changes.at[-1] > since or changes.values.sum()
         ]
 
+    def flows_in(self, window: Window) -> list[Flow]:
+        """Deposits and withdrawals of the window that its start equity does not include."""
+        return [
+            flow
+            for flow in self.flows
+            if flow.at > window.start or (window.from_opening and flow.at == window.start)
+        ]
+
 
 def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
     """All movements of the ledger up to and at a time. Money counts from when it is booked.
@@ -88,10 +96,11 @@ def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
     *flows, new = lists.pop(None)
     daily.advance_after(new, owner_id)
     units_of = {asset: _in_order(*found[:2]) for asset, found in lists.items()}
-    return Movements(units_of.pop(USD.code, NOTHING), _flows(flows), units_of)
+    return Movements(units_of.pop(USD.code, NOTHING), flows_of(flows), units_of)
 
 
-def _flows(lists: list[Any]) -> list[Flow]:
+def flows_of(lists: list[Any]) -> list[Flow]:
+    """The flows of a row of lists, in order."""
     columns = [numbers(each).tolist() for each in lists]
     return sorted(
         (
@@ -106,6 +115,18 @@ def _in_order(at: Any, units: Any) -> Series:
     times, values = numbers(at), grids.integers(numbers(units).tolist())
     order = np.argsort(times, kind="stable")
     return Series(times[order], values[order])
+
+
+FLOW_VALUES = "LEFT JOIN portfolio_flowvalue value ON value.entry_id = flows.entry_id"
+
+
+def flow_lists_sql() -> str:
+    """The flows and their stored values as lists, for `flows_of`."""
+    return (
+        f"{list_sql('flows.at')}, {list_sql('flows.cents')}, {list_sql('flows.entry_id')}, "
+        f"{list_sql('coalesce(value.equity_cents, 0)')}, "
+        f"{list_sql('CASE WHEN value.id IS NULL THEN 0 ELSE 1 END')}"
+    )
 
 
 @cache
@@ -129,11 +150,8 @@ def _movements_sql() -> str:
         "GROUP BY begun.at), steps AS (SELECT asset, max(at) AS at, sum(units) AS units "
         "FROM changes, bounds "
         "GROUP BY asset, CASE WHEN at > start THEN (at - 1) / CAST(%s AS bigint) END) "
-        f"SELECT NULL AS asset, {list_sql('flows.at')}, {list_sql('flows.cents')}, "
-        f"{list_sql('flows.entry_id')}, {list_sql('coalesce(value.equity_cents, 0)')}, "
-        f"{list_sql('CASE WHEN value.id IS NULL THEN 0 ELSE 1 END')}, "
-        "(SELECT count(*) FROM recent WHERE id > %s) FROM flows "
-        "LEFT JOIN portfolio_flowvalue value ON value.entry_id = flows.entry_id "
+        f"SELECT NULL AS asset, {flow_lists_sql()}, "
+        f"(SELECT count(*) FROM recent WHERE id > %s) FROM flows {FLOW_VALUES} "
         f"UNION ALL SELECT asset, {list_sql('at')}, {list_sql('CAST(units AS bigint)')}, "
         "NULL, NULL, NULL, 0 FROM steps GROUP BY asset"
     )

@@ -147,12 +147,14 @@ class DailyMovement(models.Model):
     """What moved in one asset of an owner on a day, added up over the postings folded so far.
 
     `day` counts from 1970; it is the time after a midnight, UTC, up to and at the next one. `units`
-    is the net change, available and held together; `last_at` is when the last of it was booked, and
-    `first_posting` the lowest id of what is in it; both are null where no unit has moved.
+    is the net change, available and held together; `last_at` is when the last of it was booked,
+    `first_posting` and `last_posting` the lowest and the highest id of what is in it; all three are
+    null where no unit has moved.
 
     Of a security, `traded` is in units (what was no flow), `spent` and `received` are in cents, and
-    `splits` is a number, all as `day_activity` has them. `price` is that of the owner's newest
-    trade of the day, which `price_at` and `price_id` name. Times are microseconds since 1970.
+    `splits` is a number, all as `day_activity` has them. `fees` are cents that trades cost; they
+    are in `spent` and `received` too. `price` is that of the owner's newest trade of the day, which
+    `price_at` and `price_id` name. Times are microseconds since 1970.
     """
 
     owner = models.ForeignKey(
@@ -163,9 +165,11 @@ class DailyMovement(models.Model):
     units = models.BigIntegerField()
     last_at = models.BigIntegerField(null=True)
     first_posting = models.BigIntegerField(null=True)
+    last_posting = models.BigIntegerField(null=True)
     traded = models.BigIntegerField()
     spent = models.BigIntegerField()
     received = models.BigIntegerField()
+    fees = models.BigIntegerField()
     splits = models.IntegerField()
     price = models.DecimalField(max_digits=18, decimal_places=8, null=True)
     price_at = models.BigIntegerField(null=True)

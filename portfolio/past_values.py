@@ -4,7 +4,7 @@ Integers give the same as it does. Only where an owner's trade from before a spl
 no integer can express is each value computed by it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -64,23 +64,26 @@ class Prices:
         return self.trades.get(symbol, grids.NOTHING), self.past_splits.get(symbol, ())
 
 
-def equity_at(
-    grid: Grid,
-    *,
-    cash: Series,
-    units: dict[Instrument, Series],
-    prices: Prices,
-) -> list[int]:
-    """Cents of equity at each time: cash, and the units at each time at their newest price.
+def values_at(
+    grid: Grid, *, units: dict[Instrument, Series], prices: Prices
+) -> dict[Instrument, Integers]:
+    """Cents that each position was worth at each time: its units then, at their newest price.
 
     A bond's value includes the interest that had accrued by then. Units of which no price was
     known yet count as zero.
     """
-    equity = grids.totals_at(grid.instants, cash)
-    for instrument, changes in units.items():
-        held = grids.totals_at(grid.instants, changes)
-        equity = equity + _values_at(grid, instrument, held, prices)
-    return list(map(int, equity.tolist()))
+    return {
+        instrument: _values_at(grid, instrument, grids.totals_at(grid.instants, changes), prices)
+        for instrument, changes in units.items()
+    }
+
+
+def equity(grid: Grid, cash: Series, values: Iterable[Integers]) -> list[int]:
+    """Cents of equity at each time: cash, and what positions were worth."""
+    total = grids.totals_at(grid.instants, cash)
+    for value in values:
+        total = total + value
+    return list(map(int, total.tolist()))
 
 
 def _values_at(grid: Grid, instrument: Instrument, held: Integers, prices: Prices) -> Integers:

@@ -20,8 +20,7 @@ from exchange.market import instruments, risk_free
 from exchange.models import Instrument
 from portfolio import equity_series, history, periods, risk_figures, securities
 from portfolio.equity_series import NO_POINTS, SeriesPoints
-from portfolio.history import Flow, Movements
-from portfolio.periods import Period, Window
+from portfolio.periods import Period
 from portfolio.risk_figures import NO_FIGURES, RiskFigures, Why
 from portfolio.rules import returns, risk
 from portfolio.rules.returns import NoRate
@@ -102,7 +101,7 @@ def performance(
         return Performance(
             period=period, benchmark=symbol, reasons=dict.fromkeys(names, Why.NO_DEPOSITS)
         )
-    flows = _flows(movements, window)
+    flows = movements.flows_in(window)
     series = equity_series.compute(
         owner_id=owner_id,
         window=window,
@@ -194,15 +193,6 @@ def _benchmark(name: str) -> Instrument:
         return instruments.find(name)
     except instruments.UnknownSymbol as error:
         raise instruments.UnknownSymbol(error.detail, field="benchmark") from error
-
-
-def _flows(movements: Movements, window: Window) -> list[Flow]:
-    """Deposits and withdrawals of the window that its start equity does not include."""
-    return [
-        flow
-        for flow in movements.flows
-        if flow.at > window.start or (window.from_opening and flow.at == window.start)
-    ]
 
 
 def _max_drawdown(points: SeriesPoints) -> risk.Drawdown | None:

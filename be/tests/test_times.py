@@ -108,7 +108,8 @@ def look_around(walk: Walk) -> None:
     walk.call("get", f"{data}/current_prices/", symbols="AAPL")
     walk.call("get", f"{data}/supported_symbols/")
     walk.call("get", f"{data}/statistics/", symbol="AAPL")
-    for each in ("holdings", "performance", "allocation", "lots", "realized", "wash-sales"):
+    computed = ("holdings", "performance", "contribution", "allocation", "lots", "realized")
+    for each in (*computed, "wash-sales"):
         walk.call("get", f"/api/portfolio/{each}/")
     walk.call("get", "/api/portfolio/income/", start="2026-01-01T00:00:00Z")
     statements = "/api/portfolio/statements/"

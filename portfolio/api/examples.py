@@ -220,3 +220,37 @@ PERFORMANCE = _answer(
         ],
     },
 )
+
+EARNED = {
+    "contribution": "0.008000",
+    "gain": "80.00",
+    "market_gain": "78.44",
+    "income": "1.56",
+    "fees": "0.00",
+}
+CONTRIBUTION = _answer(
+    "Three days of a new account",
+    {
+        "period": "1m",
+        "start": BOUGHT_AT,
+        "end": NOW,
+        "gain": "80.00",
+        "market_gain": "78.44",
+        "income": "1.56",
+        "fees": "0.00",
+        "time_weighted_return": "0.008000",
+        "by_instrument": [{**EARNED, **AAPL}],
+        "by_asset_class": [{**EARNED, "asset_class": "stock"}],
+        "conventions": {"time_weighted_return": "valued_at_each_flow", "contribution": "grap"},
+        "reasons": {},
+        "exposure": [
+            {"time": time, "invested": invested, "by_asset_class": {"stock": invested}}
+            for time, invested in [
+                (BOUGHT_AT, "0.000000"),
+                ("2026-03-03T00:00:00.000000Z", "0.196269"),
+                ("2026-03-04T00:00:00.000000Z", "0.117998"),
+                (NOW, "0.119048"),
+            ]
+        ],
+    },
+)

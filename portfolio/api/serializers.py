@@ -42,12 +42,15 @@ class LotsQuery(LotMethodQuery):
     )
 
 
-class PerformanceQuery(serializers.Serializer[Any]):
+class ContributionQuery(serializers.Serializer[Any]):
     period = ChoiceField(
         [period.value for period in Period],
         default=Period.MONTH.value,
         help_text="How far back from now; `ytd` is since the year began.",
     )
+
+
+class PerformanceQuery(ContributionQuery):
     benchmark = serializers.CharField(
         required=False,
         max_length=40,

@@ -8,6 +8,7 @@ urlpatterns = [
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
     path("holdings/<str:symbol>/", views.HoldingView.as_view(), name="portfolio-holding"),
     path("performance/", views.PerformanceView.as_view(), name="portfolio-performance"),
+    path("contribution/", views.ContributionView.as_view(), name="portfolio-contribution"),
     path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
     path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),
     path("income/", views.IncomeView.as_view(), name="portfolio-income"),

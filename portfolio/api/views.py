@@ -24,8 +24,9 @@ from exchange.models import Execution
 from exchange.trading import closing
 from exchange.trading.closing import CloseRequest, Closing
 from exchange.trading.reports import documents as order_documents
-from portfolio import allocation, holdings, income, performance, tax_lots
-from portfolio.api import documents, examples, serializers
+from portfolio import allocation, contribution, holdings, income, performance, tax_lots
+from portfolio.api import contribution_document, documents, examples, serializers
+from portfolio.api.contribution_serializers import ContributionSerializer
 from portfolio.lot_rows import Page
 from portfolio.periods import Period
 from portfolio.rules.lots import LotMethod
@@ -226,6 +227,32 @@ class PerformanceView(StrictView):
             now=timezone.now(),
         )
         return answer_bytes(request, documents.performance(found))
+
+
+class ContributionView(StrictView):
+    @extend_schema(
+        operation_id="portfolio_contribution_retrieve",
+        summary="What each instrument has earned over a period",
+        description=(
+            "Gains in dollars, which add up to the account's gain to the cent, and contributions, "
+            "which add up to its time-weighted return: by instrument and by asset class, the "
+            "largest gain first. A fee lowers the gain of the instrument that was traded, "
+            "dividends and coupons raise that of the one that paid them. Cash has a row only if "
+            "it gained something that no instrument explains. `exposure` says what share of the "
+            "account was invested, at the times of the series of `performance/`. Contributions "
+            "are null together with the return, and `reasons` says why."
+        ),
+        tags=TAGS,
+        parameters=[serializers.ContributionQuery],
+        responses={200: ContributionSerializer, **problems(400, 401, 503)},
+        examples=[examples.CONTRIBUTION],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = _query(serializers.ContributionQuery, request)
+        found = contribution.contribution(
+            owner_id=_owner(request), period=Period(query["period"]), now=timezone.now()
+        )
+        return answer_bytes(request, contribution_document.contribution(found))
 
 
 def _closing(found: Closing) -> dict[str, Any]:

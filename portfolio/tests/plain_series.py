@@ -185,8 +185,10 @@ def quoted(*, instruments: Iterable[Instrument], at: datetime) -> Observations:
 
 def executed(*, owner_id: UUID, until: datetime, past_splits: splits.Splits) -> Observations:
     """Prices of the owner's own trades, in today's shares; known even where there is no candle."""
-    rows = Execution.objects.filter(owner_id=owner_id, executed_at__lte=until).values_list(
-        "order__instrument__symbol", "executed_at", "price"
+    rows = (
+        Execution.objects.filter(owner_id=owner_id, executed_at__lte=until)
+        .order_by("executed_at", "pk")
+        .values_list("order__instrument__symbol", "executed_at", "price")
     )
     return _by_time(
         (symbol, at, splits.price_today(price, at, past_splits.get(symbol, ())))

@@ -8,6 +8,7 @@ from authentication.tests.problems import assert_problem
 PATHS = [
     "holdings",
     "performance",
+    "contribution",
     "lots",
     "realized",
     "allocation",

@@ -156,6 +156,7 @@ def main(base: str) -> None:
         "/api/portfolio/realized/": models.PaginatedSaleList,
         "/api/portfolio/allocation/": models.Allocation,
         "/api/portfolio/performance/": models.Performance,
+        "/api/portfolio/contribution/": models.Contribution,
     }.items():
         broker.get(path, answer)
 
