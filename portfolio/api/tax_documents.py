@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from be.api.json_answers import encoded
 from be.kernel.formats import money_cents, plain_units, time_text
@@ -15,6 +15,8 @@ from portfolio.rules.wash_sales import Replacement, SoldPart
 Document = dict[str, Any]
 
 ROWS_AT_ONCE = 500
+
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -53,21 +55,27 @@ def wash_sales(sales: Iterable[YearSale], *, year: int, lot_method: LotMethod) -
                 totals.add(each)
                 yield _wash_sale(each)
 
-    return _in_chunks({"year": year, "lot_method": lot_method.value}, rows(), totals.document)
+    return in_chunks({"year": year, "lot_method": lot_method.value}, rows(), totals.document)
 
 
-def _in_chunks(
-    head: Document, rows: Iterator[Document], totals: Callable[[], Document]
+def in_chunks(
+    head: Document, rows: Iterator[Document], totals: Callable[[], Document | list[Document]]
 ) -> Iterator[str]:
     """A document of some fields, `results` and `totals`, which are asked for after all rows."""
     text, separator = encoded(head)[:-1].decode() + ',"results":[', ""
-    while batch := list(islice(rows, ROWS_AT_ONCE)):
+    for batch in in_batches(rows):
         if separator:
             yield text
             text = ""
         text += separator + encoded(batch)[1:-1].decode()
         separator = ","
     yield f'{text}],"totals":{encoded(totals()).decode()}}}'
+
+
+def in_batches(rows: Iterator[R]) -> Iterator[list[R]]:
+    """The rows, so many at once as a chunk of an answer has."""
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        yield batch
 
 
 def _wash_sale(found: YearSale) -> Document:

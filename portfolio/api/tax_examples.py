@@ -58,3 +58,42 @@ WASH_SALES = OpenApiExample(
     response_only=True,
     status_codes=["200"],
 )
+
+FORM_8949 = OpenApiExample(
+    "One sale",
+    value={
+        "year": 2026,
+        "lot_method": "fifo",
+        "results": [
+            {
+                "part": "I",
+                "box": "C",
+                "description": "4 sh. AAPL",
+                "date_acquired": "2026-03-02",
+                "date_sold": "2026-03-03",
+                "proceeds": "680.00",
+                "cost_basis": "760.00",
+                "code": "W",
+                "adjustment": "60.00",
+                "gain": "-20.00",
+                "symbol": "AAPL",
+                "quantity": "4",
+                "sale_id": SOLD,
+                "lot_id": BOUGHT,
+            }
+        ],
+        "totals": [
+            {
+                "part": "I",
+                "box": "C",
+                "proceeds": "680.00",
+                "cost_basis": "760.00",
+                "adjustment": "60.00",
+                "gain": "-20.00",
+            }
+        ],
+    },
+    response_only=True,
+    media_type="application/json",
+    status_codes=["200"],
+)

@@ -78,3 +78,48 @@ class WashSalesSerializer(serializers.Serializer[Any]):
     lot_method = ChoiceField([method.value for method in LotMethod])
     results = WashSaleSerializer(many=True, help_text="The earliest first.")
     totals = WashSaleTotalsSerializer()
+
+
+# Form 8949 ------------------------------------------------------------------------------------
+
+PARTS = ("I", "II")
+BOXES = ("C", "F", "I", "L")
+
+
+class Form8949LineSerializer(serializers.Serializer[Any]):
+    """A sale out of one lot, or the part of it that has the same adjustments."""
+
+    part = ChoiceField(PARTS, help_text="I for short-term, II for long-term sales.")
+    box = ChoiceField(BOXES, help_text="C or F; I or L for digital assets since 2025.")
+    description = serializers.CharField(help_text="As `100 sh. AAPL`.")
+    date_acquired = serializers.DateField(
+        help_text="The trade date in New York, or earlier if the shares had replaced others."
+    )
+    date_sold = serializers.DateField()
+    proceeds = MoneyField(help_text="Fees taken off.")
+    cost_basis = MoneyField(help_text="Fees and losses of earlier wash sales included.")
+    code = serializers.CharField(help_text="W if a loss is disallowed, or empty.")
+    adjustment = MoneyField(help_text="The disallowed loss.")
+    gain = MoneyField(help_text="Proceeds, less the basis, and the adjustment.")
+    symbol = serializers.CharField()
+    quantity = QuantityField()
+    sale_id = serializers.UUIDField(help_text="The execution that sold.")
+    lot_id = serializers.UUIDField(help_text="The execution that bought.")
+
+
+class BoxTotalsSerializer(serializers.Serializer[Any]):
+    """The sums of one box, as they go to Schedule D."""
+
+    part = ChoiceField(PARTS)
+    box = ChoiceField(BOXES)
+    proceeds = MoneyField()
+    cost_basis = MoneyField()
+    adjustment = MoneyField()
+    gain = MoneyField()
+
+
+class Form8949Serializer(serializers.Serializer[Any]):
+    year = serializers.IntegerField()
+    lot_method = ChoiceField([method.value for method in LotMethod])
+    results = Form8949LineSerializer(many=True, help_text="In the order of the sales.")
+    totals = BoxTotalsSerializer(many=True, help_text="One for each box that has lines.")

@@ -1,4 +1,4 @@
-"""What taxes are computed from: wash sales."""
+"""What taxes are computed from: wash sales, and the lines of Form 8949."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -6,16 +6,20 @@ from uuid import UUID
 
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from banking.api.statement_csv import CSVRenderer
 from be.api.auto_schema import problems
+from be.api.content_negotiation import format_parameter
 from be.api.json_answers import CONTENT_TYPE as JSON
 from be.api.streamed_answers import streamed_if_long
 from be.api.strict_requests import StrictView
 from portfolio import adjusted_sales
-from portfolio.api import tax_documents, tax_examples
-from portfolio.api.tax_serializers import TaxYearQuery, WashSalesSerializer
+from portfolio.api import form_8949, tax_documents, tax_examples
+from portfolio.api.tax_serializers import Form8949Serializer, TaxYearQuery, WashSalesSerializer
 from portfolio.api.views import TAGS
 from portfolio.rules.lots import LotMethod
 
@@ -42,6 +46,40 @@ class WashSalesView(StrictView):
         sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=method)
         written = tax_documents.wash_sales(sales, year=year, lot_method=method)
         return streamed_if_long(request._request, written, content_type=JSON)
+
+
+class Form8949View(StrictView):
+    renderer_classes = [JSONRenderer, CSVRenderer]
+
+    @extend_schema(
+        operation_id="portfolio_capital_asset_sales_retrieve",
+        summary="The sales of a year in the columns of Form 8949",
+        description=(
+            "What tax software takes: one line for each lot that was sold from, with the "
+            "adjustments of `wash-sales/`. With `?format=csv` (or `Accept: text/csv`) it is a "
+            "file, with dates as 03/02/2026 and without sums."
+        ),
+        tags=TAGS,
+        parameters=[TaxYearQuery, format_parameter("json", "csv")],
+        responses={
+            (200, "application/json"): Form8949Serializer,
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(400, 401, 503),
+        },
+        examples=[tax_examples.FORM_8949],
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        year, method = _year_and_method(request, now=timezone.now())
+        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=method)
+        if request.accepted_renderer.format != CSVRenderer.format:
+            lines = form_8949.as_json(sales, year=year, lot_method=method)
+            return streamed_if_long(request._request, lines, content_type=JSON)
+        return streamed_if_long(
+            request._request,
+            form_8949.as_csv(sales),
+            content_type=f"{CSVRenderer.media_type}; charset=utf-8",
+            filename=f"form-8949-{year}.csv",
+        )
 
 
 def _year_and_method(request: Request, *, now: datetime) -> tuple[int, LotMethod]:

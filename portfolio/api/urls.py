@@ -23,5 +23,6 @@ urlpatterns = [
         name="portfolio-statement",
     ),
     path("wash-sales/", tax_views.WashSalesView.as_view(), name="portfolio-wash-sales"),
+    path("form-8949/", tax_views.Form8949View.as_view(), name="portfolio-form-8949"),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

@@ -16,6 +16,7 @@ PATHS = [
     "statements",
     "statements/2026",
     "wash-sales",
+    "form-8949",
 ]
 
 
