@@ -71,9 +71,9 @@ def _page(
         for text, value in (*conditions, ("id < %s", below), ("id > %s", above))
         if value is not None
     ]
+    whose, in_order = statements.from_index("owner_id", "id", "DESC" if above is None else "ASC")
     return statements.query(
-        f"SELECT {reader.columns('own')} FROM {table} own WHERE owner_id = %s"
-        f"{''.join(f' AND {text}' for text, _ in given)} "
-        f"ORDER BY id {'DESC' if above is None else 'ASC'} LIMIT %s",
+        f"SELECT {reader.columns('own')} FROM {table} own WHERE {whose}"
+        f"{''.join(f' AND {text}' for text, _ in given)} ORDER BY {in_order} LIMIT %s",
         (owner_id, *(value for _, value in given), at_most),
     )

@@ -79,19 +79,18 @@ class Lines:
         condition, values = _conditions(
             bound, ("own.created_at >= %s", self.start), ("own.created_at < %s", self.end)
         )
-        whose = "own.owner_id = %s"
+        whose, in_order = statements.from_index("own.owner_id", "own.id", order)
         owned: tuple[Any, ...] = (self.owner_id,)
         if self.asset is not None:
-            whose = (
-                "own.account_id = (SELECT id FROM banking_ledgeraccount "
-                "WHERE owner_id = %s AND asset = %s)"
-            )
+            whose, in_order = statements.from_index("own.account_id", "own.id", order)
+            account = "(SELECT id FROM banking_ledgeraccount WHERE owner_id = %s AND asset = %s)"
+            whose = whose.replace("%s", account)
             owned = (self.owner_id, self.asset)
         rows = statements.query(
             "SELECT line.id, line.bucket, line.units, account.asset, account.scale, "
             "entry.kind, entry.reference, entry.created_at FROM (SELECT own.* "
             f"FROM banking_posting own WHERE {whose}{condition} "
-            f"ORDER BY own.id {order} LIMIT %s) AS line "
+            f"ORDER BY {in_order} LIMIT %s) AS line "
             "JOIN banking_ledgeraccount account ON account.id = line.account_id "
             f"JOIN banking_journalentry entry ON entry.id = line.entry_id ORDER BY line.id {order}",
             (*owned, *values, at_most),

@@ -283,6 +283,23 @@ def for_update(*tables: str) -> str:
     return f"FOR UPDATE OF {', '.join(tables)}" if tables else "FOR UPDATE"
 
 
+def from_index(column: str, key: str, order: str) -> tuple[str, str]:
+    """Condition and order of a list that is read from an index by `column` and then by `key`.
+
+    The list has one value of the column, and is in the `order` (ASC or DESC) of a key that is
+    unique by itself. PostgreSQL would leave out of the order what has one value, and might walk
+    that unique key through everybody's rows until it has found enough. A list of one value stays
+    in the order, which only the index has.
+
+    >>> from_index("owner_id", "id", "DESC")  # on PostgreSQL
+    ('owner_id = ANY(ARRAY[%s])', 'owner_id ASC, id DESC')
+    """
+    if not is_postgresql():
+        return f"{column} = %s", f"{key} {order}"
+    backwards = "ASC" if order == "DESC" else "DESC"
+    return f"{column} = ANY(ARRAY[%s])", f"{column} {backwards}, {key} {order}"
+
+
 def is_in(column: str, values: Sequence[Any]) -> tuple[str, Row]:
     """The condition that `column` is one of `values`, as SQL and parameters.
 

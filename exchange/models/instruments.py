@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import cached_property
+from typing import ClassVar
 
 from django.db import models
 
@@ -44,6 +45,9 @@ class Instrument(models.Model):
 
     class Meta:
         ordering = ["symbol"]
+        indexes: ClassVar = [
+            models.Index(fields=["asset_class", "symbol"], name="instrument_by_class"),
+        ]
 
     def __str__(self) -> str:
         return self.symbol

@@ -200,6 +200,12 @@ class Order(models.Model):
                 condition=Q(status__in=["accepted", "new", "partially_filled", "held"]),
                 name="order_open_by_owner",
             ),
+            # Few of many orders end without being filled. Nothing is written here for the others.
+            models.Index(
+                fields=["owner", "status", "-id"],
+                condition=Q(status__in=["canceled", "expired", "rejected", "replaced"]),
+                name="order_unfilled_by_owner",
+            ),
             models.Index(
                 fields=["expires_at"],
                 condition=Q(

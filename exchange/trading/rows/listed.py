@@ -150,9 +150,8 @@ def _page(table: str, condition: str, below: Any, above: Any) -> tuple[str, Row]
         if key is not None:
             condition += f" AND id {comparison} %s"
             more = (*more, key)
-    return (
-        f"SELECT * FROM {table} WHERE owner_id = %s{condition} ORDER BY id {_order(above)} LIMIT %s"
-    ), more
+    whose, in_order = statements.from_index("owner_id", "id", _order(above))
+    return f"SELECT * FROM {table} WHERE {whose}{condition} ORDER BY {in_order} LIMIT %s", more
 
 
 def _order(above: Any) -> str:
