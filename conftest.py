@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 APPEND_ONLY = (
     "banking_journalentry",
     "banking_posting",
+    "banking_openinglot",
+    "banking_transferin",
     "exchange_execution",
     "exchange_entitlement",
     "portfolio_flowvalue",

@@ -1,4 +1,7 @@
-"""Cash flows: money that moves between a customer's account and the customer's bank.
+"""Cash flows: money that moves between a customer's account and the outside.
+
+It comes from the customer's bank or goes there. What a customer brings from another broker counts
+as money that comes in, for which its securities are delivered (`banking/transfers_in.py`).
 
 Returns are measured between cash flows, so the value of the whole account at each of them has to be
 stored. Banking does not know prices. An app that can value the account installs a `listener` here
@@ -13,7 +16,14 @@ from uuid import UUID
 
 from banking.models import EntryKind
 
-KINDS = frozenset({EntryKind.DEPOSIT, EntryKind.DEPOSIT_RETURN, EntryKind.WITHDRAWAL})
+KINDS = frozenset(
+    {
+        EntryKind.DEPOSIT,
+        EntryKind.DEPOSIT_RETURN,
+        EntryKind.WITHDRAWAL,
+        EntryKind.TRANSFER_IN,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,22 @@
 """Integrity checks of the ledger: what is true of all entries, balances and holds at any time."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.db.models import F, Q, Sum
 
-from banking.models import BankTransaction, Bucket, Hold, LedgerAccount, Posting, TransactionStatus
+from banking.models import (
+    BankTransaction,
+    Bucket,
+    EntryKind,
+    Hold,
+    LedgerAccount,
+    OpeningLot,
+    Posting,
+    TransactionStatus,
+    TransferIn,
+)
+from banking.rules.assets import USD
 
 
 def check() -> Iterator[str]:
@@ -15,6 +27,8 @@ def check() -> Iterator[str]:
     yield from _balances_equal_postings()
     yield from _held_equals_live_holds()
     yield from _pending_withdrawals_are_held()
+    yield from _transfers_in_equal_postings()
+    yield from _opening_lots_equal_deliveries()
 
 
 def _entries_sum_to_zero() -> Iterator[str]:
@@ -76,3 +90,46 @@ def _pending_withdrawals_are_held() -> Iterator[str]:
         pending = status == TransactionStatus.PENDING
         if pending != (reference in live):
             yield f"Withdrawal {reference} is {status}, but its hold says otherwise."
+
+
+def _transfers_in_equal_postings() -> Iterator[str]:
+    """A transfer in has brought its cash, and the value that its lots have together."""
+    posted = _posted(EntryKind.TRANSFER_IN)
+    values = Sum("lots__value_cents", default=0)
+    for transfer in TransferIn.objects.annotate(value_of_lots=values).order_by("pk"):
+        found = posted.pop((transfer.pk, USD.code), 0)
+        if found != transfer.cents + transfer.value_of_lots:
+            yield (
+                f"Transfer in {transfer.pk} is of {transfer.cents} cents and lots worth "
+                f"{transfer.value_of_lots}; the ledger posted {found}."
+            )
+    for reference, _ in posted:
+        yield f"An entry for {reference} is of a transfer in, and there is none."
+
+
+def _opening_lots_equal_deliveries() -> Iterator[str]:
+    """What was delivered of a security, and for which money, is what its opening lots say."""
+    posted = _posted(EntryKind.DELIVERY)
+    sums = OpeningLot.objects.values("delivery", "asset").annotate(
+        sum_of_units=Sum("units"), sum_of_values=Sum("value_cents")
+    )
+    for row in sums.order_by("delivery"):
+        units = posted.pop((row["delivery"], row["asset"]), 0)
+        cents = posted.pop((row["delivery"], USD.code), 0)
+        if (units, cents) != (row["sum_of_units"], -row["sum_of_values"]):
+            yield (
+                f"The opening lots of delivery {row['delivery']} are {row['sum_of_units']} units "
+                f"worth {row['sum_of_values']} cents; the ledger posted {units} and {cents}."
+            )
+    for reference, asset in posted:
+        yield f"An entry for {reference} delivers {asset}, and there are no opening lots."
+
+
+def _posted(kind: EntryKind) -> dict[tuple[UUID, str], int]:
+    """What entries of a kind posted to customers, by reference and asset."""
+    rows = (
+        Posting.objects.filter(entry__kind=kind, owner__isnull=False)
+        .values_list("entry__reference", "account__asset")
+        .annotate(sum_of_units=Sum("units"))
+    )
+    return {(reference, asset): int(units) for reference, asset, units in rows}

@@ -371,6 +371,11 @@ for name, days in CANDLE_RETENTION_DAYS.items():
             f"It is {days}, and statistics need {SHORTEST_RETENTION_DAYS} days.",
             f"Write {SHORTEST_RETENTION_DAYS} or more, or 0 for ever.",
         )
+# Whether customers may bring what they have elsewhere into a new account, and how much of it.
+PORTFOLIO_IMPORTS = env.bool("PORTFOLIO_IMPORTS", default=True)
+PORTFOLIO_IMPORT_MAX_DOLLARS = env.int(
+    "PORTFOLIO_IMPORT_MAX_DOLLARS", default=10_000_000, at_least=1
+)
 WEBSOCKET_AUTH_TIMEOUT_SECONDS = env.float("WEBSOCKET_AUTH_TIMEOUT_SECONDS", default=10.0)
 WEBSOCKET_HEARTBEAT_SECONDS = env.float("WEBSOCKET_HEARTBEAT_SECONDS", default=15.0)
 # A socket is closed when its client has read next to nothing for so long.

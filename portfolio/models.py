@@ -75,7 +75,7 @@ class FoldedPosition(models.Model):
 
 
 class FoldedLot(models.Model):
-    """One open lot: `portfolio.rules.lots.OpenLot`. Its execution is `purchase_id`.
+    """One open lot: `portfolio.rules.lots.OpenLot`. Its execution or opening lot is `purchase_id`.
 
     `rank` is the cost of a unit as digits of one length, which sort as numbers do. Only lots that
     are sold by their cost have one.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+from banking.models import TransferIn
 from exchange.models import Execution
 from portfolio import daily, kept_lots, lot_rows, trades
 from portfolio.kept_lots import Lots
@@ -23,9 +24,11 @@ _NOTHING: Figures = (Totals(), [], [])
 
 
 def owners() -> list[UUID]:
-    """Everybody who has traded, or of whom something is stored, in the order of their ids."""
+    """Everybody who has traded or brought lots, or of whom something is stored, by id."""
     traded = Execution.objects.values_list("owner", flat=True)
-    return sorted({*traded.distinct(), *LedgerFold.objects.values_list("owner", flat=True)})
+    brought = TransferIn.objects.values_list("owner", flat=True)
+    stored = LedgerFold.objects.values_list("owner", flat=True)
+    return sorted({*traded.distinct(), *brought, *stored})
 
 
 def rebuild(owner_id: UUID) -> None:

@@ -22,7 +22,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLot:
-    """What is left of one purchase, in dollars; `id` is that of its execution.
+    """What is left of one purchase, in dollars; `id` is its execution's, or its own if imported.
 
     `unit_cost` is for one share or coin, or for 100 of face value. The market values of all lots
     of an instrument sum to that of the holding. `term` is what a sale now would be. Value and gain

@@ -1,8 +1,10 @@
-"""A customer's executions, splits and redemptions as the events from which lots are made.
+"""A customer's executions, splits, redemptions and opening lots: the events that make lots.
 
 What is booked is found through the customer's postings, whose ids are in order of booking. `fresh`
 reads some of them, `events` what they are of; `whole_history` reads everything, without postings.
-A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale.
+A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale. A lot
+that was brought from another broker is a purchase at its cost there, acquired when it was there;
+those of an entry come oldest first.
 
 Which lots a sale names follows from its order, and from what had been filled of that before. A
 split of the meantime changes neither (`exchange.trading.rules.naming`).
@@ -55,8 +57,13 @@ def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
     """The events that were booked with these postings, by symbol."""
     trades = {each.reference: each for each in of if each.kind == EntryKind.TRADE}
     changes = {each.reference: each for each in of if each.kind in _CHANGES}
-    entries = trades | changes
-    rows = [*_executions(owner_id, trades), *_entitlements([*changes])]
+    deliveries = {each.reference: each for each in of if each.kind == EntryKind.DELIVERY}
+    entries = trades | changes | deliveries
+    rows = [
+        *_executions(owner_id, trades),
+        *_entitlements([*changes]),
+        *_opening_lots([*deliveries]),
+    ]
     return _by_symbol((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
 
 
@@ -78,7 +85,7 @@ def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> 
         f"AND action.kind IN (%s, %s){of_these}",
         (owner_id, ActionKind.SPLIT.value, ActionKind.REDEMPTION.value, *named),
     )
-    return _by_symbol((row[0], row[1:]) for row in (*fills, *changes))
+    return _by_symbol((row[0], row[1:]) for row in (*fills, *changes, *_brought(owner_id, symbols)))
 
 
 def _by_symbol(rows: Iterable[tuple[int, Row]]) -> History:
@@ -86,11 +93,11 @@ def _by_symbol(rows: Iterable[tuple[int, Row]]) -> History:
     found: History = defaultdict(list)
     in_order = sorted(((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows), key=_booked)
     filled = _filled_before({as_uuid(row[5]) for _, _, row in in_order if row[6] is not None})
-    for _, key, (symbol, kind, first, second, at, _, own_lots) in in_order:
+    for _, key, (symbol, kind, first, second, at, _, own_lots, *acquired) in in_order:
         named: Sequence[naming.NamedLot] = ()
         if own_lots is not None:
             named = naming.taken(_named(own_lots), before=filled[key], units=first)
-        found[symbol].append(Event(kind, key, first, second, at, named))
+        found[symbol].append(Event(kind, key, first, second, at, named, *acquired))
     return found
 
 
@@ -219,3 +226,37 @@ def _entitlements(ids: Sequence[UUID]) -> list[Row]:
         return []
     condition, values = statements.is_in("entitlement.id", ids)
     return statements.query(f"{_entitlements_sql('entitlement.id')} WHERE {condition}", values)
+
+
+# Opening lots -----------------------------------------------------------------------------------
+
+
+@cache
+def _opening_lots_sql(booked: str) -> str:
+    return (
+        f"SELECT {booked}, lot.id, lot.asset, {lots.BUY}, lot.units, lot.cost_cents, "
+        f"{instant_sql('transfer.created_at')}, NULL, NULL, {instant_sql('lot.acquired_at')} "
+        "FROM banking_openinglot lot JOIN banking_transferin transfer "
+        "ON transfer.id = lot.transfer_id"
+    )
+
+
+def _brought(owner_id: UUID, symbols: Collection[str] | None) -> list[Row]:
+    """All opening lots of the owner, or those of these instruments."""
+    of_these, named = "", ()
+    if symbols is not None:
+        condition, named = statements.is_in("lot.asset", [*symbols])
+        of_these = f" AND {condition}"
+    return statements.query(
+        f"{_opening_lots_sql('entry.id')} JOIN banking_journalentry entry "
+        "ON entry.reference = lot.delivery WHERE transfer.owner_id = %s "
+        f"AND entry.kind = %s{of_these}",
+        (owner_id, EntryKind.DELIVERY.value, *named),
+    )
+
+
+def _opening_lots(deliveries: Sequence[UUID]) -> list[Row]:
+    if not deliveries:
+        return []
+    condition, values = statements.is_in("lot.delivery", deliveries)
+    return statements.query(f"{_opening_lots_sql('lot.delivery')} WHERE {condition}", values)

@@ -1,4 +1,4 @@
-"""The tables of the ledger and of bank accounts; no rule in `save`."""
+"""The tables of the ledger, of bank accounts and of transfers; no rule in `save`."""
 
 from banking.models.bank_accounts import AccountType, BankAccount, BankAccountStatus
 from banking.models.ledger import (
@@ -11,6 +11,7 @@ from banking.models.ledger import (
     Posting,
 )
 from banking.models.transactions import BankTransaction, TransactionStatus, TransactionType
+from banking.models.transfers_in import OpeningLot, TransferIn
 
 __all__ = [
     "AccountType",
@@ -23,7 +24,9 @@ __all__ = [
     "HouseAccount",
     "JournalEntry",
     "LedgerAccount",
+    "OpeningLot",
     "Posting",
     "TransactionStatus",
     "TransactionType",
+    "TransferIn",
 ]

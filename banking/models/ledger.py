@@ -15,6 +15,7 @@ class HouseAccount(models.TextChoices):
     FEES = "fees", "trading fees earned"
     ROUNDING = "rounding", "fractions of a cent between buyer and seller"
     ERRORS = "errors", "what mistakes cost the house until customers have paid it back"
+    OUTSIDE = "outside", "other brokers, from where customers brought what they had"
 
 
 class Bucket(models.TextChoices):
@@ -76,13 +77,15 @@ class EntryKind(models.TextChoices):
     DIVIDEND = "dividend"
     SPLIT = "split"
     REVERSAL = "reversal"
+    TRANSFER_IN = "transfer_in"
+    DELIVERY = "delivery"
 
 
 class JournalEntry(models.Model):
     """One movement: two or more postings that sum to zero for each asset. Never changed.
 
-    `reference` is the bank transaction, order, trade or entitlement that caused it. A mistake is
-    corrected by another entry.
+    `reference` is the bank transaction, order, trade, entitlement or transfer that caused it. A
+    mistake is corrected by another entry.
     """
 
     kind = models.CharField(max_length=20, choices=EntryKind)

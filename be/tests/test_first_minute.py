@@ -15,6 +15,7 @@ from exchange.tests.server import ROOT, LiveServer
 
 DATABASE_COMMANDS = (
     "check_ledger",
+    "import_portfolio",
     "prune_history",
     "rebuild_portfolio",
     "rotate_banking_key",

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
@@ -23,8 +25,10 @@ CALLS = [
     for path, methods in PATHS.items()
     for method, operation in methods.items()
 ]
-WITH_BODY = [call for call in CALLS if "requestBody" in PATHS[call.values[1]][call.values[0]]]
-WITHOUT_BODY = [call for call in CALLS if call not in WITH_BODY]
+READS = [call for call in CALLS if "requestBody" in PATHS[call.values[1]][call.values[0]]]
+FILES = [call for call in READS if call.values[1] == "/api/portfolio/imports/"]
+WITH_BODY = [call for call in READS if call not in FILES]
+WITHOUT_BODY = [call for call in CALLS if call not in READS]
 ORDERS = "/api/exchange/api/v1/orders/"
 
 
@@ -83,6 +87,14 @@ def test_a_field_that_is_not_known_is_refused(client: APIClient, method: str, pa
     assert_problem(answer, status=400, code="invalid", field="qty")
     assert answer.json()["errors"][0]["code"] == "unknown_field"
     assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "path"), FILES)
+def test_a_part_of_a_form_that_is_not_known_is_refused(client: APIClient, method: str, path: str):
+    form = {"file": SimpleUploadedFile("a.csv", b"x"), "fiel": "x"}
+    body = encode_multipart(BOUNDARY, form).decode()
+    answer = client.generic(method.upper(), path, body, MULTIPART_CONTENT)
+    assert_problem(answer, status=400, code="invalid", field="fiel")
 
 
 @pytest.mark.parametrize(("method", "path"), WITHOUT_BODY)

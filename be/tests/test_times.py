@@ -81,6 +81,14 @@ def pay_in(walk: Walk) -> None:
         walk.call("get", f"{BANKING}/{each}/")
 
 
+def look_at_an_import(walk: Walk) -> None:
+    path = "/api/portfolio/imports/"
+    rows = "symbol,quantity,cost,acquired\nAAPL,1,100,2020-01-02\n"
+    answer = walk.client.post(f"{path}?dry_run=true", rows, content_type="text/csv")
+    assert answer.status_code == 200, answer.content
+    walk.answers["post", path] = answer.json()
+
+
 def trade(walk: Walk) -> None:
     order = {"symbol": "AAPL", "side": "buy", "order_type": "market", "quantity": "2"}
     filled = walk.call("post", f"{EXCHANGE}/orders/", order)
@@ -162,7 +170,7 @@ UNREACHED = {("post", f"{BANKING}/transactions/{{id}}/cancel/")}
 
 def test_times_of_all_endpoints_have_one_form(aapl: Instrument, client: Client, clock: Any):
     walk = Walk()
-    for part in (sign_up, pay_in, trade, look_around, close_positions):
+    for part in (sign_up, pay_in, look_at_an_import, trade, look_around, close_positions):
         part(walk)
 
     with_times = operations_with_times(published(client))

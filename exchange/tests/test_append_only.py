@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from banking.models import OpeningLot, TransferIn
 from be.database import immutability
 from exchange.models import Clawback, Entitlement, Instrument
 from exchange.tests import market
@@ -18,6 +19,8 @@ TABLES = (
     "exchange_clawback",
     "banking_journalentry",
     "banking_posting",
+    "banking_transferin",
+    "banking_openinglot",
     "portfolio_flowvalue",
 )
 REWRITES = {
@@ -37,6 +40,26 @@ def traded(aapl: Instrument) -> None:
     """Each of the tables has rows."""
     alice = market.make_customer()
     market.place(alice)
+    transfer = TransferIn.objects.create(
+        id=uuid4(),
+        owner=alice,
+        source="csv",
+        digest="0" * 64,
+        cents=1,
+        value_cents=1,
+        created_at=market.NOW,
+    )
+    OpeningLot.objects.create(
+        id=uuid4(),
+        transfer=transfer,
+        delivery=uuid4(),
+        asset="AAPL",
+        units=1,
+        cost_cents=1,
+        value_cents=1,
+        acquired_at=market.NOW,
+        line=1,
+    )
     dividend = announce_dividend(aapl, "1", ex_date=date(2026, 3, 2), payable_date=date(2026, 3, 9))
     entitlement = Entitlement.objects.create(
         id=uuid4(),

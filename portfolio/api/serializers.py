@@ -166,7 +166,7 @@ class ClosingsSerializer(serializers.Serializer[Any]):
 class LotSerializer(InstrumentRowSerializer):
     """What is left of one purchase."""
 
-    id = serializers.UUIDField(help_text="The execution that bought it.")
+    id = serializers.UUIDField(help_text="The execution that bought it, or its own.")
     quantity = QuantityField(help_text="What is left of the purchase.")
     cost_basis = MoneyField()
     unit_cost = PriceField(help_text="For one share or coin, or 100 of face value.")
@@ -179,7 +179,9 @@ class LotSerializer(InstrumentRowSerializer):
 
 
 class RealizedPartSerializer(serializers.Serializer[Any]):
-    lot_id = serializers.UUIDField(source="lot_trade_id", help_text="The execution that bought it.")
+    lot_id = serializers.UUIDField(
+        source="lot_trade_id", help_text="The execution that bought it, or its own."
+    )
     quantity = QuantityField()
     proceeds = MoneyField()
     cost_basis = MoneyField()

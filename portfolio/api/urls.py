@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from portfolio.api import statement_views, tax_views, views
+from portfolio.api import imports, statement_views, tax_views, views
 
 urlpatterns = [
+    path("imports/", imports.ImportsView.as_view(), name="portfolio-imports"),
     path("holdings/", views.HoldingsView.as_view(), name="portfolio-holdings"),
     path("holdings/<str:symbol>/", views.HoldingView.as_view(), name="portfolio-holding"),
     path("performance/", views.PerformanceView.as_view(), name="portfolio-performance"),

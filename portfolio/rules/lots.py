@@ -62,7 +62,8 @@ class Event(NamedTuple):
 
     `first` and `second` are units and cents of a trade; of a split, all units before and after it.
     The cents are what was paid or received, fees included. `named` are the lots that a sale is to
-    be taken from, by the id of their purchase, and units of each.
+    be taken from, by the id of their purchase, and units of each. `acquired` is when a lot was
+    acquired that was bought elsewhere, and booked here `at` a later time.
     """
 
     kind: int
@@ -71,6 +72,7 @@ class Event(NamedTuple):
     second: int
     at: int
     named: Sequence[tuple[str, int]] = ()
+    acquired: int | None = None
 
 
 class Part(NamedTuple):
@@ -232,7 +234,8 @@ class Fold:
     def _buy(self, event: Event, at: int) -> None:
         totals, units, cents = self.totals, event.first, event.second
         totals.purchases += 1
-        self._push(OpenLot(totals.purchases, event.id, at, units, cents, units, cents))
+        acquired = at if event.acquired is None else event.acquired
+        self._push(OpenLot(totals.purchases, event.id, acquired, units, cents, units, cents))
         totals.units += units
         totals.cost += cents
 

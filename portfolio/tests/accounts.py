@@ -26,6 +26,8 @@ from exchange.models import (
 from exchange.tests.corporate.actions import announce
 from exchange.tests.market import NOW, advance, make_customer, place, set_quote, tick
 from portfolio import daily
+from portfolio.imports import booking
+from portfolio.imports.booking import Imported, ImportRequest
 
 CENT = Decimal("0.01")
 START = NOW - timedelta(days=3)
@@ -94,6 +96,15 @@ def sell(user: User, instrument: Instrument, quantity: str, price: str, *, at: d
     """Sell at exactly this price."""
     reprice(instrument, price, at=at)
     return place(user, "sell", quantity, symbol=instrument.symbol, now=at)
+
+
+def bring(user: User, *rows: str, at: datetime) -> Imported:
+    """Import into a new account: each row is symbol, quantity, cost and day; or USD, dollars."""
+    lines = [f"{row},," if row.startswith("USD") else row for row in rows]
+    content = "\n".join(["symbol,quantity,cost,acquired", *lines]).encode()
+    return booking.import_file(
+        owner=user, request=ImportRequest(content=content), dry_run=False, now=at
+    )
 
 
 def closes(

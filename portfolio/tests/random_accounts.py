@@ -15,6 +15,7 @@ from exchange.tests.market import make_bond, make_instrument, place
 from portfolio import daily
 from portfolio.tests.accounts import (
     MONDAY,
+    bring,
     buy,
     closes,
     deposit,
@@ -68,12 +69,17 @@ def a_history(
     *,
     acts: tuple[str, ...] = (*TRADES, *FLOWS[:2], *LATE),
     steps: int = 40,
+    brings: bool = False,
 ) -> User:
     """Movements at random times, many of them on the grid of some period.
 
-    Daily sums are stored in between; what is `late` is booked with an earlier time.
+    Daily sums are stored in between; what is `late` is booked with an earlier time. Who `brings`
+    something from another broker does it before the first trade.
     """
     at, user = MONDAY, open_account("alice@example.com", deposits="250000", at=MONDAY)
+    if brings:
+        at += timedelta(microseconds=dice.randint(0, 6 * 3600 * 10**6))
+        _bring(dice, market, user, at)
     for _ in range(steps):
         at += dice.choice(
             [timedelta(minutes=5), timedelta(hours=1), timedelta(days=1), timedelta(0)]
@@ -89,6 +95,16 @@ def a_history(
         except Refusal:
             continue  # nothing to sell, for example
     return user
+
+
+def _bring(dice: Random, market: Market, user: User, at: datetime) -> None:
+    rows = []
+    for symbol in dice.sample([*market], 3):
+        instrument, around, _ = market[symbol]
+        reprice(instrument, a_price(dice, around), at=at)
+        quantity = 1000 if instrument.is_bond else dice.randint(1, 9)
+        rows.append(f"{symbol},{quantity},77.01,2021-03-04")
+    bring(user, *rows, f"USD,{dice.randint(1, 99)}", at=at)
 
 
 def _something(dice: Random, market: Market, user: User, at: datetime, act: str) -> None:

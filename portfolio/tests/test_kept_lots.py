@@ -15,12 +15,12 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from banking.models import JournalEntry
+from banking.models import JournalEntry, OpeningLot
 from banking.rules.assets import USD
 from banking.tests.parallel import at_once
 from be.database import statements
 from be.kernel.refusals import Refusal
-from exchange.models import ActionKind, Entitlement, Execution, Quote, TimeInForce
+from exchange.models import ActionKind, Entitlement, Execution, Instrument, Quote, TimeInForce
 from exchange.tests.market import (
     NOW,
     advance,
@@ -38,7 +38,7 @@ from portfolio import kept_lots, lot_rows, rebuilding
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
 from portfolio.rules.lots import LotMethod
 from portfolio.tests import plain_lots
-from portfolio.tests.accounts import buy, carry_out, reprice, sell, shown, text
+from portfolio.tests.accounts import bring, buy, carry_out, reprice, sell, shown, text
 
 pytestmark = pytest.mark.django_db
 
@@ -53,9 +53,24 @@ class Account:
         self.coin = make_instrument("BTC-USD", "crypto")
         self.bond = make_bond()
         self.at = NOW
+        if seed % 2:
+            self.bring()
         for _ in range(3):
             buy(self.user, self.stock, "2.5", self.price(), at=self.at)
         self.name(above=1)
+
+    def bring(self):
+        """What came from another broker, before anything else; cost and days at random."""
+        rows = []
+        for instrument in (self.stock, self.coin, self.bond):
+            reprice(instrument, self.price(), at=self.at)
+            for _ in range(self.random.randint(1, 9)):
+                quantity = self.random.choice(["0.01", "1.5", "3.333333"])
+                if instrument == self.bond:
+                    quantity = f"{self.random.randint(1, 9)}000"
+                cost, day = self.random.randint(0, 90000) / 100, self.random.randint(10, 28)
+                rows.append(f"{instrument.symbol},{quantity},{cost},2025-03-{day}")
+        bring(self.user, *rows, at=self.at)
 
     def step(self):
         self.at += timedelta(minutes=1, microseconds=self.random.randrange(10**6))
@@ -145,6 +160,12 @@ def plain(user, method=LotMethod.FIFO):
                     fill.executed_at,
                     [*taken_from(lots, fill.quantity, instrument.asset)],
                 )
+            )
+        for lot in OpeningLot.objects.filter(delivery=entry.reference).order_by("pk"):
+            quantity = Instrument.objects.get(symbol=lot.asset).asset.amount(lot.units)
+            cost = USD.amount(lot.cost_cents)
+            booked[lot.asset].append(
+                plain_lots.Trade(str(lot.pk), "buy", quantity, cost, lot.acquired_at)
             )
         changes = Entitlement.objects.filter(action__kind__in=("split", "redemption"))
         for each in changes.filter(owner=user, pk=entry.reference):
