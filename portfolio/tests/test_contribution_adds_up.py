@@ -33,7 +33,7 @@ NOTHING_LATE = (*TRADES, *FLOWS, *CORPORATE)
 def test_everything_adds_up_in_any_account(seed):
     dice, market = random.Random(seed), a_market()
     acts = NOTHING_LATE if seed % 2 else (*NOTHING_LATE, *LATE)
-    user = a_history(dice, market, acts=acts, steps=60)
+    user = a_history(dice, market, acts=acts, steps=60, brings=seed % 3 == 1)
     for instrument, around, _ in market.values():
         past_prices(dice, instrument, around)
     present_prices(dice, market)

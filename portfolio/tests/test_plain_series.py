@@ -48,7 +48,7 @@ def test_every_value_and_return_is_that_of_the_plain_definition(seed, monkeypatc
         )
     market = a_market()
     acts = (*TRADES, *FLOWS, *LATE, *CORPORATE) if seed >= 8 else (*TRADES, *FLOWS[:2], *LATE)
-    user = a_history(dice, market, acts=acts)
+    user = a_history(dice, market, acts=acts, brings=seed % 3 == 1)
     for instrument, around, _ in market.values():
         if seed % 3:
             past_prices(dice, instrument, around)
