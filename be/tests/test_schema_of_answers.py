@@ -195,8 +195,11 @@ def refused(
     if takes_a_body:
         large = b'"' + b"x" * 1024 * 1024 + b'"'
         yield ask(path, data="x", content_type="text/plain"), 415
-        yield ask(path, data="[", content_type="application/json"), 400
-        yield ask(path, data=large, content_type="application/json"), 413
+        types = operation["requestBody"]["content"]
+        if "application/json" in types:
+            yield ask(path, data="[", content_type="application/json"), 400
+        usual = "application/json" if "application/json" in types else "text/csv"
+        yield ask(path, data=large, content_type=usual), 413
     elif MISSING in path:
         yield ask(path), 404
     yield ask(path, headers={"Accept": "image/png"}), 406

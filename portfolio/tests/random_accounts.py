@@ -79,7 +79,8 @@ def a_history(
     at, user = MONDAY, open_account("alice@example.com", deposits="250000", at=MONDAY)
     if brings:
         at += timedelta(microseconds=dice.randint(0, 6 * 3600 * 10**6))
-        _bring(dice, market, user, at)
+        some = [market[symbol] for symbol in dice.sample([*market], 3)]
+        bring_some(dice, {each.instrument: a_price(dice, each.around) for each in some}, user, at)
     for _ in range(steps):
         at += dice.choice(
             [timedelta(minutes=5), timedelta(hours=1), timedelta(days=1), timedelta(0)]
@@ -97,14 +98,18 @@ def a_history(
     return user
 
 
-def _bring(dice: Random, market: Market, user: User, at: datetime) -> None:
-    rows = []
-    for symbol in dice.sample([*market], 3):
-        instrument, around, _ = market[symbol]
-        reprice(instrument, a_price(dice, around), at=at)
-        quantity = 1000 if instrument.is_bond else dice.randint(1, 9)
-        rows.append(f"{symbol},{quantity},77.01,2021-03-04")
-    bring(user, *rows, f"USD,{dice.randint(1, 99)}", at=at)
+def bring_some(dice: Random, prices: dict[Instrument, str], user: User, at: datetime) -> None:
+    """Cash and a few lots of each of these, at these prices, come from another broker."""
+    rows = [f"USD,{dice.randint(1, 99)}"]
+    for instrument, price in prices.items():
+        reprice(instrument, price, at=at)
+        for _ in range(dice.randint(1, 9)):
+            quantity = dice.choice(["0.01", "1.5", "3.333333"])
+            if instrument.is_bond:
+                quantity = f"{dice.randint(1, 9)}000"
+            cost, day = dice.randint(0, 90000) / 100, dice.randint(10, 28)
+            rows.append(f"{instrument.symbol},{quantity},{cost},2025-03-{day}")
+    bring(user, *rows, at=at)
 
 
 def _something(dice: Random, market: Market, user: User, at: datetime, act: str) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from banking.models import OpeningLot
 from banking.rules.assets import USD
 from exchange.models import Clawback, Entitlement, Execution
 from portfolio import contribution, daily, performance, periods
@@ -107,7 +108,7 @@ def plain_values(account, window):
 
 
 def cash_by_symbol(user, after, until):
-    """Dollars that each instrument gave, less what it took: by executions and entitlements."""
+    """Dollars that each instrument gave, less what it took: by all that moved money for it."""
     cash: dict[str, Decimal] = {}
 
     def add(symbol, at, cents):
@@ -121,4 +122,6 @@ def cash_by_symbol(user, after, until):
         add(paid.action.instrument.symbol, paid.carried_out_at, paid.cents)
     for taken in Clawback.objects.filter(entitlement__owner=user):
         add(taken.entitlement.action.instrument.symbol, taken.taken_at, -taken.cents)
+    for lot in OpeningLot.objects.filter(transfer__owner=user).select_related("transfer"):
+        add(lot.asset, lot.transfer.created_at, -lot.value_cents)
     return cash

@@ -38,7 +38,8 @@ from portfolio import kept_lots, lot_rows, rebuilding
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
 from portfolio.rules.lots import LotMethod
 from portfolio.tests import plain_lots
-from portfolio.tests.accounts import bring, buy, carry_out, reprice, sell, shown, text
+from portfolio.tests.accounts import buy, carry_out, reprice, sell, shown, text
+from portfolio.tests.random_accounts import bring_some
 
 pytestmark = pytest.mark.django_db
 
@@ -54,23 +55,11 @@ class Account:
         self.bond = make_bond()
         self.at = NOW
         if seed % 2:
-            self.bring()
+            prices = {each: self.price() for each in (self.stock, self.coin, self.bond)}
+            bring_some(self.random, prices, self.user, self.at)
         for _ in range(3):
             buy(self.user, self.stock, "2.5", self.price(), at=self.at)
         self.name(above=1)
-
-    def bring(self):
-        """What came from another broker, before anything else; cost and days at random."""
-        rows = []
-        for instrument in (self.stock, self.coin, self.bond):
-            reprice(instrument, self.price(), at=self.at)
-            for _ in range(self.random.randint(1, 9)):
-                quantity = self.random.choice(["0.01", "1.5", "3.333333"])
-                if instrument == self.bond:
-                    quantity = f"{self.random.randint(1, 9)}000"
-                cost, day = self.random.randint(0, 90000) / 100, self.random.randint(10, 28)
-                rows.append(f"{instrument.symbol},{quantity},{cost},2025-03-{day}")
-        bring(self.user, *rows, at=self.at)
 
     def step(self):
         self.at += timedelta(minutes=1, microseconds=self.random.randrange(10**6))
