@@ -62,7 +62,7 @@ test-servers: install ## what uses a database, and the many-process tests, on TE
 		echo "Name the servers: make test-servers TEST_DATABASE_URL=postgresql://... TEST_REDIS_URL=redis://..."; exit 2; }
 	@$(CLEAN) DATABASE_URL="$(TEST_DATABASE_URL)" REDIS_URL="$(TEST_REDIS_URL)" \
 		TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
-		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not serverless and not oracle and not clients" -n 2 --dist loadgroup
+		DATABASE_POOL_SIZE=20 $(RUN) pytest -m "not serverless and not oracle and not clients" -n 3 --dist loadgroup
 
 test-oracle: install ## bonds, returns and risk compared with other libraries, installed for it (300 MB)
 	@$(CLEAN) $(RUN) --group oracle pytest -m oracle

@@ -18,7 +18,8 @@ from be.database import immutability
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("steady")
 
-USES_DATABASE = frozenset({"db", "transactional_db", "django_db_setup", "django_db_blocker"})
+# Not "django_db_blocker", which pytest-django gives to every test.
+USES_DATABASE = frozenset({"db", "transactional_db", "django_db_setup"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
