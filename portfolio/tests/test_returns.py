@@ -78,6 +78,65 @@ def test_a_textbook_agrees_on_the_money_weighted_return():
     assert rate == pytest.approx(0.1386, abs=5e-5)
 
 
+# CFA Institute, CFA Program curriculum 2024, level I, "Rates and Returns": portfolios that are
+# valued at each external flow, as its GIPS standards ask for.
+
+
+@pytest.mark.parametrize(
+    ("quarters", "expected"),
+    [
+        # Example 9, Strubeck Corporation: what came at the start of a quarter, and the value at
+        # its end.
+        (
+            [
+                (5_000_000, 6_000_000),
+                (-500_000, 5_775_000),
+                (225_000, 6_720_000),
+                (-600_000, 5_508_000),
+            ],
+            0.2701,
+        ),
+        (
+            [
+                (12_000_000, 13_200_000),
+                (-1_200_000, 12_240_000),
+                (-7_000_000, 5_659_200),
+                (-400_000, 5_469_568),
+            ],
+            0.2602,
+        ),
+    ],
+)
+def test_flows_at_the_start_of_quarters_are_linked_as_in_the_cfa_curriculum(quarters, expected):
+    history, worth = [], 0
+    for number, (flow, end) in enumerate(quarters):
+        history.append(Point(START + 91 * number * DAY, Decimal(worth + flow), Decimal(flow)))
+        worth = end
+    history.append(Point(START + YEAR, Decimal(worth), Decimal(0)))
+
+    assert returns.time_weighted_return(history) == pytest.approx(expected, abs=5e-5)
+    cents = [int(100 * point.equity) for point in history]
+    flows = [int(100 * point.flow) for point in history]
+    assert returns.twr_of_cents(cents, flows)[-1] == pytest.approx(expected, abs=5e-5)
+
+
+def test_both_returns_of_one_fund_are_those_of_the_cfa_curriculum():
+    # Example 10, Walbright Fund: 100 million, 112 on 1 May when 20 more come, 142.64 at the end.
+    may = START + YEAR / 3
+    history = [
+        Point(START, Decimal(100), Decimal(0)),
+        Point(may, Decimal(132), Decimal(20)),
+        Point(START + YEAR, Decimal("142.64"), Decimal(0)),
+    ]
+
+    assert returns.time_weighted_return(history) == pytest.approx(0.2103, abs=5e-5)
+    rate = money_weighted(
+        [(may, 20)], start_equity=100, end=START + YEAR, end_equity=Decimal("142.64")
+    )
+    # The book rounds the rate of four months to 6.28 % and then annualizes it: 20.05 %.
+    assert rate == pytest.approx(1.0628**3 - 1, abs=2e-4)
+
+
 def test_excel_agrees_on_the_money_weighted_return():
     # Microsoft, "XIRR function": the example of its documentation, 0.373362535. What is received
     # on the last day is the equity at the end.
