@@ -7,7 +7,6 @@ from typing import Any
 
 from banking.api.statement_csv import neutralised
 
-CONTENT_TYPE = "text/csv"
 COLUMNS = (
     "section",
     "type",

@@ -1,6 +1,6 @@
 """Account statements as JSON shows them; `StatementSerializer` is the schema.
 
-Files are made of the same document, so they say the same.
+The CSV file and the PDF are made of the same document, so all three say the same.
 """
 
 from datetime import datetime

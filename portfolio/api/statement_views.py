@@ -1,8 +1,8 @@
-"""`/api/portfolio/statements/`: the list of periods, and the statement of one."""
+"""`/api/portfolio/statements/`: the list of periods, and the statement of one in three formats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import IntegerField
 from django.http import HttpResponse
@@ -36,6 +36,13 @@ PERIOD = OpenApiParameter(
 )
 
 
+class PDFRenderer(JSONRenderer):
+    """Lets a client negotiate a PDF. DRF renders only problem documents with it, as JSON."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+
+
 class StatementListViewSet(StrictView, GenericViewSet[Execution]):
     queryset = Execution.objects.none()  # for the schema; nothing is read from it
     serializer_class = StatementPeriodSerializer
@@ -61,7 +68,7 @@ class StatementListViewSet(StrictView, GenericViewSet[Execution]):
 
 
 class StatementView(StrictView):
-    renderer_classes = [JSONRenderer, CSVRenderer]
+    renderer_classes = [JSONRenderer, CSVRenderer, PDFRenderer]
 
     @extend_schema(
         operation_id="portfolio_statements_retrieve",
@@ -71,34 +78,51 @@ class StatementView(StrictView):
             "realized gains by lot, and what was held at the end. Both `equity` and `cash` add up "
             "to the cent. A statement that is not preliminary stays as it is: quantities are in "
             "the shares of their time, prices those of the last close, and what is corrected "
-            "later is in the period in which it is corrected. With `?format=csv` (or "
-            "`Accept: text/csv`) it comes as a file."
+            "later is in the period in which it is corrected. With `?format=csv` or "
+            "`?format=pdf` (or `Accept`) it comes as a file. A PDF has up to 20,000 rows; of a "
+            "longer statement there is none (422 `statement_too_long`)."
         ),
         tags=TAGS,
         parameters=[
             PERIOD,
-            format_parameter("json", "csv"),
+            format_parameter("json", "csv", "pdf"),
             *conditional_get.PARAMETERS,
         ],
         responses={
             (200, "application/json"): StatementSerializer,
             (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/pdf"): OpenApiTypes.BINARY,
             **conditional_get.UNCHANGED,
-            **problems(400, 401, 404, 503),
+            **problems(400, 401, 404, 422, 503),
         },
         examples=[statement_examples.STATEMENT],
     )
     def get(self, request: Request, period: str) -> HttpResponse:
         found = account_statements.statement(owner=_owner(request), name=period, now=timezone.now())
         document = statement_documents.statement(found)
-        if request.accepted_renderer.format != CSVRenderer.format:
+        wanted = request.accepted_renderer.format
+        if wanted == JSONRenderer.format:
             return conditional_get.respond(request, document, ignoring=("as_of",))
         return conditional_get.respond_file(
             request,
-            statement_csv.written(document),
-            content_type=f"{statement_csv.CONTENT_TYPE}; charset=utf-8",
-            filename=f"statement-{found.period.id}.csv",
+            _FILES[wanted](document),
+            content_type=_CONTENT_TYPES[wanted],
+            filename=f"statement-{found.period.id}.{wanted}",
         )
+
+
+def _pdf(document: Mapping[str, Any]) -> bytes:
+    # What draws PDFs takes time and memory, and few processes ever need it.
+    from portfolio.api.pdf import statement
+
+    return statement.written(document)
+
+
+_FILES = {CSVRenderer.format: statement_csv.written, PDFRenderer.format: _pdf}
+_CONTENT_TYPES = {
+    CSVRenderer.format: f"{CSVRenderer.media_type}; charset=utf-8",
+    PDFRenderer.format: PDFRenderer.media_type,
+}
 
 
 def _periods(found: Sequence[StatementPeriod], of: Bounds) -> list[StatementPeriod]:
