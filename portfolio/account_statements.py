@@ -25,7 +25,7 @@ from portfolio.past_lots import NO_COST, Cost, PastLots
 from portfolio.past_positions import PastAccount, PastPosition
 from portfolio.rules import lots
 from portfolio.rules.lots import LotMethod, Term
-from portfolio.statement_lines import Change, Payment, Trade, Transfer
+from portfolio.statement_lines import Change, Delivery, Payment, Trade, Transfer
 from portfolio.statement_periods import StatementPeriod
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ MAX_READS = 3
 class EquityChange:
     """Why equity was another at the end than at the start, in cents; they add up.
 
-    `other` is what came or went without a deposit, a trade or a payment: positions that were booked
-    in, at their cost.
+    What lots from another broker had gained before they came is in no gain. `other` is what came or
+    went without a deposit, a trade or a payment.
     """
 
     opening: int
@@ -53,12 +53,17 @@ class EquityChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashChange:
-    """Every kind of movement of cash, signed, in cents; they add up, as equity's do."""
+    """Every kind of movement of cash, signed, in cents; they add up, as equity's do.
+
+    Securities from another broker come in as money (`transfers_in`) that pays for their delivery.
+    """
 
     opening: int
     deposits: int
     withdrawals: int
     returned_deposits: int
+    transfers_in: int
+    deliveries: int
     purchases: int
     sales: int
     redemptions: int
@@ -70,7 +75,7 @@ class CashChange:
 
     @property
     def net_deposits(self) -> int:
-        return self.deposits + self.withdrawals + self.returned_deposits
+        return self.deposits + self.withdrawals + self.returned_deposits + self.transfers_in
 
     @property
     def income(self) -> int:
@@ -124,6 +129,7 @@ class Statement:
     cash: CashChange
     fees: int
     transfers: Sequence[Transfer]
+    deliveries: Sequence[Delivery]
     trades: Sequence[Trade]
     payments: Sequence[Payment]
     changes: Sequence[Change]
@@ -137,9 +143,24 @@ class _Booked:
     """What was booked in the period."""
 
     transfers: list[Transfer]
+    deliveries: list[Delivery]
     trades: list[Trade]
     payments: list[Payment]
     changes: list[Change]
+
+    @property
+    def symbols(self) -> set[str]:
+        """What was traded, delivered or changed."""
+        return {
+            *(each.symbol for each in self.trades),
+            *(each.symbol for each in self.deliveries),
+            *(each.symbol for each in self.changes),
+        }
+
+    @property
+    def gained_elsewhere(self) -> int:
+        """Cents that lots from another broker had gained before they came."""
+        return sum(each.value_cents - each.cost_cents for each in self.deliveries)
 
 
 def periods(*, owner_id: UUID, now: datetime) -> list[StatementPeriod]:
@@ -168,17 +189,16 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
     opening = past_positions.read(owner_id=owner.pk, at=period.start, is_now=False)
     closing = past_positions.read(owner_id=owner.pk, at=end, is_now=end < period.end)
     booked = _booked(owner.pk, closing, period.start, end)
-    changed = {each.symbol for each in booked.trades} | {each.symbol for each in booked.changes}
     folded = past_lots.between(
         owner_id=owner.pk,
-        symbols=sorted({*opening.positions, *closing.positions, *changed}),
+        symbols=sorted({*opening.positions, *closing.positions, *booked.symbols}),
         lot_method=lot_method,
         start=period.start,
         end=end,
     )
     gains = list(_gains(folded))
     cash = _cash_change(opening, closing, booked)
-    named = {*changed, *closing.positions, *(each.symbol for each in booked.payments)}
+    named = {*booked.symbols, *closing.positions, *(each.symbol for each in booked.payments)}
     return Statement(
         period=period,
         as_of=end,
@@ -186,10 +206,11 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
         holder=f"{owner.first_name} {owner.last_name}".strip(),
         email=owner.email,
         lot_method=lot_method,
-        equity=_equity_change(opening, closing, folded, cash, gains),
+        equity=_equity_change(opening, closing, folded, cash, gains, booked),
         cash=cash,
         fees=sum(each.fee_cents for each in booked.trades),
         transfers=booked.transfers,
+        deliveries=booked.deliveries,
         trades=booked.trades,
         payments=booked.payments,
         changes=booked.changes,
@@ -204,6 +225,7 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
 def _booked(owner_id: UUID, closing: PastAccount, start: datetime, end: datetime) -> _Booked:
     return _Booked(
         statement_lines.transfers(closing.flows, start=start),
+        statement_lines.deliveries(owner_id=owner_id, start=start, end=end),
         statement_lines.executed(owner_id=owner_id, start=start, end=end),
         statement_lines.payments(owner_id=owner_id, start=start, end=end),
         statement_lines.changes(owner_id=owner_id, start=start, end=end),
@@ -236,6 +258,8 @@ def _cash_change(opening: PastAccount, closing: PastAccount, booked: _Booked) ->
         "deposits": _sum(booked.transfers, kind=EntryKind.DEPOSIT),
         "withdrawals": _sum(booked.transfers, kind=EntryKind.WITHDRAWAL),
         "returned_deposits": _sum(booked.transfers, kind=EntryKind.DEPOSIT_RETURN),
+        "transfers_in": _sum(booked.transfers, kind=EntryKind.TRANSFER_IN),
+        "deliveries": -sum(each.value_cents for each in booked.deliveries),
         "purchases": sum(each.cents for each in booked.trades if each.side == Side.BUY),
         "sales": sum(each.cents for each in booked.trades if each.side == Side.SELL),
         "redemptions": _sum(booked.changes, kind=ActionKind.REDEMPTION),
@@ -262,9 +286,11 @@ def _equity_change(
     folded: PastLots,
     cash: CashChange,
     gains: Iterable[Gain],
+    booked: _Booked,
 ) -> EquityChange:
     realized = sum(each.gain for each in gains)
     unrealized = _unrealized(closing, folded.closing) - _unrealized(opening, folded.opening)
+    unrealized -= booked.gained_elsewhere
     explained = opening.equity_cents + cash.net_deposits + cash.income + realized + unrealized
     return EquityChange(
         opening=opening.equity_cents,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from banking.models import EntryKind, JournalEntry, Posting
+from banking.models import EntryKind, JournalEntry, OpeningLot, Posting
 from exchange.models import ActionKind, Clawback, Entitlement, Execution
 from portfolio.history import Flow
 
@@ -23,9 +23,10 @@ REVERSAL = EntryKind.REVERSAL.value
 
 
 class Transfer(NamedTuple):
-    """Money from a bank or to it; `kind` is that of the ledger, `reference` the bank transaction.
+    """Money from outside or to it; `kind` is that of the ledger, `reference` the bank transaction.
 
-    A returned deposit is one that the bank has taken back.
+    A returned deposit is one that the bank has taken back. What came from another broker
+    (`transfer_in`) is its cash, and what its securities were worth.
     """
 
     reference: UUID
@@ -71,6 +72,18 @@ class Change(NamedTuple):
     units: int
     units_after: int
     cents: int
+
+
+class Delivery(NamedTuple):
+    """A lot that came from another broker: what it had cost there, and its worth on arrival."""
+
+    id: UUID
+    at: datetime
+    symbol: str
+    units: int
+    acquired_at: datetime
+    cost_cents: int
+    value_cents: int
 
 
 def opened_at(owner_id: UUID) -> datetime | None:
@@ -138,6 +151,28 @@ def changes(*, owner_id: UUID, start: datetime, end: datetime) -> list[Change]:
     """Splits and redemptions of what the owner held, in order."""
     found = [Change(*row) for row in _entitlements(owner_id, CHANGES, start, end)]
     return sorted(found, key=lambda each: (each.at, each.id))
+
+
+def deliveries(*, owner_id: UUID, start: datetime, end: datetime) -> list[Delivery]:
+    """The lots that came from another broker, by their ids, in order of their acquisition."""
+    rows = (
+        OpeningLot.objects.filter(
+            transfer__owner_id=owner_id,
+            transfer__created_at__gt=start,
+            transfer__created_at__lte=end,
+        )
+        .order_by("pk")
+        .values_list(
+            "id",
+            "transfer__created_at",
+            "asset",
+            "units",
+            "acquired_at",
+            "cost_cents",
+            "value_cents",
+        )
+    )
+    return [Delivery(*row) for row in rows]
 
 
 def _entitlements(

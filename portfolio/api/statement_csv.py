@@ -32,6 +32,7 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
     "holdings": {"amount": "market_value", "gain": "unrealized_pnl"},
     "trades": {"type": "side", "time": "executed_at"},
     "transfers": {"time": "booked_at"},
+    "deliveries": {"time": "delivered_at", "amount": "market_value"},
     "income": {"time": "paid_at"},
     "corporate_actions": {"time": "carried_out_at", "quantity": "quantity_after"},
     "realized": {"time": "sold_at", "amount": "proceeds"},

@@ -12,7 +12,7 @@ from exchange.models import Instrument
 from portfolio import valuation
 from portfolio.account_statements import Gain, HeldPosition, Statement
 from portfolio.api.fields import MoneyField, fixed
-from portfolio.statement_lines import Change, Payment, Trade, Transfer
+from portfolio.statement_lines import Change, Delivery, Payment, Trade, Transfer
 from portfolio.statement_periods import StatementPeriod
 
 Document = dict[str, Any]
@@ -31,6 +31,8 @@ CASH = (
     "deposits",
     "withdrawals",
     "returned_deposits",
+    "transfers_in",
+    "deliveries",
     "purchases",
     "sales",
     "redemptions",
@@ -73,6 +75,7 @@ def statement(found: Statement) -> Document:
         "holdings": [_holding(each) for each in found.holdings],
         "trades": [_trade(each, named[each.symbol]) for each in found.trades],
         "transfers": [_transfer(each) for each in found.transfers],
+        "deliveries": [_delivery(each, named[each.symbol]) for each in found.deliveries],
         "income": [_payment(each) for each in found.payments],
         "corporate_actions": [_change(each, named[each.symbol]) for each in found.changes],
         "realized": [_gain(each, named[each.symbol]) for each in found.gains],
@@ -126,6 +129,18 @@ def _transfer(row: Transfer) -> Document:
         "booked_at": time_text(row.at),
         "type": row.kind,
         "amount": money_cents(row.cents),
+    }
+
+
+def _delivery(row: Delivery, instrument: Instrument) -> Document:
+    return {
+        "id": str(row.id),
+        "delivered_at": time_text(row.at),
+        "symbol": row.symbol,
+        "quantity": plain_units(row.units, instrument.scale),
+        "acquired_at": time_text(row.acquired_at),
+        "cost_basis": money_cents(row.cost_cents),
+        "market_value": money_cents(row.value_cents),
     }
 
 

@@ -35,6 +35,8 @@ STATEMENT = OpenApiExample(
             "deposits": "0.00",
             "withdrawals": "-1000.00",
             "returned_deposits": "0.00",
+            "transfers_in": "0.00",
+            "deliveries": "0.00",
             "purchases": "0.00",
             "sales": "780.00",
             "redemptions": "0.00",
@@ -80,6 +82,7 @@ STATEMENT = OpenApiExample(
                 "amount": "-1000.00",
             }
         ],
+        "deliveries": [],
         "income": [
             {
                 "id": "019dafe9-5e00-7000-821c-947aa121fff2",

@@ -11,7 +11,7 @@ from portfolio.api.serializers import TERMS
 from portfolio.rules.lots import LotMethod
 
 PERIOD_TYPES = ("month", "year")
-TRANSFER_TYPES = ("deposit", "deposit_return", "withdrawal")
+TRANSFER_TYPES = ("deposit", "deposit_return", "withdrawal", "transfer_in")
 INCOME_TYPES = ("dividend", "coupon", "reversal")
 ACTION_TYPES = ("split", "redemption")
 
@@ -37,11 +37,16 @@ class EquityChangeSerializer(serializers.Serializer[Any]):
     """The figures between `opening` and `closing` are the difference, to the cent."""
 
     opening = MoneyField(help_text="Cash and positions at the start.")
-    net_deposits = MoneyField(help_text="Deposits less withdrawals and returned deposits.")
+    net_deposits = MoneyField(
+        help_text="Deposits and transfers in, less withdrawals and returned deposits."
+    )
     income = MoneyField(help_text="Dividends and coupons, less what was taken back.")
     realized_gains = MoneyField(help_text="Of all sales and redemptions; fees are in them.")
-    unrealized_gains = MoneyField(help_text="How much more the positions have gained than before.")
-    other = MoneyField(help_text="Positions that were booked in without a trade, at their cost.")
+    unrealized_gains = MoneyField(
+        help_text="How much more the positions have gained than before; what lots from another "
+        "broker had gained before they came does not count."
+    )
+    other = MoneyField(help_text="What none of these is; zero.")
     closing = MoneyField(help_text="Cash and positions at the end.")
 
 
@@ -52,6 +57,8 @@ class CashChangeSerializer(serializers.Serializer[Any]):
     deposits = MoneyField()
     withdrawals = MoneyField()
     returned_deposits = MoneyField(help_text="Deposits that a bank has taken back.")
+    transfers_in = MoneyField(help_text="From another broker: cash, and the worth of securities.")
+    deliveries = MoneyField(help_text="What these securities were paid with on arrival.")
     purchases = MoneyField(help_text="Fees included.")
     sales = MoneyField(help_text="Fees taken off.")
     redemptions = MoneyField()
@@ -99,10 +106,22 @@ class StatementTradeSerializer(serializers.Serializer[Any]):
 
 
 class StatementTransferSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField(help_text="The bank transaction.")
+    id = serializers.UUIDField(help_text="The bank transaction, or the transfer in.")
     booked_at = TimeField()
     type = ChoiceField(TRANSFER_TYPES)
     amount = MoneyField(help_text="Below zero for what left the account.")
+
+
+class StatementDeliverySerializer(serializers.Serializer[Any]):
+    """A lot that came from another broker."""
+
+    id = serializers.UUIDField(help_text="As `lot_id` of a sale has it.")
+    delivered_at = TimeField()
+    symbol = serializers.CharField()
+    quantity = QuantityField()
+    acquired_at = TimeField(help_text="When it was acquired there.")
+    cost_basis = MoneyField(help_text="What it had cost there.")
+    market_value = MoneyField(help_text="On arrival.")
 
 
 class StatementIncomeSerializer(serializers.Serializer[Any]):
@@ -127,7 +146,7 @@ class StatementGainSerializer(serializers.Serializer[Any]):
     """The part of a sale or redemption that came out of one lot."""
 
     id = serializers.UUIDField(help_text="The execution or redemption that sold.")
-    lot_id = serializers.UUIDField(help_text="The execution that bought it.")
+    lot_id = serializers.UUIDField(help_text="The execution or delivery that brought it.")
     symbol = serializers.CharField()
     quantity = QuantityField()
     acquired_at = TimeField()
@@ -152,6 +171,7 @@ class StatementSerializer(StatementPeriodSerializer):
     holdings = StatementHoldingSerializer(many=True)
     trades = StatementTradeSerializer(many=True)
     transfers = StatementTransferSerializer(many=True)
+    deliveries = StatementDeliverySerializer(many=True)
     income = StatementIncomeSerializer(many=True)
     corporate_actions = StatementActionSerializer(many=True)
     realized = StatementGainSerializer(many=True)

@@ -133,6 +133,7 @@ def assert_adds_up(document):
         "deposits": "deposit",
         "withdrawals": "withdrawal",
         "returned_deposits": "deposit_return",
+        "transfers_in": "transfer_in",
         "purchases": "buy",
         "sales": "sell",
         "dividends": "dividend",
@@ -141,6 +142,7 @@ def assert_adds_up(document):
     }.items():
         assert Decimal(cash[name]) == lists[kind], name
     assert Decimal(cash["redemptions"]) == money(redeemed)
+    assert -Decimal(cash["deliveries"]) == money(document["deliveries"], "market_value")
     assert Decimal(document["fees"]) == money(document["trades"], "fee")
     held = document["holdings"]
     assert Decimal(equity["closing"]) == Decimal(cash["closing"]) + money(held, "market_value")
@@ -168,7 +170,7 @@ def assert_is_of(year, months):
         for name in names[1:-1]:
             total = sum((Decimal(each[sums][name]) for each in months), ZERO)
             assert Decimal(year[sums][name]) == total, name
-    for name in ("trades", "transfers", "income", "corporate_actions", "realized"):
+    for name in ("trades", "transfers", "deliveries", "income", "corporate_actions", "realized"):
         assert year[name] == [row for each in months for row in each[name]]
 
 

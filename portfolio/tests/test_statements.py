@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from pypdf import PdfReader
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
@@ -20,6 +21,7 @@ from portfolio import past_positions
 from portfolio.api import statement_csv, statement_examples
 from portfolio.api.statement_serializers import StatementPeriodSerializer, StatementSerializer
 from portfolio.tests.accounts import (
+    bring,
     buy,
     carry_out,
     closes,
@@ -92,6 +94,17 @@ def test_the_document_has_the_fields_of_the_schema(ada):
             "quantity_before": "",
             "quantity_after": "",
             "amount": "",
+        }
+    ]
+    document["deliveries"] = [
+        {
+            "id": "",
+            "delivered_at": "",
+            "symbol": "",
+            "quantity": "",
+            "acquired_at": "",
+            "cost_basis": "",
+            "market_value": "",
         }
     ]
     assert_shaped(document, StatementSerializer())
@@ -285,6 +298,36 @@ def test_fees_and_accrued_interest_are_in_the_amounts(ada):
     assert may["equity"]["other"] == "0.00"
 
 
+def test_what_came_from_another_broker_had_gained_before(django_user_model, aapl):
+    bob = django_user_model.objects.create_user("bob@example.com", "a long enough pass-phrase")
+    reprice(aapl, "190.00", at=OPENED)
+    bring(bob, "USD,100", "AAPL,10,1500.00,2024-01-15", at=OPENED)
+    closes(aapl, ["198.00"], first=datetime(2026, 3, 31, tzinfo=UTC))
+    sell(bob, aapl, "10", "195.00", at=APRIL)
+
+    march, april = statement(bob, "2026-03"), statement(bob, "2026-04")
+
+    assert march["equity"] == {
+        "opening": "0.00",
+        "net_deposits": "2000.00",  # 100 in cash, and 10 at 190.00
+        "income": "0.00",
+        "realized_gains": "0.00",
+        "unrealized_gains": "80.00",
+        "other": "0.00",
+        "closing": "2080.00",
+    }
+    assert (march["cash"]["transfers_in"], march["cash"]["deliveries"]) == ("2000.00", "-1900.00")
+    [lot] = march["deliveries"]
+    assert (lot["quantity"], lot["cost_basis"], lot["market_value"]) == ("10", "1500.00", "1900.00")
+    assert march["holdings"][0]["unrealized_pnl"] == "480.00"
+    [gain] = april["realized"]
+    assert (gain["lot_id"], gain["gain"], gain["term"]) == (lot["id"], "450.00", "long")
+    assert april["equity"]["unrealized_gains"] == "-480.00"
+    assert april["equity"]["closing"] == april["cash"]["closing"] == "2050.00"
+    [page] = PdfReader(io.BytesIO(file(bob, "2026-03", "pdf").content)).pages
+    assert "2026-03-02 15:00 AAPL 2024-01-15 10 1,500.00 1,900.00" in page.extract_text()
+
+
 def test_positions_without_a_trade_have_no_cost_and_are_named_as_such(ada):
     other = make_instrument("GIFT")
     reprice(other, "10.00", at=OPENED)
@@ -387,8 +430,15 @@ def test_csv_has_every_figure_of_the_document(ada, aapl):
         "amount": "780.00",
         "id": document["trades"][0]["id"],
     }
-    lists = ("holdings", "trades", "transfers", "income", "corporate_actions", "realized")
-    for name in lists:
+    for name in (
+        "holdings",
+        "trades",
+        "transfers",
+        "deliveries",
+        "income",
+        "corporate_actions",
+        "realized",
+    ):
         assert len([row for row in rows if row["section"] == name]) == len(document[name])
 
 

@@ -22,7 +22,7 @@ _EQUITY = {
     "income": "Income",
     "realized_gains": "Realized gains",
     "unrealized_gains": "Change in unrealized gains",
-    "other": "Booked in without a trade",
+    "other": "Other",
     "closing": "Closing equity",
 }
 _CASH = {
@@ -30,6 +30,8 @@ _CASH = {
     "deposits": "Deposits",
     "withdrawals": "Withdrawals",
     "returned_deposits": "Returned deposits",
+    "transfers_in": "From another broker",
+    "deliveries": "Securities from there",
     "purchases": "Purchases, with fees",
     "sales": "Sales, less fees",
     "redemptions": "Redemptions",
@@ -45,6 +47,7 @@ _WORDS = {
     "hifo": "highest cost first",
     "average": "average cost",
     "deposit_return": "Returned deposit",
+    "transfer_in": "From another broker",
     "reversal": "Taken back",
 }
 _NOTES = (
@@ -62,7 +65,15 @@ _PRELIMINARY = "Preliminary: more may be booked in this period. Figures as of {}
 
 # About 400 pages, which take two seconds.
 MAX_ROWS = 20_000
-_TABLES = ("holdings", "trades", "transfers", "income", "corporate_actions", "realized")
+_TABLES = (
+    "holdings",
+    "trades",
+    "transfers",
+    "deliveries",
+    "income",
+    "corporate_actions",
+    "realized",
+)
 
 
 class StatementTooLong(Refusal):
@@ -97,6 +108,8 @@ def _draw(sheet: Pages, *, document: Document) -> None:
     _holdings(sheet, document["holdings"])
     _trades(sheet, document["trades"])
     _transfers(sheet, document["transfers"])
+    if document["deliveries"]:
+        _deliveries(sheet, document["deliveries"])
     _income(sheet, document["income"])
     if document["corporate_actions"]:
         _corporate_actions(sheet, document["corporate_actions"])
@@ -280,6 +293,31 @@ def _transfers(sheet: Pages, rows: Sequence[Document]) -> None:
         ],
         totals=["Total", "", "", _total(rows, "amount")],
         without="There were no deposits and no withdrawals.",
+    )
+
+
+def _deliveries(sheet: Pages, rows: Sequence[Document]) -> None:
+    columns = [
+        Column("Time", 84),
+        Column("Symbol", 92, shrinks=True),
+        Column("Acquired", 70),
+        Column("Quantity", 98, is_number=True),
+        Column("Cost there", 84, is_number=True),
+        Column("Value on arrival", 88, is_number=True),
+    ]
+    names = ("quantity", "cost_basis", "market_value")
+    sheet.table(
+        "From another broker",
+        columns,
+        rows,
+        lambda row: [
+            _minute(row["delivered_at"]),
+            row["symbol"],
+            row["acquired_at"][:10],
+            *(_number(row[name]) for name in names),
+        ],
+        totals=["Total", "", "", "", *(_total(rows, name) for name in names[1:])],
+        without="",
     )
 
 
