@@ -155,6 +155,12 @@ class Chain(NamedTuple):
     flows: list[int]
     is_regular: list[bool]
 
+    def add_regular(self, worth: Sequence[int]) -> None:
+        """More of the regular points."""
+        self.worth.extend(worth)
+        self.flows.extend([0] * len(worth))
+        self.is_regular.extend([True] * len(worth))
+
 
 def compute(
     *,
@@ -216,13 +222,16 @@ def value(account: Account, flows: Sequence[Flow]) -> Valued:
 
 def chain(valued: Valued) -> Chain:
     """The points between which returns are linked, in order of time."""
-    worth, times = valued.equity, valued.grid.times
-    links = Chain([*worth], [0] * len(worth), [True] * len(worth))
-    for point in reversed(valued.later):
-        place = bisect_left(times, point.at)
-        links.worth.insert(place, point.equity)
-        links.flows.insert(place, point.flow)
-        links.is_regular.insert(place, False)
+    links, times, done = Chain([], [], []), valued.grid.times, 0
+    for point in valued.later:
+        place = bisect_left(times, point.at, lo=done)
+        if place > done:
+            links.add_regular(valued.equity[done:place])
+            done = place
+        links.worth.append(point.equity)
+        links.flows.append(point.flow)
+        links.is_regular.append(False)
+    links.add_regular(valued.equity[done:])
     return links
 
 

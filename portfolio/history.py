@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -26,8 +25,7 @@ from portfolio.rules import grids
 from portfolio.rules.grids import NOTHING, Series
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """A deposit from the owner's bank or, below zero, a withdrawal to it.
 
     `equity_before` is the account's value just before, in cents; None for a flow that was booked
@@ -101,14 +99,12 @@ def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
 
 def flows_of(lists: list[Any]) -> list[Flow]:
     """The flows of a row of lists, in order."""
-    columns = [numbers(each).tolist() for each in lists]
-    return sorted(
-        (
-            Flow(time_of(at), cents, entry_id, equity if is_valued else None)
-            for at, cents, entry_id, equity, is_valued in zip(*columns, strict=True)
-        ),
-        key=attrgetter("at", "entry_id"),
-    )
+    at, cents, entry_ids, equity, is_valued = (numbers(each).tolist() for each in lists)
+    in_order = sorted(zip(at, entry_ids, cents, equity, is_valued, strict=True))
+    return [
+        Flow(time_of(at), cents, entry_id, equity if is_valued else None)
+        for at, entry_id, cents, equity, is_valued in in_order
+    ]
 
 
 def _in_order(at: Any, units: Any) -> Series:
