@@ -19,7 +19,14 @@ from uuid import UUID
 from authentication.models import User
 from banking.models import EntryKind
 from exchange.models import ActionKind, Instrument, Side
-from portfolio import past_lots, past_positions, securities, statement_lines, statement_periods
+from portfolio import (
+    lot_settings,
+    past_lots,
+    past_positions,
+    securities,
+    statement_lines,
+    statement_periods,
+)
 from portfolio.instants import time_of
 from portfolio.past_lots import NO_COST, Cost, PastLots
 from portfolio.past_positions import PastAccount, PastPosition
@@ -185,14 +192,14 @@ def statement(*, owner: User, name: str, now: datetime) -> Statement:
 
 
 def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
-    end, lot_method = min(period.end, now), LotMethod.FIFO
+    end, matching = min(period.end, now), lot_settings.matching(owner.pk)
     opening = past_positions.read(owner_id=owner.pk, at=period.start, is_now=False)
     closing = past_positions.read(owner_id=owner.pk, at=end, is_now=end < period.end)
     booked = _booked(owner.pk, closing, period.start, end)
     folded = past_lots.between(
         owner_id=owner.pk,
         symbols=sorted({*opening.positions, *closing.positions, *booked.symbols}),
-        lot_method=lot_method,
+        lot_method=matching,
         start=period.start,
         end=end,
     )
@@ -205,7 +212,7 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
         is_preliminary=period.is_preliminary(now),
         holder=f"{owner.first_name} {owner.last_name}".strip(),
         email=owner.email,
-        lot_method=lot_method,
+        lot_method=lot_settings.method_of_day(matching, end),
         equity=_equity_change(opening, closing, folded, cash, gains, booked),
         cash=cash,
         fees=sum(each.fee_cents for each in booked.trades),

@@ -16,7 +16,9 @@ from exchange.models import Instrument
 from portfolio import kept_lots, securities, splits, trades
 from portfolio.instants import instant
 from portfolio.kept_lots import Lots
-from portfolio.rules.lots import BUY, TAX_ZONE, Fold, LotMethod
+from portfolio.rules import lot_methods
+from portfolio.rules.lot_methods import Matching
+from portfolio.rules.lots import BUY, TAX_ZONE
 from portfolio.rules.wash_sales import (
     COVERED_CLASSES,
     DAYS,
@@ -44,7 +46,12 @@ def year_of(now: datetime) -> int:
     return now.astimezone(TAX_ZONE).year
 
 
-def of_year(*, owner_id: UUID, year: int, lot_method: LotMethod) -> Iterator[YearSale]:
+def last_moment(year: int, *, now: datetime) -> datetime:
+    """The end of a tax year, or now while it runs."""
+    return min(now, datetime(year + 1, 1, 1, tzinfo=TAX_ZONE) - timedelta(microseconds=1))
+
+
+def of_year(*, owner_id: UUID, year: int, lot_method: Matching) -> Iterator[YearSale]:
     """The owner's sales on the trade dates of a year, the earliest first, each as it stays.
 
     An instrument whose executions do not account for what was sold has none, as in `tax_lots`.
@@ -92,7 +99,7 @@ class _Adjusting:
     """The adjusted lots of all instruments of an owner, while what was booked is added."""
 
     owner_id: UUID
-    method: LotMethod
+    method: Matching
     skipped: frozenset[str]
     lots: dict[str, AdjustedLots] = field(default_factory=dict)
     instruments: dict[str, Instrument] = field(default_factory=dict)
@@ -118,7 +125,7 @@ class _Adjusting:
             terms = sorted((instant(at), ratio) for at, ratio in ratios.get(each.symbol, ()))
             wash_sales = WashSales(terms, is_covered=each.asset_class in COVERED_CLASSES)
             self.instruments[each.symbol] = each
-            self.lots[each.symbol] = AdjustedLots(Fold(self.method), wash_sales)
+            self.lots[each.symbol] = AdjustedLots(lot_methods.begin(self.method), wash_sales)
 
     def _covered_purchases(self, history: trades.History) -> list[str]:
         return [

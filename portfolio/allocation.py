@@ -8,7 +8,6 @@ from uuid import UUID
 from banking.rules.assets import USD
 from portfolio import holdings
 from portfolio.rules import lots
-from portfolio.rules.lots import LotMethod
 
 CASH = "cash"
 
@@ -50,8 +49,8 @@ class Allocation:
 
 def allocation(*, owner_id: UUID, now: datetime) -> Allocation:
     """The parts of the owner's equity: cash (symbol "USD") and all worth a cent or more."""
-    # Values do not depend on the lot method.
-    found = holdings.holdings(owner_id=owner_id, lot_method=LotMethod.FIFO, now=now)
+    # Values do not depend on the lot method; lots by the owner's own are stored, if any are.
+    found = holdings.holdings(owner_id=owner_id, lot_method=None, now=now)
     values = [
         (USD.code, "US dollar", CASH, found.totals.cash),
         *(

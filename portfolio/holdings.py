@@ -17,7 +17,15 @@ from uuid import UUID
 from banking.rules.assets import USD
 from exchange.market import quotes
 from exchange.models import Instrument, Interval
-from portfolio import day_activity, past_values, positions, prices, splits, valuation
+from portfolio import (
+    day_activity,
+    lot_settings,
+    past_values,
+    positions,
+    prices,
+    splits,
+    valuation,
+)
 from portfolio.day_activity import DayActivity
 from portfolio.past_values import Grid
 from portfolio.positions import Account, Position
@@ -87,10 +95,14 @@ class Holdings:
     totals: Totals
 
 
-def holdings(*, owner_id: UUID, lot_method: LotMethod, now: datetime) -> Holdings:
-    """What the owner holds, at the newest prices. `now` is when interest has accrued to."""
+def holdings(*, owner_id: UUID, lot_method: LotMethod | None, now: datetime) -> Holdings:
+    """What the owner holds, at the newest prices. `now` is when interest has accrued to.
+
+    Without a lot method, by the owner's own.
+    """
     close = day_activity.last_close(now)
-    account = positions.read(owner_id=owner_id, lot_method=lot_method, since=close)
+    matching = lot_settings.matching(owner_id, lot_method)
+    account = positions.read(owner_id=owner_id, lot_method=matching, since=close)
     held = [position for position in account.positions if position.units]
     values = [_market_value(position, now) for position in held]
     at_close = _values_at_close(account, close)

@@ -19,6 +19,8 @@ from django.db import DatabaseError
 from banking import ledger
 from portfolio import lot_rows, trades
 from portfolio.lot_rows import Stored
+from portfolio.rules import lot_methods
+from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import Fold, LotMethod, MissingLots, OpenLot, Totals
 from portfolio.trades import Fresh, History
 
@@ -37,10 +39,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Lots:
-    """One customer's lots by one method. `folds` are those of instruments with new events."""
+    """One customer's lots as they are matched. `folds` are those of instruments with new events."""
 
     stored: Stored
-    method: LotMethod
+    matching: Matching
     folds: dict[str, Fold] = field(default_factory=dict)
     lots_read: int = 0
 
@@ -70,15 +72,14 @@ class Lots:
         if symbol in self.folds:
             return self.folds[symbol]
         totals = replace(self.stored.totals.get(symbol) or Totals())
-        if not totals.units:
-            self.folds[symbol] = fold = Fold(self.method, totals)
-            return fold
-        fold = Fold(self.method, totals, self._read(symbol), partial(self._read_one, symbol))
-        self.folds[symbol] = fold
+        self.folds[symbol] = fold = lot_methods.begin(self.matching, totals)
+        if totals.units:
+            fold.stored = self._read(symbol, fold.method)
+            fold.stored_lot = partial(self._read_one, symbol)
         return fold
 
-    def _read(self, symbol: str) -> Iterator[OpenLot]:
-        for lot in lot_rows.in_order(self.stored, symbol, self.method):
+    def _read(self, symbol: str, method: LotMethod) -> Iterator[OpenLot]:
+        for lot in lot_rows.in_order(self.stored, symbol, method):
             self.lots_read += 1
             yield lot
 
@@ -88,7 +89,7 @@ class Lots:
 
 
 def read(
-    *, owner_id: UUID, lot_method: LotMethod, answer: Callable[[Lots], T], has_rows: bool = False
+    *, owner_id: UUID, lot_method: Matching, answer: Callable[[Lots], T], has_rows: bool = False
 ) -> T:
     """What `answer` makes of the owner's lots, which are of one moment.
 
@@ -113,7 +114,7 @@ def read(
     return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
 
 
-def peek(*, owner_id: UUID, lot_method: LotMethod, answer: Callable[[Lots], T]) -> T:
+def peek(*, owner_id: UUID, lot_method: Matching, answer: Callable[[Lots], T]) -> T:
     """What `answer` makes of the owner's lots; nothing is stored, and no lock is taken."""
     for _ in range(MAX_READS):
         with suppress(MissingLots):
@@ -125,7 +126,7 @@ def peek(*, owner_id: UUID, lot_method: LotMethod, answer: Callable[[Lots], T]) 
     return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
 
 
-def _folded(owner_id: UUID, lot_method: LotMethod) -> Lots:
+def _folded(owner_id: UUID, lot_method: Matching) -> Lots:
     for _ in range(MAX_READS):
         stored = lot_rows.stored(owner_id, lot_method)
         since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=FOLDED_BY_A_READ + 1)
@@ -136,19 +137,19 @@ def _folded(owner_id: UUID, lot_method: LotMethod) -> Lots:
     return _folded_on(lot_rows.stored(owner_id, lot_method), owner_id, lot_method)
 
 
-def _folded_on(stored: Stored, owner_id: UUID, lot_method: LotMethod) -> Lots:
+def _folded_on(stored: Stored, owner_id: UUID, lot_method: Matching) -> Lots:
     """With everything that has been booked since, however much it is."""
     since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=_ALL)
     return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
 
 
-def _with(stored: Stored, lot_method: LotMethod, history: History) -> Lots:
+def _with(stored: Stored, lot_method: Matching, history: History) -> Lots:
     lots = Lots(stored, lot_method)
     lots.add(history)
     return lots
 
 
-def _is_caught_up(owner_id: UUID, lot_method: LotMethod) -> bool:
+def _is_caught_up(owner_id: UUID, lot_method: Matching) -> bool:
     """Store the lots, if they can be stored now; no read fails with it, as each can do without."""
     try:
         catch_up(owner_id=owner_id, lot_method=lot_method)
@@ -158,7 +159,7 @@ def _is_caught_up(owner_id: UUID, lot_method: LotMethod) -> bool:
     return True
 
 
-def catch_up(*, owner_id: UUID, lot_method: LotMethod) -> None:
+def catch_up(*, owner_id: UUID, lot_method: Matching) -> None:
     """Store the owner's lots as they are after all that is booked by now, piece by piece.
 
     If another process does the same, one of them goes on. It waits for transactions that post for

@@ -5,9 +5,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from portfolio import kept_lots
+from portfolio import kept_lots, lot_settings
 from portfolio.kept_lots import Lots
-from portfolio.rules.lots import LotMethod
 
 
 def prepare(owner_id: UUID) -> None:
@@ -16,7 +15,8 @@ def prepare(owner_id: UUID) -> None:
     Only outside of a transaction: it waits for those that post for the owner.
     """
     if not connection.in_atomic_block:
-        kept_lots.read(owner_id=owner_id, lot_method=LotMethod.FIFO, answer=lambda lots: None)
+        own = lot_settings.matching(owner_id)
+        kept_lots.read(owner_id=owner_id, lot_method=own, answer=lambda lots: None)
 
 
 def units_left(owner_id: UUID, symbol: str, lot_ids: Collection[str]) -> Mapping[str, int]:
@@ -29,4 +29,5 @@ def units_left(owner_id: UUID, symbol: str, lot_ids: Collection[str]) -> Mapping
         found = [fold.lot(lot_id) for lot_id in lot_ids]
         return {lot.id: lot.units_left for lot in found if lot is not None and lot.units_left}
 
-    return kept_lots.peek(owner_id=owner_id, lot_method=LotMethod.FIFO, answer=left)
+    own = lot_settings.matching(owner_id)
+    return kept_lots.peek(owner_id=owner_id, lot_method=own, answer=left)

@@ -39,7 +39,7 @@ def open_lots(lots: Lots, page: Page) -> list[PageLot]:
     stored = {
         row.lot.id: row
         for row in lot_rows.page_of_lots(
-            lots.stored, page._replace(at_most=page.at_most + len(gone)), lots.method
+            lots.stored, page._replace(at_most=page.at_most + len(gone)), lots.matching
         )
         if row.lot.id not in gone
     }

@@ -13,7 +13,8 @@ from be.database import statements
 from be.database.rows import as_uuid
 from be.database.statements import Row
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
-from portfolio.rules import lots
+from portfolio.rules import lot_methods, lots
+from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import RANK_DIGITS, Fold, LotMethod, OpenLot, Part, Sale, Totals
 
 # Lots that are read together: a sale takes from one or two, as a rule.
@@ -61,7 +62,7 @@ class PageLot(NamedTuple):
 # Reading ----------------------------------------------------------------------------------------
 
 
-def stored(owner_id: UUID, method: LotMethod) -> Stored:
+def stored(owner_id: UUID, method: Matching) -> Stored:
     """What is stored, as it was at one moment."""
     rows = statements.query(_STORED, (owner_id, method.value))
     if not rows:
@@ -96,8 +97,12 @@ def in_order(read: Stored, symbol: str, method: LotMethod) -> Iterator[OpenLot]:
     if method is LotMethod.LIFO:
         number = 2**63 - 1
     while True:
-        after = (rank, rank, number) if method is LotMethod.HIFO else (number,)
-        rows = statements.query(sql, (read.key, symbol, *after, BATCH))
+        if method is LotMethod.HIFO:
+            lower = (read.key, symbol, rank, BATCH)
+            values: Row = (read.key, symbol, rank, number, BATCH, *lower, BATCH)
+        else:
+            values = (read.key, symbol, number, BATCH)
+        rows = statements.query(sql, values)
         for row in rows:
             yield _lot(row)
         if len(rows) < BATCH:
@@ -107,11 +112,19 @@ def in_order(read: Stored, symbol: str, method: LotMethod) -> Iterator[OpenLot]:
 
 @cache
 def _in_order_sql(method: LotMethod) -> str:
-    after, order = "rank = '' AND number > %s", "rank DESC, number"
+    order = "rank DESC, number"
     if method is LotMethod.LIFO:
-        after, order = "rank = '' AND number < %s", "rank, number DESC"
-    elif method is LotMethod.HIFO:
-        after = "rank <= %s AND (rank < %s OR number > %s)"
+        return _batch_sql("rank = '' AND number < %s", "rank, number DESC")
+    if method is not LotMethod.HIFO:
+        return _batch_sql("rank = '' AND number > %s", order)
+    # The rest of the last lot's rank, and apart from it what comes after: by one condition for both
+    # the database would pass over all lots of that rank again for each batch.
+    same, lower = _batch_sql("rank = %s AND number > %s", order), _batch_sql("rank < %s", order)
+    both = f"SELECT * FROM ({same}) same UNION ALL SELECT * FROM ({lower}) lower"
+    return f"SELECT * FROM ({both}) batch ORDER BY {order} LIMIT %s"
+
+
+def _batch_sql(after: str, order: str) -> str:
     return (
         f"SELECT {', '.join(_LOT)}, rank FROM portfolio_foldedlot "
         f"WHERE fold_id = %s AND symbol = %s AND {after} ORDER BY {order} LIMIT %s"
@@ -137,10 +150,10 @@ _ONE = (
 )
 
 
-def page_of_lots(read: Stored, page: Page, method: LotMethod) -> list[PageLot]:
+def page_of_lots(read: Stored, page: Page, method: Matching) -> list[PageLot]:
     """The stored lots of a page."""
     # Only within one rank the index is in the order of numbers.
-    one_rank = "" if method is LotMethod.HIFO else " AND lot.rank = ''"
+    one_rank = "" if lot_methods.may_rank(method) else " AND lot.rank = ''"
     where, values, order = _within(page, "purchase_id")
     rows = statements.query(
         f"WITH page AS (SELECT * FROM portfolio_foldedlot WHERE fold_id = %s{where} "
@@ -211,7 +224,7 @@ _CHANGE_LOTS = statements.update(
 _INSERT_SALES = statements.insert(FoldedSale, ("fold_id", "symbol", "sale_id", "sold", "parts"))
 
 
-def begin(owner_id: UUID, method: LotMethod) -> None:
+def begin(owner_id: UUID, method: Matching) -> None:
     """Store an empty fold, if none is stored."""
     LotFold.objects.get_or_create(
         owner_id=owner_id, lot_method=method.value, defaults={"through": 0}
@@ -286,5 +299,13 @@ def remove(owner_id: UUID) -> None:
     """Remove everything that is stored of the owner's lots."""
     folds = LotFold.objects.filter(owner=owner_id)
     # Locked, so that nobody who goes on from them at this moment leaves rows behind.
+    list(folds.select_for_update().order_by("pk").values_list("pk"))
+    folds.delete()
+
+
+@transaction.atomic
+def remove_own(owner_id: UUID) -> None:
+    """Remove what is stored by the methods that the owner has chosen, of all versions."""
+    folds = LotFold.objects.filter(owner=owner_id, lot_method__startswith=lot_methods.OWN)
     list(folds.select_for_update().order_by("pk").values_list("pk"))
     folds.delete()

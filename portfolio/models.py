@@ -30,11 +30,30 @@ class FlowValue(models.Model):
         return f"{self.equity_cents} cents before entry {self.entry_id}"
 
 
+class PortfolioSettings(models.Model):
+    """What a customer has chosen: `lot_methods` are [day, method] of each change, by day.
+
+    `version` counts the changes that lots depend on.
+    """
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    version = models.PositiveIntegerField(default=0)
+    lot_methods = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.owner_id}"
+
+
 class LotFold(models.Model):
-    """One customer's lots by one method, complete up to the posting `through`."""
+    """One customer's lots by one method, complete up to the posting `through`.
+
+    `lot_method` is `own` and a version for those by the methods that the customer has chosen.
+    """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    lot_method = models.CharField(max_length=7)
+    lot_method = models.CharField(max_length=16)
     through = models.BigIntegerField()
 
     class Meta:

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from portfolio import trades
 from portfolio.instants import instant
-from portfolio.rules.lots import Event, Fold, LotMethod, Sale
+from portfolio.rules import lot_methods
+from portfolio.rules.lot_methods import Matching
+from portfolio.rules.lots import Event, Fold, Sale
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def between(
     *,
     owner_id: UUID,
     symbols: Collection[str],
-    lot_method: LotMethod,
+    lot_method: Matching,
     start: datetime,
     end: datetime,
 ) -> PastLots:
@@ -53,7 +55,7 @@ def between(
         return found
     history = trades.whole_history(owner_id=owner_id, symbols=symbols)
     for symbol, events in history.items():
-        fold = Fold(lot_method)
+        fold = lot_methods.begin(lot_method)
         _add(fold, events, after=-1, until=instant(start))
         found.opening[symbol] = _cost(fold)
         earlier = len(fold.sales)

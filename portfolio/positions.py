@@ -11,7 +11,8 @@ from exchange.models import Instrument, Quote
 from portfolio import day_activity, kept_lots, securities
 from portfolio.day_activity import DayActivity
 from portfolio.kept_lots import Lots
-from portfolio.rules.lots import LotMethod, Totals
+from portfolio.rules.lot_methods import Matching
+from portfolio.rules.lots import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Account:
     activity: DayActivity = field(default_factory=DayActivity)
 
 
-def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
+def read(*, owner_id: UUID, lot_method: Matching, since: datetime) -> Account:
     """The owner's account as it is now, with its activity `since` a moment.
 
     Balances are of one moment, and executions are read after them. A fill in between makes the two
@@ -87,7 +88,7 @@ def read(*, owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
     return account
 
 
-def _read(owner_id: UUID, lot_method: LotMethod, since: datetime) -> Account:
+def _read(owner_id: UUID, lot_method: Matching, since: datetime) -> Account:
     activity = day_activity.read(owner_id=owner_id, since=since)
     balances = activity.balances
     instruments = securities.by_symbols([asset for asset in balances if asset != USD.code])

@@ -5,15 +5,14 @@ from uuid import UUID
 
 from banking.models import TransferIn
 from exchange.models import Execution
-from portfolio import daily, kept_lots, lot_rows, trades
+from portfolio import daily, kept_lots, lot_rows, lot_settings, trades
 from portfolio.kept_lots import Lots
 from portfolio.models import LedgerFold, LotFold
-from portfolio.rules import lots as rules
+from portfolio.rules import lot_methods
+from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import Fold, LotMethod, OpenLot, Sale, Totals
 from portfolio.trades import History
 
-# What lots are sold by where nobody says anything else.
-USUAL = LotMethod.FIFO
 # Trades go on while they are compared: a difference is one only if it lasts.
 MAX_COMPARISONS = 3
 SALES_AT_ONCE = 500
@@ -36,7 +35,7 @@ def rebuild(owner_id: UUID) -> None:
 
     Answers stay right meanwhile; what is not stored is folded when it is read.
     """
-    methods = _methods(owner_id) or [USUAL]
+    methods = _methods(owner_id) or [lot_settings.matching(owner_id)]
     lot_rows.remove(owner_id)
     for method in methods:
         kept_lots.catch_up(owner_id=owner_id, lot_method=method)
@@ -56,13 +55,17 @@ def differences(owner_id: UUID) -> list[str]:
     return found
 
 
-def _methods(owner_id: UUID) -> list[LotMethod]:
-    stored = LotFold.objects.filter(owner=owner_id).order_by("lot_method")
-    return [LotMethod(name) for name in stored.values_list("lot_method", flat=True)]
+def _methods(owner_id: UUID) -> list[Matching]:
+    """By what lots are stored that somebody may read."""
+    stored = {*LotFold.objects.filter(owner=owner_id).values_list("lot_method", flat=True)}
+    all_: dict[str, Matching] = {method.value: method for method in LotMethod}
+    own = lot_settings.matching(owner_id)
+    all_[own.value] = own
+    return [all_[name] for name in sorted(stored & all_.keys())]
 
 
-def _compare(owner_id: UUID, method: LotMethod) -> Iterator[str]:
-    answered = kept_lots.read(owner_id=owner_id, lot_method=method, answer=_figures, has_rows=True)
+def _compare(owner_id: UUID, method: Matching) -> Iterator[str]:
+    answered = kept_lots.peek(owner_id=owner_id, lot_method=method, answer=_figures)
     followed = _from_the_start(trades.whole_history(owner_id=owner_id), method)
     for symbol in sorted(answered.keys() | followed.keys()):
         ours, right = answered.get(symbol, _NOTHING), followed.get(symbol, _NOTHING)
@@ -91,10 +94,10 @@ def _stored_sales(lots: Lots, symbol: str) -> Iterator[Sale]:
         page = page._replace(above=UUID(rows[-1][1].id))
 
 
-def _from_the_start(history: History, method: LotMethod) -> dict[str, Figures]:
+def _from_the_start(history: History, method: Matching) -> dict[str, Figures]:
     found = {}
     for symbol, events in history.items():
-        fold = rules.fold(events, method)
+        fold = lot_methods.fold(events, method)
         found[symbol] = _sorted(fold, fold.sales)
     return found
 

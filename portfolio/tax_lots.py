@@ -10,11 +10,12 @@ from uuid import UUID
 from banking.rules.assets import USD, Asset
 from exchange.market import instruments, quotes
 from exchange.models import Instrument
-from portfolio import kept_lots, lot_pages, securities, valuation
-from portfolio.instants import time_of
+from portfolio import kept_lots, lot_pages, lot_settings, securities, valuation
+from portfolio.instants import instant, time_of
 from portfolio.lot_pages import PageLot
 from portfolio.lot_rows import Page
-from portfolio.rules import lots
+from portfolio.rules import lot_methods, lots
+from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import LotMethod, Term
 
 ZERO = Decimal(0)
@@ -72,23 +73,32 @@ class Sale:
     parts: tuple[Part, ...]
 
 
-def open_lots(*, owner_id: UUID, lot_method: LotMethod, page: Page, now: datetime) -> list[OpenLot]:
-    """A page of the owner's open lots. Raises instruments.UnknownSymbol (field `symbol`)."""
+def open_lots(
+    *, owner_id: UUID, lot_method: LotMethod | None, page: Page, now: datetime
+) -> list[OpenLot]:
+    """A page of the owner's open lots, by the owner's own method if none is given.
+
+    Raises instruments.UnknownSymbol (field `symbol`).
+    """
+    matching = lot_settings.matching(owner_id, lot_method)
     found = kept_lots.read(
         owner_id=owner_id,
-        lot_method=lot_method,
+        lot_method=matching,
         answer=partial(lot_pages.open_lots, page=_by_code(page)),
         has_rows=True,
     )
     traded = _instruments(row.symbol for row in found)
-    return [_open_lot(row, traded[row.symbol], lot_method, now) for row in found]
+    return [_open_lot(row, traded[row.symbol], matching, now) for row in found]
 
 
-def sales(*, owner_id: UUID, lot_method: LotMethod, page: Page) -> list[Sale]:
-    """A page of the owner's sales. Raises instruments.UnknownSymbol (field `symbol`)."""
+def sales(*, owner_id: UUID, lot_method: LotMethod | None, page: Page) -> list[Sale]:
+    """A page of the owner's sales, by the owner's own method if none is given.
+
+    Raises instruments.UnknownSymbol (field `symbol`).
+    """
     found = kept_lots.read(
         owner_id=owner_id,
-        lot_method=lot_method,
+        lot_method=lot_settings.matching(owner_id, lot_method),
         answer=partial(lot_pages.sales, page=_by_code(page)),
         has_rows=True,
     )
@@ -107,11 +117,12 @@ def _instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
     return {each.symbol: each for each in securities.by_symbols(sorted({*symbols}))}
 
 
-def _open_lot(row: PageLot, instrument: Instrument, method: LotMethod, now: datetime) -> OpenLot:
+def _open_lot(row: PageLot, instrument: Instrument, matching: Matching, now: datetime) -> OpenLot:
     lot, quote = row.lot, getattr(instrument, "quote", None)
     quantity = instrument.asset.amount(lot.units_left)
     # With average basis every unit costs the same.
-    cents = _share_of(row, row.totals.cost) if method is LotMethod.AVERAGE else lot.cost_left
+    is_pooled = lot_methods.is_pooled(matching, row.totals.last, instant(now))
+    cents = _share_of(row, row.totals.cost) if is_pooled else lot.cost_left
     cost, acquired_at = USD.amount(cents), time_of(lot.acquired)
     value = None if quote is None else _market_value(row, instrument, quote.price, now)
     gain = None if value is None else value - cost

@@ -31,8 +31,9 @@ TERMS = ("short", "long")
 class LotMethodQuery(serializers.Serializer[Any]):
     lot_method = ChoiceField(
         [method.value for method in LotMethod],
-        default=LotMethod.FIFO.value,
-        help_text="Which lots a sale takes from first; `average` gives all the same cost.",
+        required=False,
+        help_text="Which lots a sale takes from first; `average` gives all the same cost. Left "
+        "out: your own (`settings/`).",
     )
 
 

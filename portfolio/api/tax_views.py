@@ -17,10 +17,11 @@ from be.api.content_negotiation import format_parameter
 from be.api.json_answers import CONTENT_TYPE as JSON
 from be.api.streamed_answers import streamed_if_long
 from be.api.strict_requests import StrictView
-from portfolio import adjusted_sales
+from portfolio import adjusted_sales, lot_settings
 from portfolio.api import form_8949, tax_documents, tax_examples
 from portfolio.api.tax_serializers import Form8949Serializer, TaxYearQuery, WashSalesSerializer
 from portfolio.api.views import TAGS
+from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import LotMethod
 
 
@@ -42,8 +43,10 @@ class WashSalesView(StrictView):
         examples=[tax_examples.WASH_SALES],
     )
     def get(self, request: Request) -> HttpResponseBase:
-        year, method = _year_and_method(request, now=timezone.now())
-        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=method)
+        now = timezone.now()
+        year, matching = _year_and_matching(request, now=now)
+        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=matching)
+        method = lot_settings.method_of_day(matching, adjusted_sales.last_moment(year, now=now))
         written = tax_documents.wash_sales(sales, year=year, lot_method=method)
         return streamed_if_long(request._request, written, content_type=JSON)
 
@@ -69,8 +72,10 @@ class Form8949View(StrictView):
         examples=[tax_examples.FORM_8949],
     )
     def get(self, request: Request) -> HttpResponseBase:
-        year, method = _year_and_method(request, now=timezone.now())
-        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=method)
+        now = timezone.now()
+        year, matching = _year_and_matching(request, now=now)
+        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=matching)
+        method = lot_settings.method_of_day(matching, adjusted_sales.last_moment(year, now=now))
         if request.accepted_renderer.format != CSVRenderer.format:
             lines = form_8949.as_json(sales, year=year, lot_method=method)
             return streamed_if_long(request._request, lines, content_type=JSON)
@@ -82,12 +87,13 @@ class Form8949View(StrictView):
         )
 
 
-def _year_and_method(request: Request, *, now: datetime) -> tuple[int, LotMethod]:
+def _year_and_matching(request: Request, *, now: datetime) -> tuple[int, Matching]:
     query = TaxYearQuery(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
     asked: dict[str, Any] = query.validated_data
     year = asked.get("year") or adjusted_sales.year_of(now)
-    return year, LotMethod(asked["lot_method"])
+    method = LotMethod(asked["lot_method"]) if "lot_method" in asked else None
+    return year, lot_settings.matching(_owner(request), method)
 
 
 def _owner(request: Request) -> UUID:

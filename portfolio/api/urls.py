@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.api import imports, statement_views, tax_views, views
+from portfolio.api import imports, settings_views, statement_views, tax_views, views
 
 urlpatterns = [
     path("imports/", imports.ImportsView.as_view(), name="portfolio-imports"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("contribution/", views.ContributionView.as_view(), name="portfolio-contribution"),
     path("lots/", views.LotViewSet.as_view({"get": "list"}), name="portfolio-lots"),
     path("realized/", views.SaleViewSet.as_view({"get": "list"}), name="portfolio-realized"),
+    path("settings/", settings_views.SettingsView.as_view(), name="portfolio-settings"),
     path("income/", views.IncomeView.as_view(), name="portfolio-income"),
     path(
         "statements/",

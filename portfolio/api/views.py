@@ -55,7 +55,7 @@ class HoldingsView(StrictView):
         query = _query(serializers.LotMethodQuery, request)
         found = holdings.holdings(
             owner_id=_owner(request),
-            lot_method=LotMethod(query["lot_method"]),
+            lot_method=_lot_method(query),
             now=timezone.now(),
         )
         return answer(request, documents.holdings(found))
@@ -138,7 +138,7 @@ class LotViewSet(Computed):
         read = partial(
             tax_lots.open_lots,
             owner_id=_owner(request),
-            lot_method=LotMethod(query["lot_method"]),
+            lot_method=_lot_method(query),
             now=timezone.now(),
         )
         return self.paged(lambda page: read(page=page), query.get("symbol"))
@@ -160,7 +160,7 @@ class SaleViewSet(Computed):
         read = partial(
             tax_lots.sales,
             owner_id=_owner(request),
-            lot_method=LotMethod(query["lot_method"]),
+            lot_method=_lot_method(query),
         )
         return self.paged(lambda page: read(page=page), query.get("symbol"))
 
@@ -268,6 +268,11 @@ def _query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     query = kind(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
     return dict(query.validated_data)
+
+
+def _lot_method(query: dict[str, Any]) -> LotMethod | None:
+    """The method that is asked for; None for the owner's own."""
+    return LotMethod(query["lot_method"]) if "lot_method" in query else None
 
 
 def _owner(request: Request) -> UUID:

@@ -166,14 +166,15 @@ class Fold:
 
     It begins with the totals and `stored` lots of an earlier fold, or with nothing. The lots are
     read in the order in which they are sold, and only as many as are sold from; `stored_lot` reads
-    one by its id. `sales` are the new ones, `sold_out` those of the stored lots of which nothing is
-    left.
+    one by its id. `changes` are later times from which another method is in force. `sales` are the
+    new ones, `sold_out` those of the stored lots of which nothing is left.
     """
 
     method: LotMethod
     totals: Totals = field(default_factory=Totals)
     stored: Iterator[OpenLot] = field(default_factory=lambda: iter(()))
     stored_lot: Callable[[str], OpenLot | None] = _none_stored
+    changes: Sequence[tuple[int, LotMethod]] = ()
     sales: list[Sale] = field(default_factory=list)
     sold_out: list[OpenLot] = field(default_factory=list)
     # The next lot to sell from is on top. Numbers differ, so lots themselves are never compared.
@@ -195,6 +196,9 @@ class Fold:
         if not totals.complete:
             return
         totals.last = at = max(totals.last, event.at)
+        while self.changes and self.changes[0][0] <= at:
+            self._change_to(self.changes[0][1])
+            self.changes = self.changes[1:]
         if event.kind == BUY:
             self._buy(event, at)
         elif event.first > totals.units or (event.kind == SPLIT and event.first != totals.units):
@@ -339,11 +343,29 @@ class Fold:
                 _nearest(kept, numbers, lot.number).inherit(lot.cost_left)
                 if lot.read_units:
                     self.sold_out.append(lot)
-        for lot in kept:
-            lot.key = None
-        self._queue = [(*order(lot, self.method), lot) for lot in kept]
-        heapq.heapify(self._queue)
+        self._queue_anew(kept)
         self.totals.units = after
+
+    def _change_to(self, method: LotMethod) -> None:
+        """Match by another method from here on; after average basis all lots keep the average."""
+        lots, before = self.all_lots(), self.method
+        self.method = method
+        if before is LotMethod.AVERAGE:
+            units = [lot.units_left for lot in lots]
+            for lot, cost in zip(lots, spread(self.totals.cost, by=units), strict=True):
+                lot.cost_left = cost
+                lot.restate(lot.units_left)
+        if LotMethod.HIFO in (before, method):
+            for lot in lots:  # they are stored in another order
+                lot.is_restated = True
+        self._queue_anew(lots)
+
+    def _queue_anew(self, lots: Iterable[OpenLot]) -> None:
+        self._queue = []
+        for lot in lots:
+            lot.key = None
+            self._queue.append((*order(lot, self.method), lot))
+        heapq.heapify(self._queue)
 
 
 def order(lot: OpenLot, method: LotMethod) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from itertools import accumulate, pairwise
 from typing import Literal
 
 from portfolio.instants import instant
-from portfolio.rules import lots
-from portfolio.rules.lots import LotMethod, Term, holding_term
+from portfolio.rules import lot_methods, lots
+from portfolio.rules.lot_methods import Matching
+from portfolio.rules.lots import TAX_ZONE, LotMethod, Term, holding_term
 
 Side = Literal["buy", "sell"]
 
@@ -148,35 +149,44 @@ class LotBook:
         return sum((part.gain for part in self.realized), _NOTHING)
 
 
-def match_lots(history: Iterable[Event], *, method: LotMethod) -> LotBook:
+def match_lots(
+    history: Iterable[Event], *, method: Matching, until: datetime | None = None
+) -> LotBook:
     """The open lots and the realized gains after this history of one instrument.
 
     Events are taken in order of time; those of the same instant in the order given. For every
     method, `cost_basis` plus the cost of everything sold is all that was ever paid, exactly.
+    Changes of the method count as far as the last event, or as `until`.
 
     Raises `OversoldPosition` when a sale is of more than is held by then.
     """
     in_order = sorted(history, key=lambda event: event.at)
     scale = max((_decimals(event) for event in in_order), default=0)
-    folded = lots.fold((as_integers(event, scale) for event in in_order), method)
+    folded = lot_methods.fold((as_integers(event, scale) for event in in_order), method)
     try:
         book = _book(in_order, method)
     except OversoldPosition:
         assert not folded.totals.complete
         raise
     assert _same_lots(book, folded, scale)
-    return book
+    return book if until is None else _book(in_order, method, until)
 
 
-def _book(history: Sequence[Event], method: LotMethod) -> LotBook:
-    position = _Position(method)
+def _book(history: Sequence[Event], matching: Matching, until: datetime | None = None) -> LotBook:
+    fixed = matching if isinstance(matching, LotMethod) else None
+    position = _Position(fixed or LotMethod.FIFO)
+    ahead = [] if isinstance(matching, LotMethod) else [*matching.changes]
     for event in history:
+        while ahead and ahead[0].day <= event.at.astimezone(TAX_ZONE).date():
+            position.change_to(ahead.pop(0).method)
         if isinstance(event, Split):
             position.split(event)
         elif event.side == "buy":
             position.buy(event)
         else:
             position.sell(event)
+    while until and ahead and ahead[0].day <= until.astimezone(TAX_ZONE).date():
+        position.change_to(ahead.pop(0).method)
     return position.book()
 
 
@@ -343,6 +353,19 @@ class _Position:
         self._queue = [(self._rank(lot), number, lot) for _, number, lot in kept]
         heapq.heapify(self._queue)
         self._quantity = split.after
+
+    def change_to(self, method: LotMethod) -> None:
+        """Match by another method from now on; after average basis its cost is that of all lots."""
+        entries = sorted(self._queue, key=lambda entry: abs(entry[1]))
+        lots = [lot for _, _, lot in entries]
+        if self._method is LotMethod.AVERAGE:
+            averages = split_amount(self._cost, by=[lot.quantity_left for lot in lots])
+            for lot, cost in zip(lots, averages, strict=True):
+                lot.quantity, lot.cost, lot.cost_left = lot.quantity_left, cost, cost
+        self._method = method
+        sign = -1 if method is LotMethod.LIFO else 1
+        self._queue = [(self._rank(lot), sign * abs(n), lot) for _, n, lot in entries]
+        heapq.heapify(self._queue)
 
     def book(self) -> LotBook:
         """The lots and gains as they are now."""

@@ -13,6 +13,7 @@ PATHS = [
     "realized",
     "allocation",
     "income",
+    "settings",
     "statements",
     "statements/2026",
     "wash-sales",

@@ -34,7 +34,7 @@ from exchange.tests.market import (
 from exchange.trading import orders
 from exchange.trading.intake.requests import NamedLot
 from exchange.trading.settlement import execution
-from portfolio import kept_lots, lot_rows, rebuilding
+from portfolio import kept_lots, lot_rows, lot_settings, rebuilding
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
 from portfolio.rules.lots import LotMethod
 from portfolio.tests import plain_lots
@@ -69,7 +69,7 @@ class Account:
             choice(
                 [self.buy] * 4
                 + [self.sell] * 2
-                + [self.name, partial(self.name, 1), self.meet, self.act]
+                + [self.name, partial(self.name, 1), self.meet, self.act, self.choose]
             )()
 
     def buy(self):
@@ -120,6 +120,12 @@ class Account:
         size = self.random.choice(["0.5", "1.25", "100"])
         advance(tick("AAPL", f"{bid}", f"{bid + 1}", size=size), at=self.at)
 
+    def choose(self):
+        """Another lot method of one's own; some days later, or now."""
+        self.at += timedelta(days=self.random.choice([0, 0, 1, 2]))
+        method = self.random.choice([*LotMethod])
+        lot_settings.change(owner_id=self.user.pk, lot_method=method, now=self.at)
+
     def act(self):
         if self.random.random() < 0.15 and self.bond.tradable:
             carry_out(self.bond, ActionKind.REDEMPTION, at=self.at, amount=Decimal("100.5"))
@@ -132,7 +138,7 @@ class Account:
             carry_out(self.stock, ActionKind.SPLIT, at=self.at, new_shares=new, old_shares=old)
 
 
-def plain(user, method=LotMethod.FIFO):
+def plain(user, method=LotMethod.FIFO, until=None):
     """The lots by symbol, in plain decimals, from everything that was ever booked."""
     booked: dict[str, list[plain_lots.Event]] = defaultdict(list)
     to_take: dict[UUID, list[list[Any]]] = {}
@@ -172,7 +178,7 @@ def plain(user, method=LotMethod.FIFO):
             type(each)(**{name: getattr(each, name) for name in each.__slots__} | {"at": at})
             for each, at in zip(events, times, strict=True)
         ]
-        found[symbol] = plain_lots.match_lots(in_order, method=method)
+        found[symbol] = plain_lots.match_lots(in_order, method=method, until=until)
     return found
 
 
@@ -188,11 +194,13 @@ def taken_from(lots, units, asset):
             del lots[0]
 
 
-def assert_answers_follow(account, method):
-    """holdings/, lots/ and realized/ are those of the plain lots."""
-    books, user, now = plain(account.user, method), account.user, account.at
+def assert_answers_follow(account, method=None):
+    """holdings/, lots/ and realized/ are those of the plain lots, by a method or one's own."""
+    user, now = account.user, account.at
+    asked = {} if method is None else {"lot_method": method.value}
+    books = plain(user, method or lot_settings.matching(user.pk), until=now)
     size = account.random.choice([2, 7, 200])
-    rows = pages(user, "lots", now=now, lot_method=method.value, page_size=size)
+    rows = pages(user, "lots", now=now, page_size=size, **asked)
     assert [
         (row["symbol"], row["id"], row["quantity"], row["cost_basis"], row["acquired_at"])
         for row in rows
@@ -207,9 +215,9 @@ def assert_answers_follow(account, method):
     )
     assert [
         (row["symbol"], row["id"], [tuple(part.values()) for part in row["parts"]])
-        for row in pages(user, "realized", now=now, lot_method=method.value, page_size=size)
+        for row in pages(user, "realized", now=now, page_size=size, **asked)
     ] == expected_sales(books)
-    holdings = shown(user, "holdings", now=now, lot_method=method.value)
+    holdings = shown(user, "holdings", now=now, **asked)
     for row in holdings["results"]:
         book = books[row["symbol"]]
         assert (row["cost_basis"], row["realized_pnl"]) == (
@@ -272,11 +280,13 @@ def test_wherever_it_is_folded_the_answers_follow_from_all_executions(seed, monk
         if chance.random() < 0.05:
             lot_rows.remove(account.user.pk)
         assert_answers_follow(account, [*LotMethod][number % 4])
+        assert_answers_follow(account)
     monkeypatch.setattr(kept_lots, "FOLDED_BY_A_READ", 0)
-    for method in LotMethod:
-        assert_answers_follow(account, method)
+    for asked in (*LotMethod, None):
+        assert_answers_follow(account, asked)
     assert rebuilding.differences(account.user.pk) == []
-    assert LotFold.objects.count() == 4
+    own = lot_settings.matching(account.user.pk).value
+    assert sorted(LotFold.objects.values_list("lot_method", flat=True)) == sorted({*LotMethod, own})
     assert FoldedSale.objects.exists()
     assert FoldedPosition.objects.exists()
     assert Execution.objects.filter(order__lots__isnull=False).exists()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portfolio.rules import lots
+from portfolio.rules.lot_methods import MethodChange, MethodHistory
 from portfolio.rules.lots import LotMethod
 from portfolio.tests import plain_lots
 from portfolio.tests.plain_lots import Split, Trade
@@ -23,10 +24,10 @@ def a_history(draw):
 
     Sales name lots, also such as are gone, or are smaller than what is named of them.
     """
-    held = 0
+    held, at = 0, NOON
     events: list[plain_lots.Event] = []
     for number in range(draw(st.integers(0, 25))):
-        at = NOON + number * timedelta(seconds=1)
+        at += draw(st.sampled_from([timedelta(seconds=1), timedelta(hours=20)]))
         kind = draw(st.sampled_from(["buy", "sell", "split"]))
         if kind == "buy" or not held:
             units, cents = draw(st.integers(1, 10**4)), draw(st.integers(0, 10**6))
@@ -57,7 +58,21 @@ def dollars(cents):
     return Decimal(cents).scaleb(-2)
 
 
-@given(a_history(), st.sampled_from(LotMethod))
+@st.composite
+def a_choice(draw):
+    """A method throughout, or one that is changed every so many days."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from(LotMethod))
+    days = draw(st.lists(st.integers(-2, 30), max_size=5, unique=True).map(sorted))
+    methods = draw(st.lists(st.sampled_from(LotMethod), min_size=5, max_size=5))
+    changes = [
+        MethodChange(NOON.date() + timedelta(days=day), method)
+        for day, method in zip(days, methods, strict=False)
+    ]
+    return MethodHistory("own1", changes)
+
+
+@given(a_history(), a_choice())
 def test_lots_of_integers_are_those_of_fractions(history, method):
     # match_lots compares them itself.
     with suppress(plain_lots.OversoldPosition):

@@ -28,7 +28,7 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "--check",
             action="store_true",
-            help="compare; what is new may be stored, as by any read",
+            help="compare, and store nothing",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,105 @@
+"""`/api/portfolio/settings/`: the lot method that is the user's own."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from be.api.auto_schema import problems
+from be.api.fields import ChoiceField
+from be.api.strict_requests import Body, StrictView
+from portfolio import lot_settings
+from portfolio.lot_settings import LotSettings
+from portfolio.rules.lots import LotMethod
+
+METHODS = [method.value for method in LotMethod]
+
+
+class LotMethodChangeSerializer(serializers.Serializer[Any]):
+    lot_method = ChoiceField(METHODS)
+    from_day = serializers.DateField(help_text="The first trade date in New York.")
+
+
+class PortfolioSettingsSerializer(serializers.Serializer[Any]):
+    lot_method = ChoiceField(METHODS, help_text="By which what is sold today is matched.")
+    lot_method_changes = LotMethodChangeSerializer(
+        many=True, help_text="All changes, the earliest first; before them it was `fifo`."
+    )
+
+
+class PortfolioSettingsBody(Body):
+    lot_method = ChoiceField(METHODS)
+
+
+EXAMPLE = OpenApiExample(
+    "Highest cost first, since March",
+    value={
+        "lot_method": "hifo",
+        "lot_method_changes": [{"lot_method": "hifo", "from_day": "2026-03-02"}],
+    },
+    response_only=True,
+    status_codes=["200"],
+)
+
+
+class SettingsView(StrictView):
+    @extend_schema(
+        operation_id="portfolio_settings_retrieve",
+        summary="Your lot method, and since when",
+        description=(
+            "Holdings, lots, gains and statements are computed by it wherever no `lot_method` is "
+            "asked for, and the lots that an order names have to be there by it."
+        ),
+        tags=["Portfolio"],
+        responses={200: PortfolioSettingsSerializer, **problems(401, 503)},
+        examples=[EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        return _answer(lot_settings.read(owner_id=_owner(request), now=timezone.now()))
+
+    @extend_schema(
+        operation_id="portfolio_settings_update",
+        summary="Change your lot method",
+        description=(
+            "From today on (a day in New York), or from tomorrow if you have sold something today "
+            "or had a corporate action: what has been sold stays matched as it is. After `average` "
+            "all lots keep the average as their cost."
+        ),
+        tags=["Portfolio"],
+        request=PortfolioSettingsBody,
+        responses={200: PortfolioSettingsSerializer, **problems(400, 401, 503)},
+        examples=[
+            EXAMPLE,
+            OpenApiExample("Newest first", value={"lot_method": "lifo"}, request_only=True),
+        ],
+    )
+    def put(self, request: Request) -> Response:
+        body = PortfolioSettingsBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = lot_settings.change(
+            owner_id=_owner(request),
+            lot_method=LotMethod(body.validated_data["lot_method"]),
+            now=timezone.now(),
+        )
+        return _answer(found)
+
+
+def _answer(found: LotSettings) -> Response:
+    return Response(
+        {
+            "lot_method": found.lot_method.value,
+            "lot_method_changes": [
+                {"lot_method": each.method.value, "from_day": each.day.isoformat()}
+                for each in found.changes
+            ],
+        }
+    )
+
+
+def _owner(request: Request) -> UUID:
+    """The user's id; IsAuthenticated has refused requests without a user."""
+    return cast(UUID, request.user.pk)
