@@ -253,7 +253,8 @@ class Fold:
         totals, units = self.totals, sale.first
         named = () if self.method is LotMethod.AVERAGE else sale.named
         taken = [*self._take_named(units, named)]
-        taken += self._take(units - sum(part for _, part, _ in taken))
+        if rest := units - sum(part for _, part, _ in taken):
+            taken = _of_one_lot([*taken, *self._take(rest)])
         quantities = [part for _, part, _ in taken]
         costs = [cost for _, _, cost in taken]
         if self.method is LotMethod.AVERAGE:  # a share of the pool, not the lots' own cost
@@ -390,6 +391,15 @@ def fold(history: Iterable[Event], method: LotMethod) -> Fold:
     for event in history:
         made.add(event)
     return made
+
+
+def _of_one_lot(taken: Iterable[tuple[OpenLot, int, int]]) -> list[tuple[OpenLot, int, int]]:
+    """One part for each lot: one that was named may be what the rest is taken from, too."""
+    found: dict[int, tuple[OpenLot, int, int]] = {}
+    for lot, units, cost in taken:
+        _, more, costs = found.get(lot.number, (lot, 0, 0))
+        found[lot.number] = (lot, more + units, costs + cost)
+    return [*found.values()]
 
 
 def _nearest(kept: Sequence[OpenLot], numbers: Sequence[int], number: int) -> OpenLot:

@@ -310,7 +310,13 @@ class _Position:
         if sale.quantity > self._quantity:
             raise OversoldPosition(sale_id=sale.id, quantity=sale.quantity, held=self._quantity)
         parts = self._take_named(sale)
-        parts += self._take(sale.quantity - sum(quantity for _, quantity, _ in parts))
+        for trade, more, cost in self._take(sale.quantity - sum(q for _, q, _ in parts)):
+            lots = [each for each, _, _ in parts]
+            if trade in lots:  # it was named for less than there is
+                _, quantity, before = parts[lots.index(trade)]
+                parts[lots.index(trade)] = (trade, quantity + more, before + cost)
+            else:
+                parts.append((trade, more, cost))
         quantities = [quantity for _, quantity, _ in parts]
         proceeds = split_amount(sale.amount, by=quantities)
         costs = self._costs(parts)

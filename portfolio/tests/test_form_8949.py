@@ -17,7 +17,8 @@ from portfolio.api import tax_documents
 from portfolio.rules import form_8949
 from portfolio.rules.wash_sales import AdjustedSale, SoldPart
 from portfolio.tests.accounts import buy, carry_out, get, sell, shown
-from portfolio.tests.test_kept_lots import Account, pages
+from portfolio.tests.random_trader import Account
+from portfolio.tests.test_kept_lots import pages
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from exchange.tests.parallel import in_threads
 from exchange.trading import orders
 from exchange.trading.intake import named_lots
 from exchange.trading.intake.requests import NamedLot, OrderRequest
-from portfolio import kept_lots, rebuilding
+from portfolio import kept_lots, lot_settings, rebuilding
 from portfolio.rules.lots import LotMethod
 from portfolio.tests.accounts import buy, carry_out, reprice, sell, shown
 
@@ -259,6 +259,22 @@ def test_of_lots_that_are_gone_by_then_the_rest_is_sold_by_the_method(alice, aap
         (third, "2", "240.00"),
         (second, "3", "330.00"),
     ]
+
+
+def test_a_lot_that_is_named_and_gives_the_rest_too_is_one_part(alice, aapl, lots):
+    """Four of the first are named, and the two that are missing of the second come from it."""
+    first, second, _ = lots
+    rests = {"order_type": "limit", "limit_price": "140.00", "time_in_force": "gtc"}
+    sent(alice, "8", named((first, "4"), (second, "4")), **rests)
+    choose = {"owner_id": alice.pk, "lot_method": LotMethod.LIFO, "now": minutes(3)}
+    lot_settings.change(**choose)
+    sell(alice, aapl, "18", "130.00", at=minutes(4))
+    lot_settings.change(**choose | {"lot_method": LotMethod.FIFO, "now": minutes(24 * 60)})
+    advance(tick("AAPL", "140.00", "140.01"), at=minutes(24 * 60))
+
+    rows = parts(alice, now=minutes(24 * 60))
+    assert rows[1] == [(first, "6", "600.00"), (second, "2", "220.00")]
+    assert rebuilding.differences(alice.pk) == []
 
 
 @pytest.mark.parametrize(

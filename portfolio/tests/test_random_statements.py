@@ -16,7 +16,7 @@ from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import NOW
 from portfolio.api.statement_documents import CASH, EQUITY
 from portfolio.tests.accounts import carry_out, deposit, reprice, shown, withdraw
-from portfolio.tests.test_kept_lots import Account, plain
+from portfolio.tests.random_trader import Account, plain
 
 pytestmark = pytest.mark.django_db
 

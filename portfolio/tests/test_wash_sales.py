@@ -23,7 +23,8 @@ from exchange.tests.market import (
 from portfolio import kept_lots
 from portfolio.api import tax_documents
 from portfolio.tests.accounts import buy, carry_out, get, reprice, sell, shown, text
-from portfolio.tests.test_kept_lots import Account, pages
+from portfolio.tests.random_trader import Account
+from portfolio.tests.test_kept_lots import pages
 
 pytestmark = pytest.mark.django_db
 
