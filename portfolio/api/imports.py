@@ -28,6 +28,8 @@ from portfolio.rules.lots import LotMethod
 # What a file is by its media type; None are those that say nothing.
 MEDIA_TYPES: Mapping[str, FileFormat | None] = {
     "text/csv": FileFormat.CSV,
+    "application/x-ofx": FileFormat.OFX,
+    "text/x-beancount": FileFormat.BEANCOUNT,
     "application/octet-stream": None,
 }
 
@@ -68,6 +70,11 @@ class ImportQuery(serializers.Serializer[Any]):
         required=False,
         max_length=40,
         help_text="How dates are written where that is not obvious, as `%d.%m.%Y`.",
+    )
+    account = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="Which account of an OFX or beancount file; all of them when left out.",
     )
     symbols = serializers.CharField(
         required=False,
@@ -210,6 +217,7 @@ def _file_format(request: Request, asked: Mapping[str, Any]) -> FileFormat | Non
 def _options(asked: Mapping[str, Any]) -> ReadOptions:
     dates = asked.get("date_format")
     return ReadOptions(
-        None if dates is None else options.date_format(dates),
-        options.symbols(asked.get("symbols", "")),
+        account=asked.get("account"),
+        date_format=None if dates is None else options.date_format(dates),
+        symbols=options.symbols(asked.get("symbols", "")),
     )

@@ -1,21 +1,37 @@
 """A file of any format that is read here, as records. Its size is looked at first."""
 
+import codecs
 import re
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from be.kernel.refusals import Refusal
+from portfolio.imports import beancount_files, ofx_files
 from portfolio.imports.rules import csv_files
 from portfolio.imports.rules.records import BadFile, ImportFile, ReadOptions
 
 MAX_BYTES = 1024 * 1024
 
-_OFX = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<\?OFX|<OFX>|OFXHEADER:)", re.IGNORECASE)
+# How many bytes of a file are looked at to see what it is.
+_LOOKED_AT = 65_536
+_OFX = re.compile(rb"\s*(<\?xml[^>]{0,200}\?>\s*)?(<\?OFX|<OFX>|OFXHEADER:)")
+_BEANCOUNT = re.compile(
+    rb"^(\d{4}[-/]\d{2}[-/]\d{2}[ \t]+(open|close|commodity|price|balance|txn|[*!])|option +\")",
+    re.MULTILINE,
+)
 
 
 class FileFormat(StrEnum):
     """Which kind of file it is."""
 
     CSV = "csv"
+    OFX = "ofx"
+    BEANCOUNT = "beancount"
+
+
+class ReaderMissing(Refusal):
+    code = "reader_missing"
+    title = "What reads such files is not installed"
 
 
 class BadImportFile(Refusal):
@@ -34,15 +50,27 @@ def read(
 ) -> tuple[FileFormat, ImportFile]:
     """The format of a file and its records.
 
-    Raises ImportFileTooLarge, and BadImportFile (field `file`), which names the lines.
+    Raises ImportFileTooLarge, ReaderMissing, and BadImportFile (field `file`), which names the
+    lines.
     """
     if len(content) > MAX_BYTES:
         raise ImportFileTooLarge(f"It has {len(content)} bytes, and may have {MAX_BYTES}.")
     try:
-        found = file_format or FileFormat.CSV
-        return found, csv_files.read(_text(content), options)
+        found = file_format or _format_of(content)
+        return found, _READERS[found](content, options)
+    except ImportError as error:
+        raise ReaderMissing(
+            f"Files of {found.value} need another package on the server: uv sync --group imports."
+        ) from error
     except BadFile as error:
         raise BadImportFile(f"{error}.", field="file") from error
+
+
+def _format_of(content: bytes) -> FileFormat:
+    start = content[:_LOOKED_AT].removeprefix(codecs.BOM_UTF8)
+    if _OFX.match(start):
+        return FileFormat.OFX
+    return FileFormat.BEANCOUNT if _BEANCOUNT.search(start) else FileFormat.CSV
 
 
 def _text(content: bytes) -> str:
@@ -54,3 +82,10 @@ def _text(content: bytes) -> str:
     if "\x00" in text:
         raise BadFile("it is no text")
     return text
+
+
+_READERS: Mapping[FileFormat, Callable[[bytes, ReadOptions], ImportFile]] = {
+    FileFormat.CSV: lambda content, options: csv_files.read(_text(content), options),
+    FileFormat.OFX: ofx_files.read,
+    FileFormat.BEANCOUNT: lambda content, options: beancount_files.read(_text(content), options),
+}

@@ -25,7 +25,12 @@ def words(text):
 
 
 def test_these_are_all_examples():
-    assert [each["name"] for each in EXAMPLES] == ["lots.csv", "history.csv"]
+    assert [each["name"] for each in EXAMPLES] == [
+        "lots.csv",
+        "history.csv",
+        "u1.ofx",
+        "carol.beancount",
+    ]
     assert PAGE.read_text().count("<!-- example") == len(EXAMPLES)
 
 

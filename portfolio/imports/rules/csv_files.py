@@ -68,6 +68,8 @@ _Row = tuple[int, Sequence[str]]
 
 def read(text: str, options: ReadOptions) -> ImportFile:
     """The records of a CSV file. Raises BadFile, which names the lines."""
+    if options.account is not None:
+        raise BadFile("a CSV file has no accounts to choose from")
     delimiter, rows = _rows(text)
     columns = _columns(*rows[0])
     body = rows[1:]

@@ -56,21 +56,26 @@ class Record:
 class ImportFile:
     """The records of a file, in its order.
 
-    Of a history (`is_history`), purchases were paid for out of the cash that the file tells of.
-    Otherwise the records are what there is: lots and cash.
+    Of a history (`is_history`), purchases were paid for out of the cash that the file tells of,
+    unless it says what `cash` there is at its end, in dollars. Otherwise the records are what there
+    is: lots and cash. `held` are the quantities that a history must leave, if it says so.
     """
 
     records: Sequence[Record]
     is_history: bool = False
+    held: Sequence[Record] | None = None
+    cash: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How a file is to be read, where it does not say so itself.
 
-    `date_format` is one of strptime, `symbols` are our symbols by those of the file in capitals.
+    `date_format` is one of strptime, `symbols` are our symbols by those of the file in capitals,
+    `account` is the one of several that is to be read.
     """
 
+    account: str | None = None
     date_format: str | None = None
     symbols: Mapping[str, str] = field(default_factory=dict)
 

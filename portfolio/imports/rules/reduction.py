@@ -4,6 +4,7 @@ Sales take from the lots by a lot method, as they do here (`portfolio/rules/lots
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -88,20 +89,30 @@ def reduce(
             books.add(record)
         except Unreadable as error:
             problems.append(Problem(record.line, str(error)))
-    records.require_none(problems)
+    records.require_none(problems or books.differences(file.held))
     left = [lot for symbol in sorted(books.folds) for lot in books.lots_of(symbol)]
     if len(left) > MAX_LOTS:
         raise BadFile(f"it leaves {len(left)} lots; at most {MAX_LOTS} are taken over")
-    if books.cash < 0 and books.has_deposits:
-        raise BadFile(f"its cash ends at {USD.amount(books.cash)}: a deposit is missing")
-    return Reduced(left, books.cash if books.has_deposits else 0)
+    return Reduced(left, _cash_at_the_end(file, books))
+
+
+def _cash_at_the_end(file: ImportFile, books: "_Books") -> int:
+    cents = books.cash if books.has_deposits else 0
+    if file.cash is not None:
+        try:
+            cents = _cents_of(file.cash)
+        except Unreadable as error:
+            raise BadFile(f"its cash can't be taken: {error}") from error
+    if cents < 0:
+        raise BadFile(f"its cash ends at {USD.amount(cents)}: a deposit is missing")
+    return cents
 
 
 def _names(
     file: ImportFile, listed: Mapping[str, Listed], renamed: Mapping[str, str]
 ) -> Mapping[str, str | None]:
     """Our symbol for each one of the file; None where it is not listed."""
-    given = {record.symbol for record in file.records}
+    given = {record.symbol for record in (*file.records, *(file.held or ()))}
     if len(given) > MAX_SYMBOLS:
         raise BadFile(f"it has {len(given)} symbols; at most {MAX_SYMBOLS} are read")
     return {name: symbols.find(renamed.get(name, name), listed) for name in given}
@@ -148,6 +159,38 @@ class _Books:
             self._split(record)
         else:
             self._move_cash(record)
+
+    def differences(self, held: Sequence[Record] | None) -> list[Problem]:
+        """Where the records leave other quantities than the file says there are."""
+        if held is None:
+            return []
+        said: dict[str, int] = defaultdict(int)
+        lines: dict[str, int] = {}
+        problems = []
+        for record in held:
+            try:
+                symbol, listed = self._listed(record)
+                said[symbol] += self._units(record, listed)
+                lines[symbol] = record.line
+            except Unreadable as error:
+                problems.append(Problem(record.line, str(error)))
+        for symbol in sorted({*said, *self.folds}):
+            asset, found = self.listed[symbol].asset, self._held(symbol)
+            if found != said[symbol]:
+                line = lines.get(symbol) or self._last_purchase(symbol).line
+                problems.append(
+                    Problem(
+                        line,
+                        f"there are {asset.amount(said[symbol]):f} {symbol}, and the transactions "
+                        f"of the file leave {asset.amount(found):f}: it needs all since the first",
+                    )
+                )
+        return problems
+
+    def _last_purchase(self, symbol: str) -> Record:
+        return next(
+            record for record in reversed(self.purchases) if self.names[record.symbol] == symbol
+        )
 
     def lots_of(self, symbol: str) -> Iterator[OpeningLot]:
         fold = self.folds[symbol]

@@ -47,6 +47,7 @@ class Command(DatabaseCommand):
             default=LotMethod.FIFO.value,
             help="which lots the sales in a history have taken from",
         )
+        parser.add_argument("--account", help="which account of an OFX or beancount file")
         parser.add_argument("--date-format", metavar="FORMAT", help="of dates, as %%d.%%m.%%Y")
         parser.add_argument(
             "--map", metavar="THEIRS=OURS,...", default="", help="symbols of the file with ours"
@@ -101,8 +102,9 @@ def _request(options: dict[str, Any]) -> ImportRequest:
         file_format=FileFormat(options["format"]) if options["format"] else None,
         lot_method=LotMethod(options["lot_method"]),
         options=ReadOptions(
-            None if dates is None else read_options.date_format(dates),
-            read_options.symbols(options["map"]),
+            account=options["account"],
+            date_format=None if dates is None else read_options.date_format(dates),
+            symbols=read_options.symbols(options["map"]),
         ),
     )
 
