@@ -26,7 +26,9 @@ from exchange.tests.market import (
     place,
     set_quote,
 )
+from exchange.trading.intake.requests import NamedLot
 from portfolio.models import FlowValue
+from portfolio.tests import ofx
 from portfolio.tests.accounts import (
     bring,
     buy,
@@ -440,3 +442,45 @@ def test_stored_lots_and_sums_of_an_import_are_checked_and_made_anew(alice):
         call_command("rebuild_portfolio", stdout=out, **options)
         assert "1 customers" in out.getvalue()
     assert len(shown(alice, "lots")["results"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "file_format"),
+    [
+        (ofx.sgml(ofx.bought(1, "20240506", "6", "-900.00")), "application/x-ofx", "ofx"),
+        (ofx.xml(ofx.bought(1, "20240506", "6", "-900.00")), "application/octet-stream", "ofx"),
+        (
+            b"2024-05-06 *\n  Assets:Broker 6 AAPL {150 USD}\n  Assets:Cash 500 USD\n"
+            b"  Equity:Opening\n",
+            "text/x-beancount",
+            "beancount",
+        ),
+    ],
+)
+def test_other_formats_book_the_same_content(alice, content, media_type, file_format):
+    answer = post(alice, content, media_type=media_type)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["file_format"] == file_format
+    same = "symbol,quantity,cost,acquired\nUSD,500,,\nAAPL,6,900,2024-05-06\n"
+    again = post(alice, same).json()
+    assert again == {**answer.json(), "status": "booked_before"}
+    assert_books_are_right()
+
+
+def test_an_imported_lot_can_be_named_by_a_sale(alice, aapl):
+    brought = bring(alice, "AAPL,1,100.00,2025-06-02", "AAPL,1,150.00,2024-05-06", at=NOW)
+    newest = brought.lots[-1]
+    reprice(aapl, "190.00", at=NOW + timedelta(minutes=1))
+
+    place(
+        alice,
+        "sell",
+        "1",
+        now=NOW + timedelta(minutes=1),
+        lots=(NamedLot(id=newest.id, quantity=Decimal(1)),),
+    )
+
+    [sale] = shown(alice, "realized", now=LATER)["results"]
+    assert [(part["lot_id"], part["cost_basis"]) for part in sale["parts"]] == [
+        (str(newest.id), "100.00")
+    ]
