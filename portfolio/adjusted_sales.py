@@ -29,7 +29,6 @@ from portfolio.rules.wash_sales import (
 )
 from portfolio.trades import Fresh
 
-_ALL = 2**63 - 1
 # A request that waited for a lock is booked after later ones; none waits for so long.
 _SLACK = timedelta(days=1)
 
@@ -76,12 +75,10 @@ def _incomplete(lots: Lots) -> frozenset[str]:
 def _pieces(owner_id: UUID, year: int) -> Iterator[list[Fresh]]:
     """Postings up to those of which none is in a window of the year's sales."""
     last_window = datetime(year + 1, 1, 1, tzinfo=TAX_ZONE) + timedelta(days=DAYS + 1)
-    until, after = instant(last_window + _SLACK), 0
-    while after < _ALL:
-        booked, after = kept_lots.piece(owner_id=owner_id, after=after, bound=_ALL)
-        if booked:
-            yield booked
-        if booked and booked[0].at > until:
+    until = instant(last_window + _SLACK)
+    for booked in kept_lots.pieces(owner_id):
+        yield booked
+        if booked[0].at > until:
             return
 
 

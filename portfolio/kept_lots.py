@@ -32,6 +32,7 @@ FOLDED_BY_A_READ = 200
 STORED_AT_ONCE = 20_000
 MAX_READS = 5
 
+EVER = 2**63 - 1
 _ALL = 2**31
 
 T = TypeVar("T")
@@ -177,6 +178,15 @@ def catch_up(*, owner_id: UUID, lot_method: Matching) -> None:
             return
         if not lot_rows.advance(stored, through, lots.folds):
             return
+
+
+def pieces(owner_id: UUID) -> Iterator[list[Fresh]]:
+    """All postings of the owner by now, piece by piece; none is empty."""
+    after = 0
+    while after < EVER:
+        booked, after = piece(owner_id=owner_id, after=after, bound=EVER)
+        if booked:
+            yield booked
 
 
 def piece(*, owner_id: UUID, after: int, bound: int) -> tuple[list[Fresh], int]:

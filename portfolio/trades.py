@@ -11,7 +11,7 @@ split of the meantime changes neither (`exchange.trading.rules.naming`).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -32,6 +32,14 @@ from portfolio.rules.lots import Event
 History = dict[str, list[Event]]
 
 _CHANGES = (EntryKind.SPLIT, EntryKind.REDEMPTION)
+
+
+class Booked(NamedTuple):
+    """An event of an instrument, and the journal entry by which it was booked."""
+
+    entry: int
+    symbol: str
+    event: Event
 
 
 class Fresh(NamedTuple):
@@ -55,6 +63,11 @@ def fresh(*, owner_id: UUID, after: int, at_most: int) -> list[Fresh]:
 
 def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
     """The events that were booked with these postings, by symbol."""
+    return _by_symbol(booked_events(owner_id=owner_id, of=of))
+
+
+def booked_events(*, owner_id: UUID, of: Sequence[Fresh]) -> Iterator[Booked]:
+    """Each event that was booked with these postings, in order of booking."""
     trades = {each.reference: each for each in of if each.kind == EntryKind.TRADE}
     changes = {each.reference: each for each in of if each.kind in _CHANGES}
     deliveries = {each.reference: each for each in of if each.kind == EntryKind.DELIVERY}
@@ -64,7 +77,7 @@ def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
         *_entitlements([*changes]),
         *_opening_lots([*deliveries]),
     ]
-    return _by_symbol((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
+    return _in_order((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
 
 
 def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> History:
@@ -85,20 +98,26 @@ def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> 
         f"AND action.kind IN (%s, %s){of_these}",
         (owner_id, ActionKind.SPLIT.value, ActionKind.REDEMPTION.value, *named),
     )
-    return _by_symbol((row[0], row[1:]) for row in (*fills, *changes, *_brought(owner_id, symbols)))
+    booked = (*fills, *changes, *_brought(owner_id, symbols))
+    return _by_symbol(_in_order((row[0], row[1:]) for row in booked))
 
 
-def _by_symbol(rows: Iterable[tuple[int, Row]]) -> History:
-    """Events by symbol, in the order of their entries, and of their ids where they share one."""
+def _by_symbol(booked: Iterable[Booked]) -> History:
     found: History = defaultdict(list)
+    for _, symbol, event in booked:
+        found[symbol].append(event)
+    return found
+
+
+def _in_order(rows: Iterable[tuple[int, Row]]) -> Iterator[Booked]:
+    """Events in the order of their entries, and of their ids where they share one."""
     in_order = sorted(((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows), key=_booked)
     filled = _filled_before({as_uuid(row[5]) for _, _, row in in_order if row[6] is not None})
-    for _, key, (symbol, kind, first, second, at, _, own_lots, *acquired) in in_order:
+    for entry, key, (symbol, kind, first, second, at, _, own_lots, *acquired) in in_order:
         named: Sequence[naming.NamedLot] = ()
         if own_lots is not None:
             named = naming.taken(_named(own_lots), before=filled[key], units=first)
-        found[symbol].append(Event(kind, key, first, second, at, named, *acquired))
-    return found
+        yield Booked(entry, symbol, Event(kind, key, first, second, at, named, *acquired))
 
 
 def _booked(row: tuple[int, str, Any]) -> tuple[int, str]:
@@ -202,6 +221,17 @@ def orders_of(executions: Sequence[str]) -> dict[str, str]:
         f"SELECT id, order_id FROM exchange_execution WHERE {condition}", values
     )
     return {str(as_uuid(key)): str(as_uuid(order)) for key, order in rows}
+
+
+def fees_of(executions: Sequence[str]) -> dict[str, int]:
+    """The fees, in cents, of those of these executions that had some, by their ids."""
+    if not executions:
+        return {}
+    condition, values = statements.is_in("id", [UUID(key) for key in executions])
+    rows = statements.query(
+        f"SELECT id, fee_cents FROM exchange_execution WHERE {condition} AND fee_cents > 0", values
+    )
+    return {str(as_uuid(key)): cents for key, cents in rows}
 
 
 # Splits and redemptions -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What taxes are computed from: wash sales, and the lines of Form 8949."""
+"""What taxes are computed from: wash sales, the lines of Form 8949, and the whole ledger."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -17,8 +17,9 @@ from be.api.content_negotiation import format_parameter
 from be.api.json_answers import CONTENT_TYPE as JSON
 from be.api.streamed_answers import streamed_if_long
 from be.api.strict_requests import StrictView
-from portfolio import adjusted_sales, lot_settings
+from portfolio import adjusted_sales, lot_settings, plain_ledger
 from portfolio.api import form_8949, tax_documents, tax_examples
+from portfolio.api.serializers import LotMethodQuery
 from portfolio.api.tax_serializers import Form8949Serializer, TaxYearQuery, WashSalesSerializer
 from portfolio.api.views import TAGS
 from portfolio.rules.lot_methods import Matching
@@ -87,13 +88,52 @@ class Form8949View(StrictView):
         )
 
 
+class BeancountRenderer(JSONRenderer):
+    """Lets a client negotiate plain text. DRF renders only problem documents with it, as JSON."""
+
+    media_type = "text/plain"
+    format = "beancount"
+
+
+class BeancountView(StrictView):
+    renderer_classes = [BeancountRenderer]
+
+    @extend_schema(
+        operation_id="portfolio_beancount_retrieve",
+        summary="Everything that was ever booked, as a ledger for beancount",
+        description=(
+            "A file for beancount 3: each deposit, withdrawal, trade, payment and split, with lots "
+            "and gains as in `lots/` and `realized/`, and the balances at the end. It is sent "
+            "while it is made, and takes longer for who has traded much."
+        ),
+        tags=TAGS,
+        parameters=[LotMethodQuery],
+        responses={(200, "text/plain"): OpenApiTypes.STR, **problems(400, 401, 503)},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        query = LotMethodQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        owner_id, now = _owner(request), timezone.now()
+        matching = _matching(owner_id, query.validated_data)
+        return streamed_if_long(
+            request._request,
+            plain_ledger.beancount(owner_id=owner_id, lot_method=matching, now=now),
+            content_type=f"{BeancountRenderer.media_type}; charset=utf-8",
+            filename="brokerpro.beancount",
+        )
+
+
 def _year_and_matching(request: Request, *, now: datetime) -> tuple[int, Matching]:
     query = TaxYearQuery(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
     asked: dict[str, Any] = query.validated_data
     year = asked.get("year") or adjusted_sales.year_of(now)
+    return year, _matching(_owner(request), asked)
+
+
+def _matching(owner_id: UUID, asked: dict[str, Any]) -> Matching:
     method = LotMethod(asked["lot_method"]) if "lot_method" in asked else None
-    return year, lot_settings.matching(_owner(request), method)
+    return lot_settings.matching(owner_id, method)
 
 
 def _owner(request: Request) -> UUID:

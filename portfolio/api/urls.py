@@ -26,5 +26,6 @@ urlpatterns = [
     ),
     path("wash-sales/", tax_views.WashSalesView.as_view(), name="portfolio-wash-sales"),
     path("form-8949/", tax_views.Form8949View.as_view(), name="portfolio-form-8949"),
+    path("beancount/", tax_views.BeancountView.as_view(), name="portfolio-beancount"),
     path("allocation/", views.AllocationView.as_view(), name="portfolio-allocation"),
 ]

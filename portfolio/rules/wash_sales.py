@@ -247,13 +247,20 @@ class WashSales:
     _losses: deque[_Loss] = field(default_factory=deque)
 
     def buy(self, event: Event, *, order: str, at: int) -> None:
-        """Add a purchase: it replaces what was sold in the 30 days before."""
-        if not self.is_covered:
+        """Add a purchase: it replaces what was sold in the 30 days before.
+
+        One that was made elsewhere, and is booked `at` a later time, counts from its own day. It is
+        booked before the first sale, so from longer ago than 30 days it replaces nothing.
+        """
+        self._forget(trade_day(at))
+        bought = at if event.acquired is None else event.acquired
+        day = trade_day(bought)
+        if not self.is_covered or not _is_within(day, trade_day(at)):
             return
-        day = trade_day(at)
-        self._forget(day)
-        lot = _Lot(event.id, (order, day), at, event.first, event.second, event.first)
+        lot = _Lot(event.id, (order, day), bought, event.first, event.second, event.first)
         self._lots[lot.id] = self._free[lot.id] = lot
+        if event.acquired is not None:
+            self._free = OrderedDict(sorted(self._free.items(), key=lambda each: each[1].bought))
         while self._losses:
             loss = self._losses[0]
             ratio = _ratio(self.splits, after=loss.sold, until=at)

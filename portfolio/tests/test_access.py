@@ -18,6 +18,7 @@ PATHS = [
     "statements/2026",
     "wash-sales",
     "form-8949",
+    "beancount",
 ]
 
 

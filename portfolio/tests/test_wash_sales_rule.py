@@ -215,6 +215,20 @@ def test_shares_that_were_sold_before_replace_nothing():
     assert replaced(adjusted(events, method=LotMethod.LIFO)) == []
 
 
+@pytest.mark.parametrize(("acquired", "is_washed"), [("2026-02-22", False), ("2026-02-23", True)])
+def test_a_lot_from_elsewhere_counts_from_its_own_day(acquired, is_washed):
+    old, new = (
+        buy("2026-03-20", 10, dollars, id=day)._replace(acquired=noon(date.fromisoformat(day)))
+        for day, dollars in (("2025-01-02", 1000), (acquired, 500))
+    )
+    events = [old, buy("2026-03-20", 1, 50), new, sell("2026-03-25", 10, 400)]
+
+    # The order is that of the days, not of booking.
+    assert [row[1:3] for row in replaced(adjusted(events))] == (
+        [(acquired, 10)] if is_washed else [("buy 2026-03-20", 1)]
+    )
+
+
 def test_a_coin_has_no_wash_sales():
     events = [buy("2026-03-02", 10, 1000), sell("2026-03-03", 10, 500), buy("2026-03-04", 10, 500)]
     assert replaced(adjusted(events)) != []
