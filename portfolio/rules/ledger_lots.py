@@ -2,7 +2,7 @@
 
 A lot has one cost a unit there, while the lots of `lots.py` are rounded to cents as a whole. What
 lies between the two is the difference of `cost` and `weight`. With average cost there is one lot,
-which each purchase makes anew.
+which each purchase and each split makes anew.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from typing import NamedTuple
 
 from portfolio.rules import lots
-from portfolio.rules.lots import Event, Fold, LotMethod
+from portfolio.rules.lots import Event, Fold, LotMethod, Sale
 from portfolio.rules.wash_sales import trade_day
 
 # Wide enough for any product of units and a cost.
@@ -75,39 +75,47 @@ class LedgerLots:
 
     def add(self, event: Event) -> Moved | None:
         """Add the next event; None from when on more was sold than had been bought."""
-        fold, cost_before = self.fold, self.fold.totals.cost
-        realized_before = fold.totals.realized
+        fold, was_average = self.fold, self._is_average()
+        cost_before, realized_before = fold.totals.cost, fold.totals.realized
         fold.add(event)
+        sales, fold.sales = fold.sales, []
         if not fold.totals.complete:
             return None
-        changes = [*self._changes(event)]
-        weights = [self._weight(each) for each in changes]
+        if was_average != self._is_average() or (self._is_average() and not sales):
+            changes = [*self._take_all(), *self._put_all(event)]
+        elif sales:
+            changes = [*self._sold(sales[0])]
+        elif event.kind == lots.BUY:
+            changes = [self._bought(event)]
+        else:
+            changes = [*self._take_all(), *self._put_all(event)]
         return Moved(
             changes,
             fold.totals.cost - cost_before,
             fold.totals.realized - realized_before,
-            sum(weights, Decimal(0)),
+            sum((self._weight(each) for each in changes), Decimal(0)),
         )
 
-    def _changes(self, event: Event) -> Iterator[Change]:
-        fold, day = self.fold, trade_day(self.fold.totals.last)
-        is_average = fold.method is LotMethod.AVERAGE
-        if fold.sales:
-            [sale] = fold.sales
-            fold.sales.clear()
-            for part in sale.parts:
-                yield self._take([*self._lots][-1] if is_average else part.lot_id, part.units)
-        elif is_average:
-            label = event.id if event.kind == lots.BUY else next(iter(self._lots))
-            yield from self._take_all()
-            yield self._put(label, fold.totals.units, fold.totals.cost, day)
-        elif event.kind == lots.BUY:
-            day = day if event.acquired is None else trade_day(event.acquired)
-            yield self._put(event.id, event.first, event.second, day)
-        else:
-            yield from self._take_all()
-            for lot in fold.all_lots():
+    def _is_average(self) -> bool:
+        return self.fold.method is LotMethod.AVERAGE
+
+    def _bought(self, event: Event) -> Change:
+        at = self.fold.totals.last if event.acquired is None else event.acquired
+        return self._put(event.id, event.first, event.second, trade_day(at))
+
+    def _sold(self, sale: Sale) -> Iterator[Change]:
+        for part in sale.parts:
+            label = next(iter(self._lots)) if self._is_average() else part.lot_id
+            yield self._take(label, part.units)
+
+    def _put_all(self, event: Event) -> Iterator[Change]:
+        """Put in all lots as they are after an event; with average cost, they are one."""
+        totals = self.fold.totals
+        if not self._is_average():
+            for lot in self.fold.all_lots():
                 yield self._put(lot.id, lot.units_left, lot.cost_left, trade_day(lot.acquired))
+        elif totals.units:
+            yield self._put(event.id, totals.units, totals.cost, trade_day(totals.last))
 
     def _put(self, label: str, units: int, cents: int, day: date) -> Change:
         quantity = Decimal(units).scaleb(-self.scale)
