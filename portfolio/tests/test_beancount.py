@@ -21,13 +21,14 @@ from be.kernel.refusals import Refusal
 from exchange.corporate import reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import NOW, give, make_bond, make_customer, make_instrument, place
-from portfolio import kept_lots
+from portfolio import kept_lots, lot_settings
 from portfolio.rules import beancount_text
 from portfolio.rules.lots import TAX_ZONE, LotMethod
 from portfolio.tests.accounts import buy, carry_out, deposit, open_account, sell, shown, withdraw
 from portfolio.tests.random_trader import Account
 from portfolio.tests.test_kept_lots import pages
 
+UNPOOLED = ("fifo", "lifo", "hifo")
 CASH, SECURITIES = "Assets:BrokerPro:Cash", "Assets:BrokerPro:Securities"
 
 
@@ -60,10 +61,11 @@ def loaded(text):
 
 
 def assert_ledger_agrees(user, *, now, method="fifo"):
-    """Cash, positions, lots, gains and income are those of the API."""
-    text = exported(user, now=now, lot_method=method)
+    """Cash, positions, lots, gains and income are those of the API; by None, the user's method."""
+    query = {} if method is None else {"lot_method": method}
+    text = exported(user, now=now, **query)
     entries, accounts = loaded(text)
-    holdings = shown(user, "holdings", now=now, lot_method=method)
+    holdings = shown(user, "holdings", now=now, **query)
     income = shown(user, "income", now=now)["totals"]
 
     def cents(account):
@@ -88,7 +90,7 @@ def assert_ledger_agrees(user, *, now, method="fifo"):
     assert {symbol: number for symbol, number in asserted.items() if number} == held
     assert accounts["Expenses:BrokerPro:Fees"].is_empty()
     assert {each.units.currency for each in accounts["Equity:BrokerPro:Other"]} <= {"USD"}
-    assert_lots_agree(user, accounts[SECURITIES], holdings, now=now, method=method)
+    assert_lots_agree(user, accounts[SECURITIES], holdings, now=now, query=query)
     return text
 
 
@@ -96,17 +98,17 @@ def negative(amount):
     return f"{-Decimal(amount):.2f}".replace("-0.00", "0.00")
 
 
-def assert_lots_agree(user, inventory, holdings, *, now, method):
-    rows = pages(user, "lots", now=now, lot_method=method, page_size=200)
+def assert_lots_agree(user, inventory, holdings, *, now, query):
+    rows = pages(user, "lots", now=now, page_size=200, **query)
     costs: dict[str, Decimal] = defaultdict(Decimal)
     for position in inventory:
         symbol = beancount_text.symbol_of(position.units.currency)
         costs[symbol] += position.units.number * position.cost.number
     for row in holdings["results"]:
         # With average cost each purchase begins a new lot; until then it may drift by cents.
-        allowed = Decimal("0.005") if method != "average" else Decimal("0.5")
+        allowed = Decimal("0.005") if query.get("lot_method") in UNPOOLED else Decimal("0.5")
         assert abs(costs[row["symbol"]] - Decimal(row["cost_basis"])) <= allowed * len(rows)
-    if method != "average":
+    if query.get("lot_method") in UNPOOLED:
         assert {
             (position.cost.label, position.units.number, position.cost.date)
             for position in inventory
@@ -337,6 +339,21 @@ def test_at_random_beancount_agrees_to_the_cent_and_the_unit(seed, admin_user, m
             assert f'"{word}"' in text
         for word in ("Buy", "Sell", "taken back"):
             assert word in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("methods", [("average", "fifo"), ("hifo", "average")])
+def test_the_lots_of_the_customers_own_method_change_with_it(alice, aapl, methods):
+    buy(alice, aapl, "3", "100.00", at=NOW)
+    buy(alice, aapl, "4", "111.11", at=NOW)
+    for day, method in zip((1, 3), methods, strict=True):
+        lot_settings.change(owner_id=alice.pk, lot_method=LotMethod(method), now=days(day))
+        sell(alice, aapl, "1.5", "105.00", at=days(day + 1))
+    buy(alice, aapl, "1", "120.00", at=days(5))
+
+    text = assert_ledger_agrees(alice, now=days(5), method=None)
+
+    assert text != exported(alice, now=days(5), lot_method="fifo")
 
 
 # Text -------------------------------------------------------------------------------------------
