@@ -26,7 +26,7 @@ class LotMethodChangeSerializer(serializers.Serializer[Any]):
 
 class PortfolioSettingsSerializer(serializers.Serializer[Any]):
     lot_method = ChoiceField(METHODS, help_text="By which what is sold today is matched.")
-    lot_method_changes = LotMethodChangeSerializer(
+    lot_methods = LotMethodChangeSerializer(
         many=True, help_text="All changes, the earliest first; before them it was `fifo`."
     )
 
@@ -39,7 +39,7 @@ EXAMPLE = OpenApiExample(
     "Highest cost first, since March",
     value={
         "lot_method": "hifo",
-        "lot_method_changes": [{"lot_method": "hifo", "from_day": "2026-03-02"}],
+        "lot_methods": [{"lot_method": "hifo", "from_day": "2026-03-02"}],
     },
     response_only=True,
     status_codes=["200"],
@@ -92,7 +92,7 @@ def _answer(found: LotSettings) -> Response:
     return Response(
         {
             "lot_method": found.lot_method.value,
-            "lot_method_changes": [
+            "lot_methods": [
                 {"lot_method": each.method.value, "from_day": each.day.isoformat()}
                 for each in found.changes
             ],

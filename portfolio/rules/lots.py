@@ -251,10 +251,8 @@ class Fold:
     def _sell(self, sale: Event, received: int, at: int) -> None:
         """Take a sale out of the lots that come first, and realize the gain on each part."""
         totals, units = self.totals, sale.first
-        named = () if self.method is LotMethod.AVERAGE else sale.named
-        taken = [*self._take_named(units, named)]
-        if rest := units - sum(part for _, part, _ in taken):
-            taken = _of_one_lot([*taken, *self._take(rest)])
+        identifies = sale.named and self.method is not LotMethod.AVERAGE
+        taken = self._take_named(units, sale.named) if identifies else self._take(units)
         quantities = [part for _, part, _ in taken]
         costs = [cost for _, _, cost in taken]
         if self.method is LotMethod.AVERAGE:  # a share of the pool, not the lots' own cost
@@ -274,28 +272,32 @@ class Fold:
 
     def _take_named(
         self, units: int, named: Sequence[tuple[str, int]]
-    ) -> Iterator[tuple[OpenLot, int, int]]:
-        """Take at most so many units out of what is left of the lots that a sale names."""
+    ) -> list[tuple[OpenLot, int, int]]:
+        """Take units out of what is left of the lots that a sale names, the rest by the method."""
+        taken = []
         for lot_id, wanted in named:
             lot = self.lot(lot_id)
             part = 0 if lot is None else min(wanted, units, lot.units_left)
             if lot is not None and part:
-                yield self._take_from(lot, part)
+                taken.append((lot, part, self._take_from(lot, part)))
                 units -= part
+        return _of_one_lot([*taken, *self._take(units)]) if units else taken
 
-    def _take(self, units: int) -> Iterator[tuple[OpenLot, int, int]]:
+    def _take(self, units: int) -> list[tuple[OpenLot, int, int]]:
         """Take units out of the lots: (lot, units, own cost) for each lot used."""
+        taken = []
         while units:
             lot = self._first()
             part = min(units, lot.units_left)
-            yield self._take_from(lot, part)
+            taken.append((lot, part, self._take_from(lot, part)))
             units -= part
+        return taken
 
-    def _take_from(self, lot: OpenLot, units: int) -> tuple[OpenLot, int, int]:
+    def _take_from(self, lot: OpenLot, units: int) -> int:
         cost = lot.take(units)
-        if lot.read_units and not lot.units_left:
+        if not lot.units_left and lot.read_units:
             self.sold_out.append(lot)
-        return lot, units, cost
+        return cost
 
     def _first(self) -> OpenLot:
         """The lot that is sold from next; reads the stored ones that come before all others."""

@@ -78,7 +78,7 @@ def store(request, alice):
 
 
 def test_nobody_has_to_choose(traded):
-    assert settings_of(traded, at=days(4)) == {"lot_method": "fifo", "lot_method_changes": []}
+    assert settings_of(traded, at=days(4)) == {"lot_method": "fifo", "lot_methods": []}
     assert costs(traded, at=days(4)) == ["500.00"]
     assert not PortfolioSettings.objects.exists()
     assert lot_settings.matching(traded.pk) is LotMethod.FIFO
@@ -88,7 +88,7 @@ def test_a_method_counts_from_its_day_and_leaves_earlier_sales_alone(traded, aap
     store()
     assert choose(traded, "hifo", at=days(4)) == {
         "lot_method": "hifo",
-        "lot_method_changes": [change("hifo", TODAY + timedelta(days=4))],
+        "lot_methods": [change("hifo", TODAY + timedelta(days=4))],
     }
     store()
     sell(traded, aapl, "12", "130.00", at=days(4, hours=1))
@@ -109,7 +109,7 @@ def test_after_a_sale_today_it_counts_from_tomorrow(traded, aapl):
     late = days(3, hours=1)
     assert choose(traded, "lifo", at=late) == {
         "lot_method": "fifo",
-        "lot_method_changes": [change("lifo", TODAY + timedelta(days=4))],
+        "lot_methods": [change("lifo", TODAY + timedelta(days=4))],
     }
     sell(traded, aapl, "5", "130.00", at=days(3, hours=2))
     sell(traded, aapl, "5", "130.00", at=days(4))
@@ -121,13 +121,13 @@ def test_after_a_sale_today_it_counts_from_tomorrow(traded, aapl):
 def test_after_a_corporate_action_today_too(traded, aapl):
     carry_out(aapl, ActionKind.SPLIT, at=days(4), new_shares=2, old_shares=1)
 
-    [only] = choose(traded, "lifo", at=days(4, hours=1))["lot_method_changes"]
+    [only] = choose(traded, "lifo", at=days(4, hours=1))["lot_methods"]
     assert only == change("lifo", TODAY + timedelta(days=5))
 
 
 def test_a_day_is_one_of_new_york(traded):
     """Nine in the evening there is two in the morning of the next day in UTC."""
-    [only] = choose(traded, "lifo", at=days(5, hours=11))["lot_method_changes"]
+    [only] = choose(traded, "lifo", at=days(5, hours=11))["lot_methods"]
 
     assert only == change("lifo", TODAY + timedelta(days=5))
 
@@ -137,12 +137,12 @@ def test_the_last_word_of_a_day_counts_and_a_way_back_leaves_nothing(traded):
     choose(traded, "average", at=days(4))
     assert choose(traded, "average", at=days(5)) == {
         "lot_method": "average",
-        "lot_method_changes": [change("average", TODAY + timedelta(days=4))],
+        "lot_methods": [change("average", TODAY + timedelta(days=4))],
     }
     version = PortfolioSettings.objects.get().version
     assert version == 2
     choose(traded, "fifo", at=days(6))
-    assert choose(traded, "average", at=days(6))["lot_method_changes"] == [
+    assert choose(traded, "average", at=days(6))["lot_methods"] == [
         change("average", TODAY + timedelta(days=4))
     ]
 
@@ -208,7 +208,7 @@ def test_a_statement_of_a_time_that_is_over_stays(traded, aapl):
 def test_a_choice_is_one_s_own(traded, bob, aapl):
     choose(traded, "lifo", at=days(4))
 
-    assert settings_of(bob, at=days(4)) == {"lot_method": "fifo", "lot_method_changes": []}
+    assert settings_of(bob, at=days(4)) == {"lot_method": "fifo", "lot_methods": []}
     assert lot_settings.matching(bob.pk) is LotMethod.FIFO
 
 
