@@ -4,6 +4,7 @@ A body may have the fields of its serializer. A query may have the parameters th
 for the call, each of them once. Anything else is a 400 that names it and lists what there is.
 """
 
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ MAX_NAMES_SHOWN = 10
 MAX_LETTERS_SHOWN = 60
 
 _calls: dict[tuple[type, str], "_Call"] = {}
+_reading_schema = threading.Lock()
 
 
 class _Call:
@@ -46,7 +48,11 @@ class StrictView(APIView):
             handler = getattr(self, name, None)
             if handler is None or method == "OPTIONS":
                 return  # there is no such call: the answer is a 405
-            call = _calls[type(self), name] = _Call(self, method, handler)
+            # One thread at a time: drf-spectacular imports at first use what its extensions extend,
+            # and fails for another thread that comes meanwhile.
+            with _reading_schema:
+                call = _calls.get((type(self), name)) or _Call(self, method, handler)
+                _calls[type(self), name] = call
         if request.query_params:
             _check_parameters(request, call.parameters)
         if not call.reads_body:

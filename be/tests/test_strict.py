@@ -1,18 +1,25 @@
 """Every call refuses unknown parameters and fields, and names them."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from drf_spectacular.generators import SchemaGenerator
-from rest_framework.test import APIClient
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.test import APIClient, APIRequestFactory
 
 from authentication.models import User
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
 from banking.models import BankAccount, BankTransaction
+from be.api.auto_schema import ProblemAutoSchema
+from be.api.strict_requests import StrictView
 from exchange.models import Order
 from exchange.tests import market
 from exchange.tests.market import make_instrument, place, set_quote
@@ -176,3 +183,32 @@ def test_the_schema_says_that_bodies_have_no_other_fields():
         content = PATHS[path][method]["requestBody"]["content"]["application/json"]
         name = content["schema"]["$ref"].rpartition("/")[2]
         assert schemas[name]["additionalProperties"] is False, name
+
+
+def test_what_a_call_reads_is_found_out_once_and_by_one_thread_at_a_time(monkeypatch):
+    """drf-spectacular loads its extensions at first use, which two threads may not do at once."""
+
+    class Plain(StrictView):
+        authentication_classes = permission_classes = ()
+
+        @extend_schema(responses={200: None})
+        def get(self, request):
+            return Response({})
+
+    read, begun = ProblemAutoSchema.query_names, []
+
+    def slow(self):
+        begun.append(self)
+        time.sleep(0.05)  # the others come meanwhile
+        return read(self)
+
+    monkeypatch.setattr(ProblemAutoSchema, "query_names", slow)
+    together = threading.Barrier(4)
+
+    def ask(_):
+        together.wait()
+        return Plain.as_view()(APIRequestFactory().get("/")).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(ask, range(4))) == [200] * 4
+    assert len(begun) == 1
