@@ -1,26 +1,32 @@
 """Beancount: the lots and the dollars that a ledger's asset accounts end with.
 
-The text is read by beancount's parser, and booked by the methods of its accounts. Its loader is
-never called: there a plugin would run code, and an include or a document would read files. Such
-directives are refused, since what they say would be missing. Beancount is under the GPL and not
-installed with the broker, so it is imported when a file is read.
+The text is read by beancount's parser, and booked by the methods of its accounts, in a process of
+its own (`beancount_child.py`): malformed text can end that process. The loader is never called:
+there a plugin would run code, and an include or a document would read files. Such directives are
+refused, since what they say would be missing. Beancount is under the GPL and not installed with the
+broker.
 """
 
+import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from banking.rules.assets import EXACT, USD
 from exchange.simulator.sources.replay.rules.refusals import Problem, Unreadable
+from portfolio.imports import beancount_child
 from portfolio.imports.rules import amounts, records
 from portfolio.imports.rules.records import Action, BadFile, ImportFile, ReadOptions, Record
 
-# A posting is booked by looking through the lots of its account, a balance is checked by adding up
-# accounts: what takes long for many.
-MAX_DIRECTIVES = 3_000
+# How long the other process may take, whatever else the machine does.
+SECONDS = 60
 
 _REFUSED = re.compile(r"^[ \t]*(plugin|include|\d{4}[-/]\d{2}[-/]\d{2}[ \t]+(?:pad|document))\b")
 
@@ -30,22 +36,13 @@ def read(text: str, options: ReadOptions) -> ImportFile:
 
     Raises BadFile, which names the lines, and ImportError without beancount.
     """
-    from beancount.ops import balance, validation
-    from beancount.parser import booking, parser
-
+    if importlib.util.find_spec("beancount") is None:
+        raise ImportError("beancount")
     _refuse_what_is_not_done(text)
-    entries, errors, settings = parser.parse_string(text)
-    _require_no(errors)
-    if settings["plugin"] or settings["include"]:
-        raise BadFile("it has a plugin or an include, which are not carried out")
-    _require_few(entries)
-    # None of these has types.
-    booked, errors = booking.book(entries, settings)  # type: ignore[no-untyped-call]
-    _require_no(errors)
-    _require_no(validation.validate_check_transaction_balances(booked, settings))  # type: ignore[no-untyped-call]
-    _require_no(balance.check(booked, settings)[1])  # type: ignore[no-untyped-call]
-    wanted = options.account or settings["name_assets"]
-    return ImportFile(_left(_postings(booked, wanted)))
+    found = _booked(text)
+    records.require_none([Problem(line, message) for line, message in found["errors"]])
+    wanted = options.account or found["assets"]
+    return ImportFile(_left(_postings(found["postings"], wanted)))
 
 
 def _refuse_what_is_not_done(text: str) -> None:
@@ -59,19 +56,33 @@ def _refuse_what_is_not_done(text: str) -> None:
     )
 
 
-def _require_few(entries: Sequence[Any]) -> None:
-    postings = sum(len(getattr(entry, "postings", None) or ()) for entry in entries)
-    if len(entries) > MAX_DIRECTIVES or postings > MAX_DIRECTIVES:
-        raise BadFile(f"it has more than {MAX_DIRECTIVES} directives or postings")
+def _booked(text: str) -> dict[str, Any]:
+    """What the other process says. Raises BadFile where it ends without a word."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own script; the text is its input
+            [sys.executable, "-I", beancount_child.__file__],
+            input=text.encode(),
+            capture_output=True,
+            timeout=SECONDS,
+            cwd="/",
+            env={},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadFile("it takes too long to read") from error
+    if done.returncode:
+        raise BadFile("beancount can't read it; bean-check may say where")
+    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return found
 
 
-def _require_no(errors: Iterable[Any]) -> None:
-    records.require_none(
-        [
-            Problem(int(error.source["lineno"]), " ".join(error.message.split())[:200])
-            for error in errors
-        ]
-    )
+class _Cost(NamedTuple):
+    """What a unit of a lot cost, when, and what else tells lots apart."""
+
+    number: str
+    currency: str
+    day: str
+    label: str
 
 
 @dataclass(slots=True)
@@ -82,37 +93,28 @@ class _Held:
     units: Decimal = Decimal(0)
 
 
-_Lots = dict[tuple[str, Any], _Held]
+def _postings(booked: Iterable[Sequence[Any]], wanted: str) -> list[Sequence[Any]]:
+    return [posting for posting in booked if f"{posting[0]}:".startswith(f"{wanted}:")]
 
 
-def _postings(entries: Iterable[Any], wanted: str) -> Sequence[Any]:
-    return [
-        posting
-        for entry in entries
-        for posting in getattr(entry, "postings", None) or ()
-        if f"{posting.account}:".startswith(f"{wanted}:")
-    ]
-
-
-def _left(postings: Iterable[Any]) -> list[Record]:
+def _left(postings: Iterable[Sequence[Any]]) -> list[Record]:
     """A record for each lot that is left, and one for the dollars."""
-    held: _Lots = {}
-    for posting in postings:
-        units, cost = posting.units, posting.cost
-        lot = held.setdefault((units.currency, cost), _Held(int(posting.meta["lineno"])))
-        lot.units = EXACT.add(lot.units, units.number)
+    held: dict[tuple[str, _Cost | None], _Held] = {}
+    for _, number, currency, cost, line in postings:
+        lot = held.setdefault((currency, None if cost is None else _Cost(*cost)), _Held(line))
+        lot.units = EXACT.add(lot.units, Decimal(number))
     problems, found = [], []
-    for (currency, cost), lot in held.items():
+    for (currency, of), lot in held.items():
         try:
             if lot.units:
-                found.append(_record(currency, cost, lot))
+                found.append(_record(currency, of, lot))
         except Unreadable as error:
             problems.append(Problem(lot.line, str(error)))
     records.require_none(problems)
     return found
 
 
-def _record(currency: str, cost: Any, lot: _Held) -> Record:
+def _record(currency: str, cost: _Cost | None, lot: _Held) -> Record:
     units = amounts.bounded(lot.units)
     if cost is None and currency == USD.code:
         if units < 0:
@@ -124,10 +126,11 @@ def _record(currency: str, cost: Any, lot: _Held) -> Record:
         raise Unreadable(f"{currency} has a cost in {cost.currency}; USD is taken")
     if units < 0:
         raise Unreadable(f"{units} {currency} are a short position, which is not taken over")
-    amount = EXACT.multiply(units, amounts.bounded(cost.number))
+    amount = EXACT.multiply(units, amounts.bounded(Decimal(cost.number)))
     if amount < 0:
         raise Unreadable(f"{currency} has a cost below zero")
-    return _made(lot, Action.BUY, cost.date, symbol=currency, quantity=units, amount=amount)
+    day = date.fromisoformat(cost.day)
+    return _made(lot, Action.BUY, day, symbol=currency, quantity=units, amount=amount)
 
 
 def _made(lot: _Held, action: Action, day: date, **fields: Any) -> Record:

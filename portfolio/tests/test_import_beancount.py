@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from portfolio.imports import beancount_files, files
+from portfolio.imports import beancount_child, beancount_files, files
 from portfolio.imports.files import BadImportFile, FileFormat, ReaderMissing
 from portfolio.imports.rules import reduction
 from portfolio.imports.rules.records import BadFile, ReadOptions
@@ -130,12 +130,24 @@ def test_a_plugin_is_not_imported_and_an_include_is_not_read(tmp_path, monkeypat
     assert "harmless_plugin" not in sys.modules
 
 
-def test_a_ledger_of_too_many_postings_is_refused(monkeypatch):
-    monkeypatch.setattr(beancount_files, "MAX_DIRECTIVES", 10)
-    assert "more than 10 directives or postings" in refused(LEDGER)
+def test_a_ledger_of_too_many_postings_is_refused():
+    more = "2025-01-01 *\n" + "  Assets:Bank 1 USD\n  Equity:Opening -1 USD\n" * 1500
+    assert "more than 3000 directives or postings" in refused(f"{LEDGER}\n{more}")
+
+
+def test_a_process_that_ends_while_it_reads_ends_no_other(tmp_path, monkeypatch):
+    child = tmp_path / "child.py"
+    child.write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setattr(beancount_child, "__file__", str(child))
+    assert "can't read it" in refused(LEDGER)
+
+
+def test_what_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(beancount_files, "SECONDS", 0.001)
+    assert "too long" in refused(LEDGER)
 
 
 def test_without_beancount_it_is_said_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "beancount.parser", None)
+    monkeypatch.setitem(sys.modules, "beancount", None)
     with pytest.raises(ReaderMissing, match="uv sync --group imports"):
         left(LEDGER)
