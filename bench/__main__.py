@@ -15,7 +15,7 @@ from pathlib import Path
 
 import django
 
-from bench import growth, http, reads, streaming
+from bench import growth, http, portfolio_growth, reads, streaming
 from bench.keys import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +44,7 @@ def main() -> None:
     http.run(write)
     reads.run(write)
     growth.run(write)
+    portfolio_growth.run(write)
     streaming.run(write)
 
 

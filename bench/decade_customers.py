@@ -173,10 +173,7 @@ def _book(user: User, stocks: list[Instrument], times: int, start: datetime) -> 
     }
     for statement in (BOOKED, ENTRIES, POSTINGS, EXECUTIONS, FLOW_VALUES):
         _execute(statement, values)
-    for table in ("banking_journalentry", "banking_posting"):
-        _execute(
-            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}", {}
-        )
+    _execute(SEQUENCE, {})
 
 
 def _order(owner_id: UUID, stock: Instrument, side: str, at: datetime) -> None:

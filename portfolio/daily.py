@@ -65,9 +65,10 @@ def read(
     database plans with the values: how many postings are new decides how they are best found.
     """
     last = instant(until)
-    known = (last, min(day, last // DAY), day, owner_id, owner_id)
+    before = min(day, last // DAY)
+    known = (last, before, day, last, owner_id, before, owner_id, day, owner_id)
     while True:
-        stored = Stored(*statements.query(daily_rows.STORED, known)[0])
+        stored = Stored(*statements.query(daily_rows.STORED, known, planned_anew=True)[0])
         rows = statements.query(
             daily_rows.with_fold(sql), (owner_id, *values(stored)), planned_anew=True
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from banking import flows
 from banking.models import EntryKind
 from banking.rules.assets import USD
-from portfolio.instants import first_id_sql, instant_sql, microseconds
+from portfolio.instants import instant_sql, microseconds, since_sql
 
 DAY = microseconds(timedelta(days=1))
 
@@ -20,13 +20,16 @@ INTERNAL = _texts((EntryKind.HOLD, EntryKind.RELEASE))
 FLOWS = _texts(flows.KINDS)
 TRADE, SPLIT = EntryKind.TRADE.value, EntryKind.SPLIT.value
 
+_FIRST_SINCE = (
+    "(SELECT min(stored.first_posting) - 1 FROM portfolio_dailymovement stored "
+    "WHERE stored.owner_id = %s AND stored.day >= %s)"
+)
+# The days are values, so that the database knows how few rows there are since.
 STORED = (
-    "WITH fold AS (SELECT coalesce(max(through), 0) AS through, CASE WHEN max(latest_at) > %s "
-    "THEN CAST(%s AS bigint) ELSE CAST(%s AS bigint) END AS day "
-    "FROM portfolio_ledgerfold WHERE owner_id = %s) "
-    "SELECT fold.through, fold.day, coalesce(min(stored.first_posting) - 1, fold.through) "
-    "FROM fold LEFT JOIN portfolio_dailymovement stored ON stored.owner_id = %s "
-    "AND stored.day >= fold.day GROUP BY fold.through, fold.day"
+    "SELECT coalesce(max(through), 0), CASE WHEN max(latest_at) > %s THEN CAST(%s AS bigint) "
+    "ELSE CAST(%s AS bigint) END, coalesce(CASE WHEN max(latest_at) > %s "
+    f"THEN {_FIRST_SINCE} ELSE {_FIRST_SINCE} END, max(through), 0) "
+    "FROM portfolio_ledgerfold WHERE owner_id = %s"
 )
 """What is stored of an owner, as `daily.Stored`."""
 
@@ -79,7 +82,7 @@ def trades_sql(lines: str) -> str:
         "JOIN exchange_order placed ON placed.id = execution.order_id "
         "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
         "WHERE execution.owner_id = %s "
-        f"AND execution.id >= (SELECT {first_id_sql('min(at)')} FROM trades))"
+        f"AND {since_sql('execution.id', '(SELECT min(at) FROM trades)')})"
     )
 
 

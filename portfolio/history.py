@@ -79,17 +79,20 @@ def movements(*, owner_id: UUID, until: datetime, steps: Steps) -> Movements:
     Where the steps are days, what is stored of past days is read as it is (the account is valued at
     none of the times within them); otherwise the postings since the day in which the steps begin.
     """
-    start, length = instant(steps.start), microseconds(steps.length)
+    start, length, last = instant(steps.start), microseconds(steps.length), instant(until)
 
     def values(stored: Stored) -> Row:
+        first = min(stored.day, start // DAY)
+        opening = (first * DAY, owner_id) if start else ()
         return (
-            *(owner_id, stored.others, until, stored.through, stored.day * DAY),
-            *(owner_id, instant(until), stored.through),
-            *(owner_id, stored.day, start, length, stored.through),
+            *(owner_id, stored.others, stored.through, stored.day * DAY),
+            *(owner_id, last, stored.through, last),
+            *(owner_id, first, stored.day, first * DAY, last, *opening),
+            *(start, length, stored.through),
         )
 
     day = daily.NEVER if length == DAY else start // DAY
-    rows = daily.read(_movements_sql(), values, owner_id=owner_id, until=until, day=day)
+    rows = daily.read(_movements_sql(start > 0), values, owner_id=owner_id, until=until, day=day)
     lists = {asset: found for asset, *found in rows}
     *flows, new = lists.pop(None)
     daily.advance_after(new, owner_id)
@@ -126,25 +129,37 @@ def flow_lists_sql() -> str:
 
 
 @cache
-def _movements_sql() -> str:
+def _movements_sql(has_past: bool) -> str:
     """Each flow, as one row of lists; then a row of lists for each asset, added up by step.
 
     `recent` are the postings that are not stored, or of days that are not read from what is stored.
-    `bounds` is the window's start: that of the period, or the first flow if that is later.
+    Days before the window are not read: what was there when it began is what is there now, less all
+    `changes` since. `bounds` is the window's start: that of the period, or the first flow if that
+    is later. Without `has_past`, it begins when time did.
     """
+    opening = (
+        " UNION ALL SELECT asset, CAST(%s AS bigint), CAST(sum(units) AS bigint) FROM ("
+        "SELECT asset, available + held AS units FROM banking_ledgeraccount WHERE owner_id = %s "
+        "UNION ALL SELECT asset, -units FROM changes) AS balances "
+        "GROUP BY asset HAVING sum(units) <> 0"
+    )
+    if not has_past:
+        opening = ""
     return (
-        f"WITH lines AS ({lines_sql('posting.id > %s AND posting.created_at <= %s')}), "
-        "recent AS (SELECT * FROM lines WHERE id > %s OR at > %s), "
+        f"WITH recent AS (SELECT * FROM ({lines_sql('posting.id > %s')}) AS line "
+        "WHERE id > %s OR at > %s), "
         "flows AS (SELECT entry_id, at, cents FROM portfolio_bankflow WHERE owner_id = %s "
         "AND at <= %s UNION ALL SELECT entry_id, at, units FROM recent "
-        f"WHERE id > %s AND kind IN ({FLOWS}) AND asset = '{USD.code}'), "
+        f"WHERE id > %s AND at <= %s AND kind IN ({FLOWS}) AND asset = '{USD.code}'), "
         "changes AS (SELECT asset, last_at AS at, units FROM portfolio_dailymovement "
-        "WHERE owner_id = %s AND day < %s AND last_at IS NOT NULL "
-        f"UNION ALL SELECT asset, at, units FROM recent WHERE kind NOT IN ({INTERNAL})), "
+        "WHERE owner_id = %s AND day >= %s AND day < %s AND last_at IS NOT NULL "
+        f"UNION ALL SELECT asset, at, units FROM recent WHERE kind NOT IN ({INTERNAL}) "
+        "AND at > %s), "
+        f"known AS (SELECT asset, at, units FROM changes WHERE at <= %s{opening}), "
         "bounds AS (SELECT CASE WHEN min(flows.at) > begun.at THEN min(flows.at) ELSE begun.at END "
         "AS start FROM (SELECT CAST(%s AS bigint) AS at) AS begun LEFT JOIN flows ON true "
         "GROUP BY begun.at), steps AS (SELECT asset, max(at) AS at, sum(units) AS units "
-        "FROM changes, bounds "
+        "FROM known, bounds "
         "GROUP BY asset, CASE WHEN at > start THEN (at - 1) / CAST(%s AS bigint) END) "
         f"SELECT NULL AS asset, {flow_lists_sql()}, "
         f"(SELECT count(*) FROM recent WHERE id > %s) FROM flows {FLOW_VALUES} "

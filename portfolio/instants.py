@@ -7,6 +7,7 @@ hundred-millionths of a dollar. Many of them come as one list, which costs far l
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -62,6 +63,15 @@ def first_id_sql(instant: str) -> str:
     if is_postgresql():
         return f"(lpad(to_hex({milliseconds}), 12, '0') || repeat('0', 20))::uuid"
     return f"(printf(char(37) || '012x', {milliseconds}) || '{'0' * 20}')"
+
+
+def since_sql(column: str, instant: str) -> str:
+    """SQL for the condition that an id was given at an instant or later.
+
+    Without an end of the range, PostgreSQL expects a third of all ids in it, and reads all rows.
+    """
+    last = "f" * 32 if not is_postgresql() else str(UUID(int=2**128 - 1))
+    return f"{column} >= (SELECT {first_id_sql(instant)}) AND {column} <= '{last}'"
 
 
 def price_sql(column: str) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 
 from banking.rules.assets import USD
-from be.database.statements import Row
+from be.database.statements import Row, is_postgresql
 from portfolio import daily, history
 from portfolio.daily import Stored
 from portfolio.daily_rows import DAY, FLOWS, INTERNAL, entries_sql, lines_sql, trades_sql
@@ -66,15 +66,15 @@ class AccountChanges:
 
 def read(*, owner_id: UUID, until: datetime, steps: Steps) -> AccountChanges:
     """All changes up to and at a time; what came before the window may be added up."""
-    start, length = instant(steps.start), microseconds(steps.length)
+    start, length, last = instant(steps.start), microseconds(steps.length), instant(until)
 
     def values(stored: Stored) -> Row:
         through, day = stored.through, stored.day
         return (
-            *(owner_id, stored.others, until, through, day * DAY),
-            *(owner_id, instant(until), through, start, start),
-            *(owner_id, day, owner_id, through, owner_id, owner_id, day),
-            *(owner_id, day, through),
+            *(owner_id, stored.others, through, day * DAY),
+            *(owner_id, last, through, last, start, start, day, day),
+            *(owner_id, day, owner_id, owner_id, through, owner_id, owner_id, day),
+            *(owner_id, last, owner_id, day, last, through),
         )
 
     day = daily.NEVER if length == DAY else start // DAY
@@ -125,22 +125,27 @@ def _sql() -> str:
 
     `recent` are the postings that are not stored, or of days that are not read from what is stored;
     `lines` are these, and those of the `flow_days`. `bounds` is the time after which the window
-    begins: at its start, unless it begins with the first flow; then nothing comes before it.
+    begins: at its start, unless it begins with the first flow; then nothing comes before it. Days
+    before it are not read: what was there is what is there now, less all `changes` since.
     """
-    recent = lines_sql("posting.id > %s AND posting.created_at <= %s")
+    at = instant_sql("posting.created_at")
     of_flow_days = lines_sql(
-        "posting.id <= %s AND posting.id BETWEEN flow_days.first AND flow_days.last "
-        f"AND ({instant_sql('posting.created_at')} - 1) / {DAY} = flow_days.day",
-        "flow_days CROSS JOIN banking_posting posting",
+        f"posting.id <= %s AND {at} > flow_days.day * {DAY} "
+        f"AND {at} <= (flow_days.day + 1) * {DAY}",
+        _postings_of_flow_days(),
     )
+    first_day, is_flow_day = "(SELECT first_day FROM bounds)", "(SELECT day FROM flow_days)"
     moved = f"(SELECT * FROM lines WHERE kind NOT IN ({INTERNAL})) AS moved"
     return (
-        f"WITH recent AS (SELECT * FROM ({recent}) AS line WHERE id > %s OR at > %s), "
+        f"WITH recent AS (SELECT * FROM ({lines_sql('posting.id > %s')}) AS line "
+        "WHERE id > %s OR at > %s), "
         "flows AS (SELECT entry_id, at, cents FROM portfolio_bankflow WHERE owner_id = %s "
         "AND at <= %s UNION ALL SELECT entry_id, at, units FROM recent "
-        f"WHERE id > %s AND kind IN ({FLOWS}) AND asset = '{USD.code}'), "
-        "bounds AS (SELECT CASE WHEN min(at) >= %s THEN CAST(-1 AS bigint) "
+        f"WHERE id > %s AND at <= %s AND kind IN ({FLOWS}) AND asset = '{USD.code}'), "
+        "began AS (SELECT CASE WHEN min(at) >= %s THEN CAST(-1 AS bigint) "
         "ELSE CAST(%s AS bigint) END AS start FROM flows), "
+        f"bounds AS (SELECT start, CASE WHEN start / {DAY} < %s THEN start / {DAY} ELSE %s END "
+        "AS first_day FROM began), "
         "flow_days AS (SELECT day, min(first_posting) AS first, max(last_posting) AS last "
         "FROM portfolio_dailymovement WHERE owner_id = %s AND day < %s "
         "AND last_posting IS NOT NULL "
@@ -149,21 +154,35 @@ def _sql() -> str:
         f"entries AS ({entries_sql(moved)}), {_NAMED}, {trades_sql('recent')}, "
         f"changes AS (SELECT asset, (day + 1) * {DAY} AS at, 0 AS entry_id, units, "
         "received - spent AS cents FROM portfolio_dailymovement "
-        "WHERE owner_id = %s AND day < %s AND day NOT IN (SELECT day FROM flow_days) "
+        f"WHERE owner_id = %s AND day >= {first_day} AND day < %s AND day NOT IN {is_flow_day} "
         "UNION ALL SELECT symbol, at, entry_id, units, "
         f"CASE WHEN kind IN ({FLOWS}) THEN 0 ELSE cents END FROM named WHERE symbol IS NOT NULL "
-        f"UNION ALL SELECT '{USD.code}', at, entry_id, cents, 0 FROM named WHERE cents <> 0), "
-        "grouped AS (SELECT asset, max(at) AS at, max(entry_id) AS entry_id, "
-        "CAST(sum(units) AS bigint) AS units, CAST(sum(cents) AS bigint) AS cents "
-        "FROM changes, bounds GROUP BY asset, CASE WHEN at > start THEN at END, "
-        "CASE WHEN at > start THEN entry_id END), "
-        f"fees AS (SELECT asset, fees FROM portfolio_dailymovement, bounds WHERE owner_id = %s "
-        f"AND day < %s AND (day + 1) * {DAY} > start UNION ALL "
-        "SELECT asset, fee_cents FROM executions, bounds WHERE booked_at > start) "
+        f"AND at > {first_day} * {DAY} UNION ALL SELECT '{USD.code}', at, entry_id, cents, 0 "
+        f"FROM named WHERE cents <> 0 AND at > {first_day} * {DAY}), "
+        "balances AS (SELECT asset, available + held AS units FROM banking_ledgeraccount "
+        "WHERE owner_id = %s UNION ALL SELECT asset, -units FROM changes), "
+        "known AS (SELECT asset, at, entry_id, CAST(units AS bigint) AS units, "
+        "CAST(cents AS bigint) AS cents FROM changes WHERE at <= %s UNION ALL "
+        f"SELECT asset, {first_day} * {DAY}, 0, CAST(sum(units) AS bigint), 0 FROM balances "
+        "GROUP BY asset HAVING sum(units) <> 0), "
+        "fees AS (SELECT asset, fees FROM portfolio_dailymovement, bounds WHERE owner_id = %s "
+        f"AND day < %s AND day >= {first_day} AND (day + 1) * {DAY} > start UNION ALL "
+        "SELECT asset, fee_cents FROM executions, bounds "
+        "WHERE booked_at > start AND booked_at <= %s) "
         f"SELECT '{_FLOWS}' AS what, NULL AS asset, {history.flow_lists_sql()}, "
         "(SELECT count(*) FROM recent WHERE id > %s) AS number "
         f"FROM flows {history.FLOW_VALUES} UNION ALL "
         f"SELECT '{_CHANGES}', asset, {list_sql('at')}, {list_sql('entry_id')}, "
-        f"{list_sql('units')}, {list_sql('cents')}, NULL, 0 FROM grouped GROUP BY asset UNION ALL "
+        f"{list_sql('units')}, {list_sql('cents')}, NULL, 0 FROM known GROUP BY asset UNION ALL "
         f"SELECT '{_FEES}', asset, NULL, NULL, NULL, NULL, NULL, sum(fees) FROM fees GROUP BY asset"
     )
+
+
+def _postings_of_flow_days() -> str:
+    """Day after day, from the index of the owner's postings; takes the owner."""
+    among = "posting.owner_id = %s AND posting.id BETWEEN flow_days.first AND flow_days.last"
+    if is_postgresql():
+        # OFFSET keeps it a loop. As a join it might read all postings there are instead.
+        found = f"SELECT * FROM banking_posting posting WHERE {among} OFFSET 0"
+        return f"flow_days CROSS JOIN LATERAL ({found}) AS posting"
+    return f"flow_days CROSS JOIN banking_posting posting ON {among}"

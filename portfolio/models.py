@@ -198,6 +198,14 @@ class DailyMovement(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "day", "asset"], name="daily_movement_once")
         ]
+        indexes: ClassVar = [
+            # The newest price before a day.
+            models.Index(
+                fields=["owner", "asset", "day"],
+                condition=models.Q(price__isnull=False),
+                name="daily_price_by_asset",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.units} of {self.asset} on day {self.day}"

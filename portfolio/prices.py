@@ -16,7 +16,7 @@ from exchange.models import Instrument, Interval
 from portfolio import daily, instants
 from portfolio.daily import Stored
 from portfolio.daily_rows import DAY
-from portfolio.instants import first_id_sql, instant, instant_sql, microseconds
+from portfolio.instants import instant, instant_sql, microseconds, since_sql
 from portfolio.periods import Steps
 from portfolio.rules import grids
 from portfolio.rules.grids import Series
@@ -86,10 +86,10 @@ def executed(*, owner_id: UUID, until: datetime, steps: Steps) -> dict[str, Seri
     start, length = instant(steps.start), microseconds(steps.length)
 
     def values(stored: Stored) -> Row:
-        since = stored.day * DAY
+        since, first = stored.day * DAY, min(stored.day, start // DAY)
         return (
-            *(owner_id, stored.through, since, since, owner_id, stored.day, owner_id),
-            *(until, start, length),
+            *(owner_id, stored.through, since, since, owner_id, first, stored.day),
+            *(first, owner_id, owner_id, until, start, length),
         )
 
     day = daily.NEVER if length == DAY else start // DAY
@@ -103,6 +103,8 @@ def executed(*, owner_id: UUID, until: datetime, steps: Steps) -> dict[str, Seri
 def _executed_sql() -> str:
     """The newest of each step: of the stored ones of past days, and of all trades since `origin`.
 
+    Of the days before the first step, only the newest of each asset is read.
+
     Since then are all that are not stored, and more: it does no harm to find a trade twice.
     """
     return (
@@ -111,14 +113,20 @@ def _executed_sql() -> str:
         "WHERE owner_id = %s AND id > %s), origin AS (SELECT CASE WHEN at < %s THEN at "
         "ELSE CAST(%s AS bigint) END AS at FROM newest), "
         "trades AS (SELECT asset AS symbol, price, price_at AS at, price_id AS id "
-        "FROM portfolio_dailymovement WHERE owner_id = %s AND day < %s "
+        "FROM portfolio_dailymovement WHERE owner_id = %s AND day >= %s AND day < %s "
         "AND price IS NOT NULL UNION ALL "
+        "SELECT earlier.asset, earlier.price, earlier.price_at, earlier.price_id "
+        "FROM banking_ledgeraccount account JOIN portfolio_dailymovement earlier "
+        "ON earlier.owner_id = account.owner_id AND earlier.asset = account.asset "
+        "AND earlier.day = (SELECT max(stored.day) FROM portfolio_dailymovement stored "
+        "WHERE stored.owner_id = account.owner_id AND stored.asset = account.asset "
+        "AND stored.price IS NOT NULL AND stored.day < %s) WHERE account.owner_id = %s UNION ALL "
         f"SELECT instrument.symbol, execution.price, {instant_sql('execution.executed_at')}, "
         "execution.id FROM exchange_execution execution "
         "JOIN exchange_order placed ON placed.id = execution.order_id "
         "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id "
-        f"WHERE execution.owner_id = %s AND execution.id >= (SELECT {first_id_sql('at')} "
-        "FROM origin) AND execution.executed_at <= %s) "
+        "WHERE execution.owner_id = %s AND "
+        f"{since_sql('execution.id', '(SELECT at FROM origin)')} AND execution.executed_at <= %s) "
         f"SELECT symbol, {instants.list_sql('at')}, "
         f"{instants.list_sql(instants.price_sql('price'))} "
         "FROM (SELECT symbol, price, at, row_number() OVER (PARTITION BY symbol, "
