@@ -102,6 +102,7 @@ def assert_lots_agree(user, inventory, holdings, *, now, query):
     rows = pages(user, "lots", now=now, page_size=200, **query)
     costs: dict[str, Decimal] = defaultdict(Decimal)
     for position in inventory:
+        assert position.units.number > 0  # beancount would make a short lot rather than complain
         symbol = beancount_text.symbol_of(position.units.currency)
         costs[symbol] += position.units.number * position.cost.number
     for row in holdings["results"]:
