@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
 from exchange.corporate import reversals
 from exchange.corporate.rules import terms
-from exchange.models import ActionKind, CorporateAction, Instrument
+from exchange.models import ActionKind, Candle, CorporateAction, Instrument
 from exchange.tests.market import give, make_bond, make_instrument
-from portfolio import past_positions
+from portfolio import account_statements, past_positions, statement_lines
 from portfolio.api import statement_csv, statement_examples
 from portfolio.api.statement_serializers import StatementPeriodSerializer, StatementSerializer
 from portfolio.tests.accounts import (
@@ -214,6 +216,18 @@ def test_a_period_has_what_is_booked_after_its_first_midnight_and_at_its_last(ad
     assert may["equity"]["opening"] == april["equity"]["closing"]
 
 
+def test_a_sale_at_midnight_is_of_the_period_that_ends(ada, aapl):
+    sell(ada, aapl, "2", "200.00", at=MAY)
+
+    april, may = statement(ada, "2026-04"), statement(ada, "2026-05")
+
+    assert [row["quantity"] for row in april["trades"]] == ["4", "2"]
+    assert [row["gain"] for row in april["realized"]] == ["20.00", "20.00"]
+    assert may["trades"] == may["realized"] == []
+    assert april["holdings"][0]["cost_basis"] == may["holdings"][0]["cost_basis"] == "760.00"
+    assert april["equity"]["other"] == may["equity"]["other"] == "0.00"
+
+
 def test_what_was_just_before_midnight_may_be_booked_within_an_hour(ada):
     assert statement(ada, "2026-04", now=MAY + timedelta(minutes=59))["preliminary"]
     assert not statement(ada, "2026-04", now=MAY + timedelta(hours=1))["preliminary"]
@@ -355,6 +369,37 @@ def test_a_price_that_was_never_known_counts_as_nothing(ada):
     assert march["equity"]["closing"] == "10080.00"
 
 
+def test_an_order_that_is_filled_between_two_reads_is_in_all_figures(ada, aapl, monkeypatch):
+    executed = statement_lines.executed
+    begun: list[object] = []
+
+    def overtaken(**times):
+        if not begun:
+            begun.append(buy(ada, aapl, "1", "201.00", at=LATER))
+        return executed(**times)
+
+    monkeypatch.setattr(statement_lines, "executed", overtaken)
+    may = statement(ada, "2026-05")
+
+    assert len(may["trades"]) == 1
+    assert may["cash"]["other"] == may["equity"]["other"] == "0.00"
+    assert may["holdings"][0]["quantity"] == "7"
+
+
+def test_any_number_of_trades_is_read_by_as_many_statements(ada, aapl):
+    def count(name):
+        with CaptureQueriesContext(connection) as queries:
+            account_statements.statement(owner=ada, name=name, now=LATER + DAY)
+        return len(queries)
+
+    buy(ada, aapl, "1", "201.00", at=LATER)
+    of_one = count("2026-05")
+    for minute in range(1, 9):
+        buy(ada, aapl, "1", "201.00", at=LATER + timedelta(minutes=minute))
+
+    assert count("2026-05") == of_one
+
+
 # Prices of the past -----------------------------------------------------------------------------
 
 GRID = Decimal("0.01")
@@ -391,6 +436,17 @@ def test_a_close_before_a_split_of_its_day_is_found_again_too():
     )
 
     assert both == alone == Decimal("44.73")  # 104.37 x 3 / 7
+
+
+def test_what_the_owner_paid_counts_in_shares_of_the_end_where_there_is_no_close(aapl):
+    bob = open_account("bob@example.com", deposits="10000", at=OPENED)
+    buy(bob, aapl, "10", "190.00", at=OPENED + DAY)
+    Candle.objects.all().delete()
+    carry_out(aapl, ActionKind.SPLIT, at=OPENED + 2 * DAY, new_shares=2, old_shares=1)
+
+    [held] = statement(bob, "2026-03")["holdings"]
+
+    assert (held["quantity"], held["price"], held["market_value"]) == ("20", "95.00", "1900.00")
 
 
 # Files ------------------------------------------------------------------------------------------
