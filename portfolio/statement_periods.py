@@ -10,8 +10,12 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from be.kernel.refusals import NotFound
 
-SETTLING = timedelta(hours=1)
-"""How long after its end a period is preliminary: a request that came before may be booked yet."""
+SETTLING = timedelta(hours=6)
+"""How long after its end a period is preliminary.
+
+A request that came before its end may be booked yet. And the lot method may be changed as long as
+the day lasts in New York.
+"""
 
 _DECEMBER = 12
 _NAME = re.compile(r"([1-9][0-9]{3})(?:-(0[1-9]|1[0-2]))?", re.ASCII)

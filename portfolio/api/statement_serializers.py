@@ -24,7 +24,7 @@ class StatementPeriodSerializer(serializers.Serializer[Any]):
     start = TimeField(help_text="Midnight UTC. What is booked after it is in the statement.")
     end = TimeField(help_text="The midnight that ends it; what is booked at it is still in.")
     preliminary = serializers.BooleanField(
-        help_text="The period runs, or has ended within the last hour: something may be added."
+        help_text="The period runs, or has ended within the last six hours: something may change."
     )
 
 

@@ -52,7 +52,7 @@ class StatementListViewSet(StrictView, GenericViewSet[Execution]):
         summary="The months and years of which you can have a statement, newest first",
         description=(
             "All since something was first booked in your account. The month and the year that "
-            "run are preliminary, and so is one that has ended less than an hour ago."
+            "run are preliminary, and so is one that has ended less than six hours ago."
         ),
         tags=TAGS,
         responses={200: StatementPeriodSerializer(many=True), **problems(400, 401, 503)},

@@ -75,9 +75,9 @@ class Investor(Account):
         move(self.user, f"{self.random.randrange(1, 10**6) / 100:.2f}", at=self.at)
 
     def keep_statements(self, before):
-        """Statements of what has ended since then, two hours after their end."""
+        """Statements of what has ended since then, seven hours after their end."""
         ended = self.at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        now = ended + timedelta(hours=2)
+        now = ended + timedelta(hours=7)
         if before < ended and self.at > now:
             last = (ended - timedelta(days=1)).strftime("%Y-%m")
             names = [last, last[:4]] if last.endswith("12") else [last]

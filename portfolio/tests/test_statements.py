@@ -138,7 +138,7 @@ def test_the_list_has_the_months_and_years_since_the_account_was_opened(ada):
         ("2026-03", "month", False),
     ]
     assert rows[2] == statement_examples.PERIOD.value
-    after = shown(ada, "statements", now=datetime(2027, 1, 1, 2, tzinfo=UTC))["results"]
+    after = shown(ada, "statements", now=datetime(2027, 1, 1, 7, tzinfo=UTC))["results"]
     assert [row["id"] for row in after[:4]] == ["2027", "2027-01", "2026", "2026-12"]
     assert [row["preliminary"] for row in after[:4]] == [True, True, False, False]
 
@@ -228,9 +228,9 @@ def test_a_sale_at_midnight_is_of_the_period_that_ends(ada, aapl):
     assert april["equity"]["other"] == may["equity"]["other"] == "0.00"
 
 
-def test_what_was_just_before_midnight_may_be_booked_within_an_hour(ada):
-    assert statement(ada, "2026-04", now=MAY + timedelta(minutes=59))["preliminary"]
-    assert not statement(ada, "2026-04", now=MAY + timedelta(hours=1))["preliminary"]
+def test_a_statement_is_final_when_the_day_is_over_in_new_york(ada):
+    assert statement(ada, "2026-04", now=MAY + timedelta(hours=5, minutes=59))["preliminary"]
+    assert not statement(ada, "2026-04", now=MAY + timedelta(hours=6))["preliminary"]
 
 
 def test_a_period_that_runs_is_valued_at_quotes(ada, aapl):
