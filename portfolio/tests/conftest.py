@@ -5,6 +5,7 @@ import pytest
 from authentication.models import User
 from exchange.models import Instrument
 from exchange.tests.market import make_customer, make_instrument
+from portfolio.tests.statements import ada_lovelace
 
 
 @pytest.fixture
@@ -21,3 +22,9 @@ def alice(db: None) -> User:
 @pytest.fixture
 def bob(db: None) -> User:
     return make_customer("bob@example.com", dollars="50000")
+
+
+@pytest.fixture
+def ada(aapl: Instrument) -> User:
+    """The account of docs/statements.md."""
+    return ada_lovelace(aapl)

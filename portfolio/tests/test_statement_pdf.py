@@ -15,7 +15,7 @@ from authentication.tests.problems import assert_problem
 from portfolio.api import statement_examples
 from portfolio.api.pdf import lettering, pages, statement
 from portfolio.tests.accounts import deposit, shown
-from portfolio.tests.test_statements import LATER, ada, file  # noqa: F401
+from portfolio.tests.statements import LATER, file
 
 EXAMPLE: Any = statement_examples.STATEMENT.value
 
@@ -47,7 +47,7 @@ def with_trades(count: int) -> Any:
 
 
 @pytest.mark.django_db
-def test_it_has_the_figures_of_the_json(ada):  # noqa: F811
+def test_it_has_the_figures_of_the_json(ada):
     document = shown(ada, "statements/2026-04", now=LATER)
 
     answer = file(ada, "2026-04", "pdf")
@@ -78,7 +78,7 @@ def test_it_has_the_figures_of_the_json(ada):  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_the_same_statement_has_the_same_bytes(ada):  # noqa: F811
+def test_the_same_statement_has_the_same_bytes(ada):
     first = file(ada, "2026-04", "pdf")
 
     assert file(ada, "2026-04", "pdf").content == first.content
@@ -87,7 +87,7 @@ def test_the_same_statement_has_the_same_bytes(ada):  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_one_that_may_change_says_so(ada):  # noqa: F811
+def test_one_that_may_change_says_so(ada):
     deposit(ada, "1", at=LATER)
 
     [page] = lines(file(ada, "2026-05", "pdf").content)
@@ -140,7 +140,7 @@ def test_wherever_a_page_ends_no_row_is_in_the_foot_and_no_total_alone():
 
 
 @pytest.mark.django_db
-def test_too_many_rows_are_refused(ada, monkeypatch):  # noqa: F811
+def test_too_many_rows_are_refused(ada, monkeypatch):
     monkeypatch.setattr(statement, "MAX_ROWS", 4)
 
     assert_problem(file(ada, "2026-04", "pdf"), status=422, code="statement_too_long")

@@ -1,6 +1,5 @@
 """Account statements of months and years: a worked example, periods, refusals and files."""
 
-import csv
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,10 +16,10 @@ from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
 from exchange.corporate import reversals
 from exchange.corporate.rules import terms
-from exchange.models import ActionKind, Candle, CorporateAction, Instrument
+from exchange.models import ActionKind, Candle, CorporateAction
 from exchange.tests.market import give, make_bond, make_instrument
 from portfolio import account_statements, past_positions, statement_lines
-from portfolio.api import statement_csv, statement_examples
+from portfolio.api import statement_examples
 from portfolio.api.statement_serializers import StatementPeriodSerializer, StatementSerializer
 from portfolio.tests.accounts import (
     bring,
@@ -33,37 +32,10 @@ from portfolio.tests.accounts import (
     reprice,
     sell,
     shown,
-    withdraw,
 )
+from portfolio.tests.statements import APRIL, DAY, LATER, MAY, OPENED, ROOM, SECOND, file, statement
 
 pytestmark = pytest.mark.django_db
-
-OPENED = datetime(2026, 3, 2, 15, tzinfo=UTC)
-DAY = timedelta(days=1)
-SECOND = timedelta(seconds=1)
-APRIL = datetime(2026, 4, 20, 12, tzinfo=UTC)
-MAY = datetime(2026, 5, 1, tzinfo=UTC)
-LATER = datetime(2026, 5, 3, 9, tzinfo=UTC)
-ROOM = "/api/portfolio/statements"
-
-
-@pytest.fixture
-def ada(aapl):
-    """The account of docs/statements.md."""
-    ada = open_account("ada@example.com", deposits="10000", at=OPENED)
-    ada.first_name, ada.last_name = "Ada", "Lovelace"
-    ada.save()
-    buy(ada, aapl, "10", "190.00", at=OPENED + DAY)
-    closes(aapl, ["198.00"], first=datetime(2026, 3, 31, tzinfo=UTC))
-    sell(ada, aapl, "4", "195.00", at=APRIL)
-    carry_out(aapl, ActionKind.DIVIDEND, at=APRIL + DAY, amount="0.25")
-    withdraw(ada, "1000", at=APRIL + 2 * DAY)
-    closes(aapl, ["200.00"], first=datetime(2026, 4, 30, tzinfo=UTC))
-    return ada
-
-
-def statement(user: Any, period: str, *, now: datetime = LATER) -> Any:
-    return shown(user, f"statements/{period}", now=now)
 
 
 def without_ids(document: Any) -> Any:
@@ -447,74 +419,3 @@ def test_what_the_owner_paid_counts_in_shares_of_the_end_where_there_is_no_close
     [held] = statement(bob, "2026-03")["holdings"]
 
     assert (held["quantity"], held["price"], held["market_value"]) == ("20", "95.00", "1900.00")
-
-
-# Files ------------------------------------------------------------------------------------------
-
-
-def file(user: Any, period: str, format: str, **headers: str) -> Any:
-    with time_machine.travel(LATER, tick=False):
-        client = signed_in_client(user)
-        return client.get(f"{ROOM}/{period}/", {"format": format}, headers=headers)
-
-
-def test_csv_has_every_figure_of_the_document(ada, aapl):
-    Instrument.objects.filter(pk=aapl.pk).update(symbol="=AAPL")
-    document = statement(ada, "2026-04")
-
-    answer = file(ada, "2026-04", "csv")
-
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer["Content-Disposition"] == 'attachment; filename="statement-2026-04.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
-    assert tuple(rows[0]) == statement_csv.COLUMNS
-    sums = {(row["section"], row["type"]): row["amount"] for row in rows}
-    for section in ("equity", "cash", "realized_gains"):
-        for name, amount in document[section].items():
-            assert sums[section, name] == amount
-    assert sums["fees", "total"] == document["fees"]
-    [sale] = [row for row in rows if row["section"] == "trades"]
-    assert {name: text for name, text in sale.items() if text} == {
-        "section": "trades",
-        "type": "sell",
-        "time": "2026-04-20T12:00:00.000000Z",
-        "symbol": "'=AAPL",
-        "quantity": "4",
-        "price": "195.00",
-        "accrued_interest": "0.00",
-        "fee": "0.00",
-        "amount": "780.00",
-        "id": document["trades"][0]["id"],
-    }
-    for name in (
-        "holdings",
-        "trades",
-        "transfers",
-        "deliveries",
-        "income",
-        "corporate_actions",
-        "realized",
-    ):
-        assert len([row for row in rows if row["section"] == name]) == len(document[name])
-
-
-@pytest.mark.parametrize("format", ["json", "csv"])
-def test_what_a_client_has_is_not_sent_again(ada, format):
-    first = file(ada, "2026-04", format)
-
-    again = file(ada, "2026-04", format, if_none_match=first["ETag"])
-    other = file(ada, "2026-03", format, if_none_match=first["ETag"])
-
-    assert (again.status_code, again.content) == (304, b"")
-    assert other.status_code == 200
-
-
-def test_formats_are_chosen_strictly(ada):
-    assert_problem(file(ada, "2026-04", "xml"), status=400, code="invalid", field="format")
-    assert_problem(file(ada, "2025-04", "csv"), status=404, code="before_account_opened")
-    with time_machine.travel(LATER, tick=False):
-        client = signed_in_client(ada)
-        negotiated = client.get(f"{ROOM}/2026-04/", headers={"accept": "text/csv"})
-        unknown = client.get(f"{ROOM}/2026-04/?lot_method=lifo")
-    assert negotiated["Content-Type"] == "text/csv; charset=utf-8"
-    assert_problem(unknown, status=400, code="invalid", field="lot_method")
