@@ -15,7 +15,8 @@ from exchange.tests import market
 
 pytestmark = pytest.mark.django_db
 
-WHOLE = {"page_size": 200, "limit": 1000, "depth": 50}
+# The least and the most.
+WHOLE = {"page_size": (1, 200), "limit": (1, 1000), "depth": (1, 50), "year": (1970, 9998)}
 
 
 def parameters(*kinds: str) -> list[Any]:
@@ -58,13 +59,20 @@ def get(client: APIClient, path: str, **query: str) -> Any:
 @pytest.mark.parametrize(("path", "known"), parameters("integer"))
 def test_a_whole_number_is_read_whole(client: APIClient, path: str, known: dict[str, Any]):
     name = known["name"]
-    most = WHOLE[name]
-    past = ["0", str(most + 1), "0000000011000", "000000001" + "9" * 30, str(2**63), str(2**64)]
+    least, most = WHOLE[name]
+    past = [
+        str(least - 1),
+        str(most + 1),
+        "0000000011000",
+        "000000001" + "9" * 30,
+        str(2**63),
+        str(2**64),
+    ]
     for text in [*ODD, *past]:
         answer = get(client, path, **{name: text})
         assert_problem(answer, status=400, code="invalid", field=name)
-        assert f"from 1 to {most}" in answer.json()["detail"]
-    for text in ("1", str(most), f"00{most}"):
+        assert f"from {least} to {most}" in answer.json()["detail"]
+    for text in (str(least), str(most), f"00{most}"):
         assert get(client, path, **{name: text}).status_code == 200, text
 
 
