@@ -33,6 +33,11 @@ _ROOT = b"<OFX>"
 _CDATA = b"<![CDATA["
 _DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?", re.ASCII)
 _LINE = "line"
+# More than any header or statement needs: ofxtools may take long over others, and no other thread
+# goes on meanwhile.
+_MAX_HEADER = 2_000
+_WIDE_GAP = re.compile(rb"\s{33}")
+_MAX_DEPTH = 32
 
 
 def read(content: bytes, options: ReadOptions) -> ImportFile:
@@ -49,15 +54,18 @@ def read(content: bytes, options: ReadOptions) -> ImportFile:
 
 
 def _tree(content: bytes) -> Element:
+    from ofxtools.header import parse_header
     from ofxtools.Parser import OFXTree, TreeBuilder
 
+    _refuse_long_header(content)
     _refuse_joined_cdata(content)
 
     class LineBuilder(TreeBuilder):
-        """Notes at each element in which line it begins."""
+        """Notes at each element in which line it begins, and refuses what does not nest."""
 
         def __init__(self) -> None:
             super().__init__()
+            self.open = _OpenTags()
             self.following = _Following(TreeBuilder.regex)
             self.regex = self.following  # type: ignore[assignment]  # it is asked for matches only
 
@@ -68,13 +76,45 @@ def _tree(content: bytes) -> Element:
             super().feed(data)
 
         def start(self, tag: Any, attrs: Any) -> Element:
+            self.open.begin(tag, self.following.line)
             return super().start(tag, {_LINE: str(self.following.line)})
 
+        def end(self, tag: Any) -> Element:
+            self.open.end(tag, self.following.line)
+            return super().end(tag)
+
+        def close(self) -> Element:
+            self.open.require_none()
+            return super().close()
+
     try:
+        # By itself first, so that nothing else is read as a header.
+        parse_header(io.BytesIO(content.partition(_ROOT)[0]))
         root: Element = OFXTree().parse(io.BytesIO(content), parser=LineBuilder())
     except (SyntaxError, ValueError, LookupError, AssertionError) as error:
         raise BadFile(f"it is no OFX: {str(error)[:100]}") from error
     return root
+
+
+class _OpenTags:
+    """The tags that have begun; what is within one that does not end would be passed over."""
+
+    def __init__(self) -> None:
+        self._tags: list[str] = []
+
+    def begin(self, tag: str, line: int) -> None:
+        self._tags.append(tag)
+        if len(self._tags) > _MAX_DEPTH:
+            raise SyntaxError(f"line {line}: its tags are nested too deep")
+
+    def end(self, tag: str, line: int) -> None:
+        begun = self._tags.pop() if self._tags else "nothing"
+        if begun != tag:
+            raise SyntaxError(f"line {line}: {tag[:20]} ends {begun[:20]}")
+
+    def require_none(self) -> None:
+        if self._tags:
+            raise SyntaxError(f"{self._tags[-1][:20]} does not end")
 
 
 class _Following:
@@ -91,6 +131,14 @@ class _Following:
             self.line += data.count("\n", reached, match.start())
             reached = match.start()
             yield match
+
+
+def _refuse_long_header(content: bytes) -> None:
+    header, root, _ = content.partition(_ROOT)
+    if not root:
+        raise BadFile("it is no OFX: it has no <OFX>")
+    if len(header) > _MAX_HEADER or _WIDE_GAP.search(header):
+        raise BadFile("it is no OFX: its header is too long")
 
 
 def _refuse_joined_cdata(content: bytes) -> None:
