@@ -12,6 +12,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
 from banking.rules.assets import USD
+from be.kernel.refusals import Invalid
 from exchange.models import ActionKind, Clawback, Entitlement
 
 KINDS = (ActionKind.DIVIDEND, ActionKind.COUPON)
@@ -79,7 +80,12 @@ class _Paid(NamedTuple):
 
 
 def income(*, owner_id: UUID, start: datetime | None, end: datetime | None) -> Income:
-    """What was paid to the owner from `start` on and before `end`; None is no bound."""
+    """What was paid to the owner from `start` on and before `end`; None is no bound.
+
+    Raises Invalid (`end`) when the end is not after the start.
+    """
+    if start is not None and end is not None and start >= end:
+        raise Invalid("end must be after start.", field="end")
     paid = [*_entitlements(owner_id, start, end), *_clawbacks(owner_id, start, end)]
     months = _grouped(paid, lambda each: each.month)
     payers = _grouped(paid, lambda each: each.payer)

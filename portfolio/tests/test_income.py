@@ -115,3 +115,14 @@ def test_a_time_that_is_none_is_refused(alice, name: str):
         code="invalid",
         field=name,
     )
+
+
+@pytest.mark.parametrize("end", ["2026-03-02T14:30:00Z", "2026-03-02T09:29:59-05:00"])
+def test_an_end_that_is_not_after_the_start_is_refused(alice, end: str):
+    """As the statement does: nothing found would look like nothing paid."""
+    assert_problem(
+        get(alice, "income", now=NOW, start="2026-03-02T14:30:00Z", end=end),
+        status=400,
+        code="invalid",
+        field="end",
+    )
