@@ -99,7 +99,10 @@ def performance(
     if not movements.flows:
         names = (*OF_PERIOD, *risk_figures.OF_RISK)
         return Performance(
-            period=period, benchmark=symbol, reasons=dict.fromkeys(names, Why.NO_DEPOSITS)
+            period=period,
+            benchmark=symbol,
+            conventions=Conventions(risk_free_rate=risk_free.rate(now)),
+            reasons=dict.fromkeys(names, Why.NO_DEPOSITS),
         )
     flows = movements.flows_in(window)
     series = equity_series.compute(

@@ -223,6 +223,15 @@ def test_before_the_first_deposit_nothing_can_be_told():
     assert set(found.values()) == {"no_deposits"}
 
 
+def test_the_risk_free_rate_is_said_before_the_first_deposit_too(settings):
+    settings.RISK_FREE_RATE = 0.03
+    alice = open_account("alice@example.com", deposits="1", at=WEDNESDAY)
+
+    found = shown(alice, "performance", now=TUESDAY)
+
+    assert found["conventions"]["risk_free_rate"] == "0.030000"
+
+
 def test_in_the_moment_of_the_first_deposit_no_time_has_passed():
     alice = open_account("alice@example.com", deposits="1", at=MONDAY)
 
