@@ -3,7 +3,7 @@
 A script, run in a process of its own (`beancount_files.py`): the parser is in C, and some malformed
 text ends its process. So this one has little time and memory, can open no file, and has none of the
 broker in it. What it prints is JSON: `errors` as [line, message], or the `assets` account and the
-`postings` as [account, number, currency, cost or null, line].
+`postings` as [account, number, currency, cost or null, line, day].
 """
 
 import json
@@ -62,6 +62,7 @@ def _booked(entries: Iterable[Any], assets: str) -> dict[str, Any]:
                 posting.units.currency,
                 _cost(posting.cost),
                 int(posting.meta["lineno"]),
+                entry.date.isoformat(),
             ]
             for entry in entries
             for posting in getattr(entry, "postings", None) or ()

@@ -42,7 +42,8 @@ def read(text: str, options: ReadOptions) -> ImportFile:
     found = _booked(text)
     records.require_none([Problem(line, message) for line, message in found["errors"]])
     wanted = options.account or found["assets"]
-    return ImportFile(_left(_postings(found["postings"], wanted)))
+    postings = _postings(found["postings"], wanted)
+    return ImportFile(_left(postings), days=_days(postings))
 
 
 def _refuse_what_is_not_done(text: str) -> None:
@@ -97,10 +98,14 @@ def _postings(booked: Iterable[Sequence[Any]], wanted: str) -> list[Sequence[Any
     return [posting for posting in booked if f"{posting[0]}:".startswith(f"{wanted}:")]
 
 
+def _days(postings: Iterable[Sequence[Any]]) -> list[tuple[int, date]]:
+    return [(line, date.fromisoformat(day)) for *_, line, day in postings]
+
+
 def _left(postings: Iterable[Sequence[Any]]) -> list[Record]:
     """A record for each lot that is left, and one for the dollars."""
     held: dict[tuple[str, _Cost | None], _Held] = {}
-    for _, number, currency, cost, line in postings:
+    for _, number, currency, cost, line, _ in postings:
         lot = held.setdefault((currency, None if cost is None else _Cost(*cost)), _Held(line))
         lot.units = EXACT.add(lot.units, Decimal(number))
     problems, found = [], []

@@ -93,6 +93,18 @@ def test_the_lots_that_its_own_booking_leaves_are_taken_with_their_cost_day_and_
         ("2025-09-02 *\n  Assets:Broker 1 XYZ {5 USD}\n  Equity:Opening", "XYZ is not listed"),
         ("2030-09-02 *\n  Assets:Broker 1 AAPL {5 USD}\n  Equity:Opening", "in the future"),
         (
+            "2030-09-02 *\n  Assets:Bank 5 USD\n  Equity:Opening",
+            "line 31: 2030-09-02 is in the future",
+        ),
+        (
+            "2030-09-02 *\n  Assets:Broker:Shares -1 AAPL {}\n  Equity:Opening",
+            "line 31: 2030-09-02 is in the future",
+        ),
+        (
+            "1969-12-31 *\n  Assets:Old 5 USD\n  Equity:Opening",
+            "line 31: 1969-12-31 is before 1970",
+        ),
+        (
             "2025-09-02 *\n  Assets:Broker 1e5 AAPL {5 USD}\n  Equity:Opening",
             "line 31: Invalid token",
         ),

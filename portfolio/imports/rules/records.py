@@ -59,12 +59,14 @@ class ImportFile:
     Of a history (`is_history`), purchases were paid for out of the cash that the file tells of,
     unless it says what `cash` there is at its end, in dollars. Otherwise the records are what there
     is: lots and cash. `held` are the quantities that a history must leave, if it says so.
+    `days` are those of what the records sum up, after the line that each stands in.
     """
 
     records: Sequence[Record]
     is_history: bool = False
     held: Sequence[Record] | None = None
     cash: Decimal | None = None
+    days: Sequence[tuple[int, date]] = ()
 
 
 @dataclass(frozen=True, slots=True)

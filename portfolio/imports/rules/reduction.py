@@ -84,6 +84,12 @@ def reduce(
     """
     books = _Books(file.is_history, listed, method, _names(file, listed, renamed), today)
     problems = []
+    for line, day in file.days:
+        try:
+            _require_past(day, today)
+        except Unreadable as error:
+            problems.append(Problem(line, str(error)))
+    records.require_none(problems)
     for record in _in_order(file):
         try:
             books.add(record)
@@ -94,6 +100,14 @@ def reduce(
     if len(left) > MAX_LOTS:
         raise BadFile(f"it leaves {len(left)} lots; at most {MAX_LOTS} are taken over")
     return Reduced(left, _cash_at_the_end(file, books))
+
+
+def _require_past(day: date, today: date) -> None:
+    """Raises Unreadable for a day that is in the future or too long ago."""
+    if day > today:
+        raise Unreadable(f"{day} is in the future")
+    if day < FIRST_DAY:
+        raise Unreadable(f"{day} is before {FIRST_DAY}")
 
 
 def _cash_at_the_end(file: ImportFile, books: "_Books") -> int:
@@ -145,12 +159,7 @@ class _Books:
 
     def add(self, record: Record) -> None:
         """Raises Unreadable."""
-        if not FIRST_DAY <= record.day <= self.today:
-            raise Unreadable(
-                f"{record.day} is in the future"
-                if record.day > self.today
-                else f"{record.day} is before {FIRST_DAY}"
-            )
+        _require_past(record.day, self.today)
         if record.action in (Action.BUY, Action.REINVEST):
             self._buy(record)
         elif record.action is Action.SELL:
