@@ -52,6 +52,7 @@ class Negotiation(DefaultContentNegotiation):
 def _of_format(wanted: str, renderers: list[BaseRenderer]) -> list[BaseRenderer]:
     found = [renderer for renderer in renderers if renderer.format == wanted]
     if not found:
-        there_are = " or ".join(dict.fromkeys(renderer.format for renderer in renderers))
+        *others, last = dict.fromkeys(renderer.format for renderer in renderers)
+        there_are = f"{', '.join(others)} or {last}" if others else last
         raise ValidationError({"format": [f"There is no such format; send {there_are}."]})
     return found

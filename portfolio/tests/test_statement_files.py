@@ -67,7 +67,9 @@ def test_what_a_client_has_is_not_sent_again(ada, format):
 
 
 def test_formats_are_chosen_strictly(ada):
-    assert_problem(file(ada, "2026-04", "xml"), status=400, code="invalid", field="format")
+    refused = file(ada, "2026-04", "xml")
+    assert_problem(refused, status=400, code="invalid", field="format")
+    assert "send json, csv or pdf." in refused.json()["detail"]
     assert_problem(file(ada, "2025-04", "csv"), status=404, code="before_account_opened")
     with time_machine.travel(LATER, tick=False):
         client = signed_in_client(ada)
