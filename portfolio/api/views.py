@@ -209,9 +209,9 @@ class PerformanceView(StrictView):
             "(UTC) for longer periods, and one for now. The time-weighted return does not depend "
             "on deposits and withdrawals, the money-weighted one does; both are of the whole "
             "period. A figure that cannot be had is null, and `reasons` says why: annual returns "
-            "before a year, risk before 20 intervals, what rests on a mean of days (Sharpe, Sortino "
-            "and information ratio, alpha, win rate, best and worst day) for `1d` and `1w`, and "
-            "everything before the first deposit. `conventions` names what textbooks do "
+            "before a year, risk before 20 intervals, what rests on the mean of days (Sharpe, "
+            "Sortino and information ratio, alpha, win rate, best and worst day) for `1d` and "
+            "`1w`, and everything before the first deposit. `conventions` names what textbooks do "
             "differently."
         ),
         tags=TAGS,
