@@ -69,8 +69,14 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         responses={201: serializers.OrderSerializer, **problems(400, 409, 422)},
         examples=examples.ORDER_EXAMPLES,
     )
-    @idempotent
     def create(self, request: Request) -> HttpResponse:
+        if isinstance(request.data, dict) and request.data.get("lots"):
+            # The order of a key is placed within a transaction, in which it is too late.
+            orders.prepare_naming(owner_id=owner_of(request))
+        return self._create(request)
+
+    @idempotent
+    def _create(self, request: Request) -> HttpResponse:
         data = ORDER_BODY.run_validation(request.data)
         order = orders.place(
             owner_id=owner_of(request),

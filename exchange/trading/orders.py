@@ -51,19 +51,21 @@ class OrderNotReplaceable(Refusal):
     title = "The order can't be replaced"
 
 
+def prepare_naming(*, owner_id: UUID) -> None:
+    """Make ready for an order that names lots, so that `place` holds its locks for a short time.
+
+    Call it outside of a transaction; `place` needs it only to be quick.
+    """
+    named_lots.keeper.prepare(owner_id)
+
+
+@transactions.atomic
 def place(*, owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     """Check an order and work it; the order returned has the fills that it got at once.
 
     Raises Invalid (400), InstrumentNotTradable, StopPriceReached, LotsNotThere, InsufficientFunds
     or InsufficientPosition (422), or ClientOrderIdExists (409); then nothing has moved.
     """
-    if request.lots:
-        named_lots.keeper.prepare(owner_id)
-    return _place(owner_id, request, now)
-
-
-@transactions.atomic
-def _place(owner_id: UUID, request: OrderRequest, now: datetime) -> Order:
     market = _lock_market(request.symbol)
     requests.check_shape(request, market.instrument)
     market = rounds.catch_up(market, now=now)

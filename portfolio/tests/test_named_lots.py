@@ -66,12 +66,12 @@ def named(*pairs):
     return [{"id": lot_id, "quantity": quantity} for lot_id, quantity in pairs]
 
 
-def send(user, quantity, lots, *, now=None, **fields):
+def send(user, quantity, lots, *, now=None, headers=None, **fields):
     body = {"symbol": "AAPL", "side": "sell", "order_type": "market", "lots": lots} | fields
     if quantity is not None:
         body["quantity"] = quantity
     with time_machine.travel(now or minutes(3), tick=False):
-        return signed_in_client(user).post(URL, body)
+        return signed_in_client(user).post(URL, body, headers=headers)
 
 
 def sent(user, quantity, lots, **fields):
@@ -411,7 +411,10 @@ def test_of_two_orders_that_name_one_lot_at_once_one_is_refused(alice, aapl):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_much_that_was_booked_is_stored_before_the_order_takes_locks(alice, aapl, monkeypatch):
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "a"}])
+def test_much_that_was_booked_is_stored_before_the_order_takes_locks(
+    alice, aapl, monkeypatch, headers
+):
     lot = lot_of(buy(alice, aapl, "10", "100.00", at=NOW))
     monkeypatch.setattr(kept_lots, "FOLDED_BY_A_READ", 0)
     caught_up = []
@@ -422,7 +425,7 @@ def test_much_that_was_booked_is_stored_before_the_order_takes_locks(alice, aapl
         catch_up(**options)
 
     monkeypatch.setattr(kept_lots, "catch_up", watched)
-    sent(alice, "10", named((lot, "10")), now=NOW)
+    sent(alice, "10", named((lot, "10")), now=NOW, headers=headers)
 
     assert len(caught_up) == 1
     assert left(alice, now=NOW) == []
