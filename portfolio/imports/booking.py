@@ -4,6 +4,7 @@ Lots are valued at the present prices, which are locked meanwhile, so that the v
 is the one that the account then has.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ class ImportsOff(Refusal):
     title = "Imports are off"
 
 
+class ImportsBusy(Refusal):
+    code = "imports_busy"
+    status = 503
+    title = "Too many imports at once"
+
+
 class ImportTooLarge(Refusal):
     code = "import_too_large"
     title = "The import is too large"
@@ -53,6 +60,12 @@ class NoPrice(Refusal):
     code = "no_price"
     status = 409
     title = "A security has no price"
+
+
+# Of customers, in a process: a file may take a minute to read, in a thread that others wait for.
+OWN_AT_ONCE = 4
+
+_places = threading.BoundedSemaphore(OWN_AT_ONCE)
 
 
 class ImportStatus(StrEnum):
@@ -108,12 +121,20 @@ class Imported:
 
 
 def import_own(*, owner: User, request: ImportRequest, dry_run: bool, now: datetime) -> Imported:
-    """Import into the customer's own account. Raises ImportsOff, and what `import_file` raises."""
+    """Import into the customer's own account, if few others do so now.
+
+    Raises ImportsOff, ImportsBusy, and what `import_file` raises.
+    """
     if not settings.PORTFOLIO_IMPORTS:
         raise ImportsOff(
             "Ask who runs this broker to import the file (manage.py import_portfolio)."
         )
-    return import_file(owner=owner, request=request, dry_run=dry_run, now=now)
+    if not _places.acquire(blocking=False):
+        raise ImportsBusy("Other files are being imported. Nothing was changed; try again.")
+    try:
+        return import_file(owner=owner, request=request, dry_run=dry_run, now=now)
+    finally:
+        _places.release()
 
 
 def import_file(*, owner: User, request: ImportRequest, dry_run: bool, now: datetime) -> Imported:

@@ -237,3 +237,20 @@ def test_any_bytes_are_read_or_refused(content):
     for each in (content, header + content):
         with suppress(BadImportFile, BadFile):
             left(each)
+
+
+def test_more_splits_of_more_lots_than_take_moments_are_refused(monkeypatch):
+    monkeypatch.setattr(reduction, "MAX_SPLIT_LOTS", 5)
+    head, bought = "action,symbol,quantity,cost,acquired,ratio", "buy,AAPL,2,10,2024-01-02,"
+    split = "split,AAPL,,,2024-01-03,2:1"
+    assert len(left("\n".join([head, bought, bought, split, split])).lots) == 2
+    says = refused("\n".join([head, bought, bought, split, split, split]))
+    assert "line 6: that is one split too many" in says
+
+
+def test_a_symbol_as_it_is_listed_is_that_one_and_not_another_of_like_spelling():
+    listed = {name: Listed(Asset(name, 6), Decimal("0.000001"), ONE) for name in ("AB-C", "ABC")}
+    content = b"symbol,quantity,cost,acquired\nABC,1,1,2024-01-02\nab/c,1,1,2024-01-02\n"
+    _, file = files.read(content, file_format=FileFormat.CSV, options=ReadOptions())
+    found = reduction.reduce(file, listed, method=LotMethod.FIFO, renamed={}, today=TODAY)
+    assert [lot.symbol for lot in found.lots] == ["AB-C", "ABC"]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from io import StringIO
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from exchange.tests.market import (
     set_quote,
 )
 from exchange.trading.intake.requests import NamedLot
+from portfolio.imports import booking
 from portfolio.models import FlowValue
 from portfolio.tests import ofx
 from portfolio.tests.accounts import (
@@ -379,6 +381,15 @@ def test_imports_by_customers_can_be_turned_off(alice, settings):
     for dry_run in ("true", "false"):
         answer = post(alice, LOTS, dry_run=dry_run)
         assert_refused(answer, before, status=403, code="imports_off", says="import_portfolio")
+
+
+def test_no_more_files_are_read_at_once_than_leave_threads_for_others(alice, monkeypatch):
+    before = booked()
+    monkeypatch.setattr(booking, "_places", places := BoundedSemaphore(1))
+    with places:
+        assert_refused(post(alice, LOTS), before, status=503, code="imports_busy", says="again")
+    post(alice, "nothing")  # a refusal gives its place back, too
+    assert [post(alice, LOTS).status_code for _ in range(2)] == [201, 200]
 
 
 def test_a_large_body_and_one_of_another_type_are_refused(alice):

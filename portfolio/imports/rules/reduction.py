@@ -21,6 +21,8 @@ from portfolio.rules.lots import TAX_ZONE, Event, Fold, LotMethod
 FIRST_DAY = date(1970, 1, 1)
 MAX_LOTS = 2_000
 MAX_SYMBOLS = 500
+# Each split goes through all open lots of its security.
+MAX_SPLIT_LOTS = 500_000
 # Sums of units and cents stay far below 2**63.
 _LARGEST = 10**17
 _CENT = Decimal(1).scaleb(-USD.scale)
@@ -129,7 +131,12 @@ def _names(
     given = {record.symbol for record in (*file.records, *(file.held or ()))}
     if len(given) > MAX_SYMBOLS:
         raise BadFile(f"it has {len(given)} symbols; at most {MAX_SYMBOLS} are read")
-    return {name: symbols.find(renamed.get(name, name), listed) for name in given}
+    known = symbols.by_spelling(listed)
+    wanted = {name: renamed.get(name, name) for name in given}
+    return {
+        name: symbol if symbol in listed else known.get(symbols.spelling(symbol))
+        for name, symbol in wanted.items()
+    }
 
 
 def _in_order(file: ImportFile) -> Sequence[Record]:
@@ -154,6 +161,7 @@ class _Books:
     today: date
     cash: int = 0
     has_deposits: bool = False
+    split_lots: int = 0
     folds: dict[str, Fold] = field(default_factory=dict)
     purchases: list[Record] = field(default_factory=list)
 
@@ -239,6 +247,9 @@ class _Books:
         after = before * record.ratio.numerator // record.ratio.denominator
         if after > _LARGEST:
             raise Unreadable("that is more than can be counted")
+        self.split_lots += len(self.folds[symbol].all_lots())
+        if self.split_lots > MAX_SPLIT_LOTS:
+            raise BadFile(f"line {record.line}: that is one split too many, of so many lots")
         self._add(symbol, Event(lots.SPLIT, "", before, after, 0))
 
     def _move_cash(self, record: Record) -> None:

@@ -23,18 +23,28 @@ def is_part_of(text: str, symbol: str) -> bool:
 
 def find(text: str, listed: Iterable[str]) -> str | None:
     """The listed symbol with this spelling; None if there is none."""
-    wanted = _bare(text)
-    return next((symbol for symbol in listed if wanted and _bare(symbol) == wanted), None)
+    wanted = spelling(text)
+    return next((symbol for symbol in listed if wanted and spelling(symbol) == wanted), None)
+
+
+def by_spelling(listed: Iterable[str]) -> dict[str, str]:
+    """The listed symbols by their `spelling`, where many are to be found as `find` does."""
+    found: dict[str, str] = {}
+    for symbol in listed:
+        found.setdefault(spelling(symbol), symbol)
+    found.pop("", None)
+    return found
 
 
 def is_of(text: str, symbol: str) -> bool:
     """Whether rows of `text` may be replayed as `symbol`: the same, or the coin in a stablecoin."""
-    wanted, bare = _bare(symbol), _bare(text)
+    wanted, bare = spelling(symbol), spelling(text)
     in_dollars = {bare.removesuffix(coin) + "USD" for coin in _STABLE if bare.endswith(coin)}
     return wanted in {bare, *in_dollars}
 
 
-def _bare(text: str) -> str:
+def spelling(text: str) -> str:
+    """What all spellings of a symbol have in common."""
     upper = text.strip().upper().rpartition(":")[2].removesuffix(".US")
     bare = "".join(letter for letter in upper if letter.isalnum())
     return bare.replace("XBT", "BTC", 1) if bare.startswith("XBT") else bare
