@@ -7,7 +7,7 @@ booked later, in the period of the correction.
 Two sums hold to the cent. Equity at the start, with what banks brought, income, realized gains and
 the change of unrealized ones, is equity at the end; and cash at the start, with each movement that
 is listed, is cash at the end. Fees are part of the cost of a purchase and are taken off the
-proceeds of a sale, so they are in the gains.
+proceeds of a sale, so they are in the gains; or, if the owner has chosen so, beside them.
 """
 
 import logging
@@ -45,8 +45,9 @@ MAX_READS = 3
 class EquityChange:
     """Why equity was another at the end than at the start, in cents; they add up.
 
-    What lots from another broker had gained before they came is in no gain. `other` is what came or
-    went without a deposit, a trade or a payment.
+    What lots from another broker had gained before they came is in no gain. `fees` are those that
+    are not in the gains, below zero. `other` is what came or went without a deposit, a trade or a
+    payment.
     """
 
     opening: int
@@ -54,6 +55,7 @@ class EquityChange:
     income: int
     realized_gains: int
     unrealized_gains: int
+    fees: int
     other: int
     closing: int
 
@@ -91,8 +93,9 @@ class CashChange:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The part of a sale that came out of one lot; money in cents, net of fees.
+    """The part of a sale that came out of one lot; money in cents.
 
+    Fees are in the cost and taken off the proceeds, unless the owner has chosen otherwise.
     `sale_id` is the execution or redemption, `lot_id` the execution that bought it.
     """
 
@@ -132,6 +135,7 @@ class Statement:
     holder: str
     email: str
     lot_method: LotMethod
+    fees_in_cost: bool
     equity: EquityChange
     cash: CashChange
     fees: int
@@ -192,7 +196,7 @@ def statement(*, owner: User, name: str, now: datetime) -> Statement:
 
 
 def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
-    end, matching = min(period.end, now), lot_settings.matching(owner.pk)
+    end, (matching, fees_in_cost) = min(period.end, now), lot_settings.chosen(owner.pk)
     opening = past_positions.read(owner_id=owner.pk, at=period.start, is_now=False)
     closing = past_positions.read(owner_id=owner.pk, at=end, is_now=end < period.end)
     booked = _booked(owner.pk, closing, period.start, end)
@@ -200,6 +204,7 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
         owner_id=owner.pk,
         symbols=sorted({*opening.positions, *closing.positions, *booked.symbols}),
         lot_method=matching,
+        fees_in_cost=fees_in_cost,
         start=period.start,
         end=end,
     )
@@ -213,6 +218,7 @@ def _read(owner: User, period: StatementPeriod, now: datetime) -> Statement:
         holder=f"{owner.first_name} {owner.last_name}".strip(),
         email=owner.email,
         lot_method=lot_settings.method_of_day(matching, end),
+        fees_in_cost=fees_in_cost,
         equity=_equity_change(opening, closing, folded, cash, gains, booked),
         cash=cash,
         fees=sum(each.fee_cents for each in booked.trades),
@@ -298,15 +304,27 @@ def _equity_change(
     realized = sum(each.gain for each in gains)
     unrealized = _unrealized(closing, folded.closing) - _unrealized(opening, folded.opening)
     unrealized -= booked.gained_elsewhere
-    explained = opening.equity_cents + cash.net_deposits + cash.income + realized + unrealized
+    fees = -_fees_beside(folded)
+    earned = cash.income + realized + unrealized + fees
+    explained = opening.equity_cents + cash.net_deposits + earned
     return EquityChange(
         opening=opening.equity_cents,
         net_deposits=cash.net_deposits,
         income=cash.income,
         realized_gains=realized,
         unrealized_gains=unrealized,
+        fees=fees,
         other=closing.equity_cents - explained,
         closing=closing.equity_cents,
+    )
+
+
+def _fees_beside(folded: PastLots) -> int:
+    """The fees of the period's trades that are in no cost and no gain."""
+    return sum(
+        cost.fees - folded.opening.get(symbol, NO_COST).fees
+        for symbol, cost in folded.closing.items()
+        if cost.is_complete
     )
 
 

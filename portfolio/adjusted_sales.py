@@ -3,6 +3,10 @@
 A wash sale can go back for years: a share carries the loss of the one that it replaced. So all
 executions up to the end of the year's last window are gone through, piece by piece, and only what
 may still matter is remembered: open lots, and purchases and sales of the last 30 days.
+
+Fees always count, whatever a customer has chosen for other figures: basis includes the costs of the
+purchase, such as commissions, and what is realized is less the expenses of the sale (IRS
+Publication 550, chapter 4, "Basis of Investment Property" and "How To Figure Gain or Loss").
 """
 
 from collections.abc import Iterable, Iterator
@@ -102,7 +106,7 @@ class _Adjusting:
     instruments: dict[str, Instrument] = field(default_factory=dict)
 
     def add(self, booked: list[Fresh]) -> Iterator[tuple[str, AdjustedSale]]:
-        history = trades.events(owner_id=self.owner_id, of=booked)
+        history = trades.events(owner_id=self.owner_id, of=booked, fees_in_cost=True)
         self._meet(symbol for symbol in history if symbol not in self.skipped)
         orders = trades.orders_of(self._covered_purchases(history))
         for symbol, events in history.items():

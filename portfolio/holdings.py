@@ -38,7 +38,8 @@ ZERO = Decimal(0)
 class Holding:
     """One instrument that is held. Money in dollars, `weight` as a fraction of equity.
 
-    `average_cost` is for one share or coin, or for 100 of face value; fees included.
+    `average_cost` is for one share or coin, or for 100 of face value. `fees` are those of all its
+    trades that are in neither costs nor gains: zero, unless the owner has chosen to leave them out.
     `accrued_interest` is a part of `market_value`. `day_change` is the gain of the position since
     the last close, with trades, fees, interest and dividends; `day_change_percent` is of the value
     then plus what was bought since. `price_change` is the change of the (clean) price since the
@@ -63,6 +64,7 @@ class Holding:
     price_change_percent: Decimal | None
     price_change_value: Decimal | None
     realized_pnl: Decimal
+    fees: Decimal
     weight: Decimal | None
 
 
@@ -70,9 +72,10 @@ class Holding:
 class Totals:
     """Sums over all holdings, in dollars, and the cash beside them.
 
-    `realized_pnl` and `day_change` also count what is not held any more. `cash` includes what is
-    held for orders and withdrawals; `equity` is cash and market value together. `day_change` is
-    equity less `last_close_equity` less `day_net_deposits`, which are those since that close.
+    `realized_pnl`, `fees` and `day_change` also count what is not held any more. `cash` includes
+    what is held for orders and withdrawals; `equity` is cash and market value together.
+    `day_change` is equity less `last_close_equity` less `day_net_deposits`, which are those since
+    that close.
     """
 
     cash: Decimal
@@ -82,6 +85,7 @@ class Totals:
     cost_basis: Decimal
     unrealized_pnl: Decimal
     realized_pnl: Decimal
+    fees: Decimal
     day_change: Decimal
     last_close_equity: Decimal
     day_net_deposits: Decimal
@@ -201,6 +205,7 @@ def _holding(
         if price_change is None
         else valuation.dollars(instrument, position.units, price_change),
         realized_pnl=position.realized_pnl,
+        fees=position.fees,
         weight=value / equity if value is not None and equity else None,
     )
 
@@ -218,6 +223,7 @@ def _totals(
         cost_basis=_total(row.cost_basis for row in rows),
         unrealized_pnl=_total(row.unrealized_pnl for row in rows),
         realized_pnl=_total(position.realized_pnl for position in account.positions),
+        fees=_total(position.fees for position in account.positions),
         day_change=equity - at_close - net_deposits,
         last_close_equity=at_close,
         day_net_deposits=net_deposits,

@@ -7,7 +7,7 @@ method may be removed at any time, together.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -112,7 +112,7 @@ def read(
         if lots.lots_read > FOLDED_BY_A_READ:
             _is_caught_up(owner_id, lot_method)
         return found
-    return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
+    return answer(_folded_on(lot_rows.nothing(owner_id, lot_method), owner_id, lot_method))
 
 
 def peek(*, owner_id: UUID, lot_method: Matching, answer: Callable[[Lots], T]) -> T:
@@ -124,7 +124,7 @@ def peek(*, owner_id: UUID, lot_method: Matching, answer: Callable[[Lots], T]) -
             found = answer(lots)
             if not lots.loses_rows() and lot_rows.is_current(stored):
                 return found
-    return answer(_folded_on(lot_rows.NOTHING, owner_id, lot_method))
+    return answer(_folded_on(lot_rows.nothing(owner_id, lot_method), owner_id, lot_method))
 
 
 def _folded(owner_id: UUID, lot_method: Matching) -> Lots:
@@ -132,7 +132,7 @@ def _folded(owner_id: UUID, lot_method: Matching) -> Lots:
         stored = lot_rows.stored(owner_id, lot_method)
         since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=FOLDED_BY_A_READ + 1)
         if len(since) <= FOLDED_BY_A_READ:
-            return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
+            return _with(stored, lot_method, owner_id, since)
         if not _is_caught_up(owner_id, lot_method):
             break
     return _folded_on(lot_rows.stored(owner_id, lot_method), owner_id, lot_method)
@@ -141,12 +141,12 @@ def _folded(owner_id: UUID, lot_method: Matching) -> Lots:
 def _folded_on(stored: Stored, owner_id: UUID, lot_method: Matching) -> Lots:
     """With everything that has been booked since, however much it is."""
     since = trades.fresh(owner_id=owner_id, after=stored.through, at_most=_ALL)
-    return _with(stored, lot_method, trades.events(owner_id=owner_id, of=since))
+    return _with(stored, lot_method, owner_id, since)
 
 
-def _with(stored: Stored, lot_method: Matching, history: History) -> Lots:
+def _with(stored: Stored, lot_method: Matching, owner_id: UUID, booked: Sequence[Fresh]) -> Lots:
     lots = Lots(stored, lot_method)
-    lots.add(history)
+    lots.add(trades.events(owner_id=owner_id, of=booked, fees_in_cost=stored.fees_in_cost))
     return lots
 
 
@@ -167,11 +167,12 @@ def catch_up(*, owner_id: UUID, lot_method: Matching) -> None:
     the owner, and is to be called outside of one.
     """
     bound = ledger.settled_through(owner_id)
-    lot_rows.begin(owner_id, lot_method)
+    if not (before := lot_rows.stored(owner_id, lot_method)).key:
+        lot_rows.begin(owner_id, lot_method, fees_in_cost=before.fees_in_cost)
     while (stored := lot_rows.stored(owner_id, lot_method)).key and stored.through < bound:
         booked, through = piece(owner_id=owner_id, after=stored.through, bound=bound)
         try:
-            lots = _with(stored, lot_method, trades.events(owner_id=owner_id, of=booked))
+            lots = _with(stored, lot_method, owner_id, booked)
         except MissingLots:
             if lot_rows.is_current(stored):
                 raise

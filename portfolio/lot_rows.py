@@ -20,6 +20,9 @@ from portfolio.rules.lots import RANK_DIGITS, Fold, LotMethod, OpenLot, Part, Sa
 # Lots that are read together: a sale takes from one or two, as a rule.
 BATCH = 50
 
+WITHOUT_FEES = "-net"
+"""What the names of those folds end with that have no fees in their costs."""
+
 _TOTALS = tuple(field.name for field in fields(Totals))
 _LOT = ("number", "purchase_id", "acquired", "units", "cost", "units_left", "cost_left")
 
@@ -28,15 +31,14 @@ _LOT = ("number", "purchase_id", "acquired", "units", "cost", "units_left", "cos
 class Stored:
     """What is stored of one customer's lots by one method: complete up to posting `through`.
 
-    The sums are by symbol. `key` is 0 if nothing is stored.
+    The sums are by symbol. `key` is 0 if nothing is stored. `fees_in_cost` is what the customer has
+    chosen, and how events are to be read that are added to these lots.
     """
 
     key: int
     through: int
     totals: Mapping[str, Totals]
-
-
-NOTHING = Stored(0, 0, {})
+    fees_in_cost: bool
 
 
 class Page(NamedTuple):
@@ -63,23 +65,37 @@ class PageLot(NamedTuple):
 
 
 def stored(owner_id: UUID, method: Matching) -> Stored:
-    """What is stored, as it was at one moment."""
-    rows = statements.query(_STORED, (owner_id, method.value))
-    if not rows:
-        return NOTHING
+    """What is stored by the method, with fees as the owner has chosen, all as of one moment."""
+    names = (name(method, fees_in_cost=True), name(method, fees_in_cost=False))
+    rows = statements.query(_STORED, (owner_id, owner_id, *names))
     totals = {
-        symbol: Totals(units, cost, realized, purchases, last, bool(complete))
-        for _, _, symbol, units, cost, realized, purchases, last, complete in rows
+        symbol: Totals(units, cost, realized, purchases, last, bool(complete), fees)
+        for _, _, _, symbol, units, cost, realized, purchases, last, complete, fees in rows
         if symbol is not None
     }
-    return Stored(rows[0][0], rows[0][1], totals)
+    fees_in_cost, key, through = rows[0][:3]
+    return Stored(key or 0, through or 0, totals, bool(fees_in_cost))
 
 
+def nothing(owner_id: UUID, method: Matching) -> Stored:
+    """As if nothing was stored, with fees as the owner has chosen."""
+    return Stored(0, 0, {}, stored(owner_id, method).fees_in_cost)
+
+
+def name(method: Matching, fees_in_cost: bool) -> str:
+    """What a fold is stored as: what has the one sort of costs is never read for the other."""
+    return method.value if fees_in_cost else f"{method.value}{WITHOUT_FEES}"
+
+
+# The choice comes with the lots: it costs no statement, and both are of one moment.
 _STORED = (
-    "SELECT fold.id, fold.through, position.symbol, "
-    f"{', '.join(f'position.{name}' for name in _TOTALS)} FROM portfolio_lotfold fold "
-    "LEFT JOIN portfolio_foldedposition position ON position.fold_id = fold.id "
-    "WHERE fold.owner_id = %s AND fold.lot_method = %s"
+    "SELECT chosen.fees_in_cost, fold.id, fold.through, position.symbol, "
+    f"{', '.join(f'position.{name}' for name in _TOTALS)} "
+    "FROM (SELECT coalesce((SELECT fees_in_cost FROM portfolio_portfoliosettings "
+    "WHERE owner_id = %s), true) AS fees_in_cost) chosen "
+    "LEFT JOIN portfolio_lotfold fold ON fold.owner_id = %s "
+    "AND fold.lot_method = CASE WHEN chosen.fees_in_cost THEN %s ELSE %s END "
+    "LEFT JOIN portfolio_foldedposition position ON position.fold_id = fold.id"
 )
 
 
@@ -224,11 +240,11 @@ _CHANGE_LOTS = statements.update(
 _INSERT_SALES = statements.insert(FoldedSale, ("fold_id", "symbol", "sale_id", "sold", "parts"))
 
 
-def begin(owner_id: UUID, method: Matching) -> None:
+@transaction.atomic
+def begin(owner_id: UUID, method: Matching, *, fees_in_cost: bool) -> None:
     """Store an empty fold, if none is stored."""
-    LotFold.objects.get_or_create(
-        owner_id=owner_id, lot_method=method.value, defaults={"through": 0}
-    )
+    fold = LotFold(owner_id=owner_id, lot_method=name(method, fees_in_cost), through=0)
+    LotFold.objects.bulk_create([fold], ignore_conflicts=True)
 
 
 @transaction.atomic

@@ -33,7 +33,7 @@ class FlowValue(models.Model):
 class PortfolioSettings(models.Model):
     """What a customer has chosen: `lot_methods` are [day, method] of each change, by day.
 
-    `version` counts the changes that lots depend on.
+    `version` counts these changes. Without `fees_in_cost`, costs and proceeds leave fees out.
     """
 
     owner = models.OneToOneField(
@@ -41,6 +41,7 @@ class PortfolioSettings(models.Model):
     )
     version = models.PositiveIntegerField(default=0)
     lot_methods = models.JSONField(default=list)
+    fees_in_cost = models.BooleanField(default=True, db_default=True)
 
     def __str__(self) -> str:
         return f"version {self.version} of {self.owner_id}"
@@ -49,7 +50,8 @@ class PortfolioSettings(models.Model):
 class LotFold(models.Model):
     """One customer's lots by one method, complete up to the posting `through`.
 
-    `lot_method` is `own` and a version for those by the methods that the customer has chosen.
+    `lot_method` is `own` and a version for those by the methods that the customer has chosen; it
+    ends with `-net` if their costs leave fees out.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -83,6 +85,7 @@ class FoldedPosition(models.Model):
     purchases = models.BigIntegerField()
     last = models.BigIntegerField(help_text="Time of the newest event, microseconds since 1970.")
     complete = models.BooleanField()
+    fees = models.BigIntegerField(default=0, db_default=0, help_text="In cents.")
 
     class Meta:
         constraints = [

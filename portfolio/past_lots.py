@@ -19,14 +19,16 @@ from portfolio.rules.lots import Event, Fold, Sale
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What units of an instrument have cost, in cents, fees included.
+    """What units of an instrument have cost, in cents.
 
     `is_complete` says that all trades are known; otherwise there are no lots to tell the cost.
+    `fees` are those of all trades by then that are in neither costs nor gains.
     """
 
     units: int = 0
     cents: int = 0
     is_complete: bool = True
+    fees: int = 0
 
 
 NO_COST = Cost()
@@ -46,6 +48,7 @@ def between(
     owner_id: UUID,
     symbols: Collection[str],
     lot_method: Matching,
+    fees_in_cost: bool,
     start: datetime,
     end: datetime,
 ) -> PastLots:
@@ -53,7 +56,7 @@ def between(
     found = PastLots()
     if not symbols:
         return found
-    history = trades.whole_history(owner_id=owner_id, symbols=symbols)
+    history = trades.whole_history(owner_id=owner_id, symbols=symbols, fees_in_cost=fees_in_cost)
     for symbol, events in history.items():
         fold = lot_methods.begin(lot_method)
         _add(fold, events, after=-1, until=instant(start))
@@ -77,4 +80,5 @@ def _add(fold: Fold, events: Iterable[Event], *, after: int, until: int) -> None
 
 
 def _cost(fold: Fold) -> Cost:
-    return Cost(fold.totals.units, fold.totals.cost, fold.totals.complete)
+    totals = fold.totals
+    return Cost(totals.units, totals.cost, totals.complete, totals.fees)

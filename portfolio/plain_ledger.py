@@ -28,7 +28,7 @@ from portfolio.rules.ledger_lots import Change, LedgerLots, netted
 from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import BUY, SPLIT, Event
 from portfolio.rules.wash_sales import trade_day
-from portfolio.trades import Fresh
+from portfolio.trades import Booked, Fresh
 
 _FLOWS = {
     EntryKind.DEPOSIT.value: "Deposit",
@@ -97,7 +97,7 @@ class _Ledger:
         for entry, asset, scale, units in _moved(self.owner_id, booked):
             self.scales.setdefault(asset, scale)
             entries[entry].moved[asset] = units
-        for entry, symbol, event in trades.booked_events(owner_id=self.owner_id, of=booked):
+        for entry, symbol, event in _events(self.owner_id, booked):
             entries[entry].events.append((symbol, event))
         fees = trades.fees_of([event.id for each in entries.values() for _, event in each.events])
         payers = _payers([each for each in booked if each.kind in _INCOME_KINDS])
@@ -229,6 +229,11 @@ def _narration(entry: _Entry, payer: _Payer | None) -> str:
 
 
 # Reading ----------------------------------------------------------------------------------------
+
+
+def _events(owner_id: UUID, booked: Sequence[Fresh]) -> Iterator[Booked]:
+    """Always with fees in costs, as for taxes."""
+    return trades.booked_events(owner_id=owner_id, of=booked, fees_in_cost=True)
 
 
 def _moved(owner_id: UUID, booked: Sequence[Fresh]) -> Iterator[tuple[int, str, int, int]]:

@@ -61,6 +61,11 @@ class Position:
         """Dollars gained by all sales so far."""
         return USD.amount(self.totals.realized)
 
+    @property
+    def fees(self) -> Decimal:
+        """Dollars of fees that are in neither costs nor gains, of all trades so far."""
+        return USD.amount(self.totals.fees)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -58,15 +58,19 @@ def differences(owner_id: UUID) -> list[str]:
 def _methods(owner_id: UUID) -> list[Matching]:
     """By what lots are stored that somebody may read."""
     stored = {*LotFold.objects.filter(owner=owner_id).values_list("lot_method", flat=True)}
-    all_: dict[str, Matching] = {method.value: method for method in LotMethod}
-    own = lot_settings.matching(owner_id)
-    all_[own.value] = own
+    own, fees_in_cost = lot_settings.chosen(owner_id)
+    all_ = {lot_rows.name(method, fees_in_cost): method for method in (*LotMethod, own)}
     return [all_[name] for name in sorted(stored & all_.keys())]
 
 
 def _compare(owner_id: UUID, method: Matching) -> Iterator[str]:
-    answered = kept_lots.peek(owner_id=owner_id, lot_method=method, answer=_figures)
-    followed = _from_the_start(trades.whole_history(owner_id=owner_id), method)
+    fees_in_cost, answered = kept_lots.peek(
+        owner_id=owner_id,
+        lot_method=method,
+        answer=lambda lots: (lots.stored.fees_in_cost, _figures(lots)),
+    )
+    history = trades.whole_history(owner_id=owner_id, fees_in_cost=fees_in_cost)
+    followed = _from_the_start(history, method)
     for symbol in sorted(answered.keys() | followed.keys()):
         ours, right = answered.get(symbol, _NOTHING), followed.get(symbol, _NOTHING)
         for name, mine, theirs in zip(("sums", "lots", "sales"), ours, right, strict=True):

@@ -10,7 +10,7 @@ from uuid import UUID
 from banking.rules.assets import USD, Asset
 from exchange.market import instruments, quotes
 from exchange.models import Instrument
-from portfolio import kept_lots, lot_pages, lot_settings, securities, valuation
+from portfolio import kept_lots, lot_pages, lot_settings, securities, trades, valuation
 from portfolio.instants import instant, time_of
 from portfolio.lot_pages import PageLot
 from portfolio.lot_rows import Page
@@ -58,7 +58,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """One sale (or redemption) and the lots it came from, in dollars; `id` is its execution's."""
+    """One sale (or redemption) and the lots it came from, in dollars; `id` is its execution's.
+
+    `fees` are its own, if they are not in the proceeds; what its purchases cost is not in them.
+    """
 
     id: str
     instrument: Instrument
@@ -67,6 +70,7 @@ class Sale:
     cost_basis: Decimal
     gain: Decimal
     gain_percent: Decimal | None
+    fees: Decimal
     short_term_gain: Decimal
     long_term_gain: Decimal
     sold_at: datetime
@@ -96,14 +100,16 @@ def sales(*, owner_id: UUID, lot_method: LotMethod | None, page: Page) -> list[S
 
     Raises instruments.UnknownSymbol (field `symbol`).
     """
-    found = kept_lots.read(
+    asked = _by_code(page)
+    fees_in_cost, found = kept_lots.read(
         owner_id=owner_id,
         lot_method=lot_settings.matching(owner_id, lot_method),
-        answer=partial(lot_pages.sales, page=_by_code(page)),
+        answer=lambda lots: (lots.stored.fees_in_cost, lot_pages.sales(lots, asked)),
         has_rows=True,
     )
     traded = _instruments(row.symbol for row in found)
-    return [_sale(row.sale, traded[row.symbol]) for row in found]
+    fees = {} if fees_in_cost else trades.fees_of([row.sale.id for row in found])
+    return [_sale(row.sale, traded[row.symbol], fees.get(row.sale.id, 0)) for row in found]
 
 
 def _by_code(page: Page) -> Page:
@@ -157,7 +163,7 @@ def _share_of(row: PageLot, cents: int) -> int:
     return lots.part_of(cents, row.units_before, row.lot.units_left, row.totals.units)
 
 
-def _sale(sale: lots.Sale, instrument: Instrument) -> Sale:
+def _sale(sale: lots.Sale, instrument: Instrument, fee_cents: int) -> Sale:
     parts = tuple(_part(part, sale, instrument.asset) for part in sale.parts)
     cost = sum((part.cost_basis for part in parts), ZERO)
     gain = sum((part.gain for part in parts), ZERO)
@@ -170,6 +176,7 @@ def _sale(sale: lots.Sale, instrument: Instrument) -> Sale:
         cost_basis=cost,
         gain=gain,
         gain_percent=valuation.percent(gain, cost),
+        fees=USD.amount(fee_cents),
         short_term_gain=gain - long_term,
         long_term_gain=long_term,
         sold_at=time_of(sale.sold),

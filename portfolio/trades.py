@@ -2,9 +2,9 @@
 
 What is booked is found through the customer's postings, whose ids are in order of booking. `fresh`
 reads some of them, `events` what they are of; `whole_history` reads everything, without postings.
-A buyer's fees add to the cost, a seller's are taken off the proceeds. A redemption is a sale. A lot
-that was brought from another broker is a purchase at its cost there, acquired when it was there;
-those of an entry come oldest first.
+A buyer's fees add to the cost, a seller's are taken off the proceeds; without `fees_in_cost` they
+are in neither, but beside them. A redemption is a sale. A lot that was brought from another broker
+is a purchase at its cost there, acquired when it was there; those of an entry come oldest first.
 
 Which lots a sale names follows from its order, and from what had been filled of that before. A
 split of the meantime changes neither (`exchange.trading.rules.naming`).
@@ -61,33 +61,35 @@ def fresh(*, owner_id: UUID, after: int, at_most: int) -> list[Fresh]:
     ]
 
 
-def events(*, owner_id: UUID, of: Sequence[Fresh]) -> History:
+def events(*, owner_id: UUID, of: Sequence[Fresh], fees_in_cost: bool) -> History:
     """The events that were booked with these postings, by symbol."""
-    return _by_symbol(booked_events(owner_id=owner_id, of=of))
+    return _by_symbol(booked_events(owner_id=owner_id, of=of, fees_in_cost=fees_in_cost))
 
 
-def booked_events(*, owner_id: UUID, of: Sequence[Fresh]) -> Iterator[Booked]:
+def booked_events(*, owner_id: UUID, of: Sequence[Fresh], fees_in_cost: bool) -> Iterator[Booked]:
     """Each event that was booked with these postings, in order of booking."""
     trades = {each.reference: each for each in of if each.kind == EntryKind.TRADE}
     changes = {each.reference: each for each in of if each.kind in _CHANGES}
     deliveries = {each.reference: each for each in of if each.kind == EntryKind.DELIVERY}
     entries = trades | changes | deliveries
     rows = [
-        *_executions(owner_id, trades),
+        *_executions(owner_id, trades, fees_in_cost),
         *_entitlements([*changes]),
         *_opening_lots([*deliveries]),
     ]
     return _in_order((entries[as_uuid(row[0])].entry, row[1:]) for row in rows)
 
 
-def whole_history(*, owner_id: UUID, symbols: Collection[str] | None = None) -> History:
+def whole_history(
+    *, owner_id: UUID, symbols: Collection[str] | None = None, fees_in_cost: bool
+) -> History:
     """All events of the owner, by symbol: of these instruments, or of each that was ever held."""
     of_these, named = "", ()
     if symbols is not None:
         condition, named = statements.is_in("instrument.symbol", [*symbols])
         of_these = f" AND {condition}"
     fills = statements.query(
-        f"{_executions_sql('entry.id')} JOIN banking_journalentry entry "
+        f"{_executions_sql('entry.id', fees_in_cost)} JOIN banking_journalentry entry "
         "ON entry.reference = execution.trade_id WHERE execution.owner_id = %s "
         f"AND entry.kind = %s{of_these}",
         (owner_id, EntryKind.TRADE.value, *named),
@@ -113,11 +115,11 @@ def _in_order(rows: Iterable[tuple[int, Row]]) -> Iterator[Booked]:
     """Events in the order of their entries, and of their ids where they share one."""
     in_order = sorted(((entry, str(as_uuid(key)), row) for entry, (key, *row) in rows), key=_booked)
     filled = _filled_before({as_uuid(row[5]) for _, _, row in in_order if row[6] is not None})
-    for entry, key, (symbol, kind, first, second, at, _, own_lots, *acquired) in in_order:
+    for entry, key, (symbol, kind, first, second, at, _, own_lots, acquired, fees) in in_order:
         named: Sequence[naming.NamedLot] = ()
         if own_lots is not None:
             named = naming.taken(_named(own_lots), before=filled[key], units=first)
-        yield Booked(entry, symbol, Event(kind, key, first, second, at, named, *acquired))
+        yield Booked(entry, symbol, Event(kind, key, first, second, at, named, acquired, fees))
 
 
 def _booked(row: tuple[int, str, Any]) -> tuple[int, str]:
@@ -169,20 +171,22 @@ def _fresh_sql() -> str:
 
 
 @cache
-def _executions_sql(booked: str) -> str:
+def _executions_sql(booked: str, fees_in_cost: bool) -> str:
     buys = f"CASE WHEN placed.side = '{Side.BUY.value}'"
+    added = f" + {buys} THEN execution.fee_cents ELSE -execution.fee_cents END"
+    in_cents, beside = (added, "0") if fees_in_cost else ("", "execution.fee_cents")
     return (
         f"SELECT {booked}, execution.id, instrument.symbol, "
         f"{buys} THEN {lots.BUY} ELSE {lots.SELL} END, execution.quantity, "
-        f"execution.cents + {buys} THEN execution.fee_cents ELSE -execution.fee_cents END, "
-        f"{instant_sql('execution.executed_at')}, placed.id, placed.lots "
+        f"execution.cents{in_cents}, {instant_sql('execution.executed_at')}, "
+        f"placed.id, placed.lots, NULL, {beside} "
         "FROM exchange_execution execution "
         "JOIN exchange_order placed ON placed.id = execution.order_id "
         "JOIN exchange_instrument instrument ON instrument.id = placed.instrument_id"
     )
 
 
-def _executions(owner_id: UUID, trades: dict[UUID, Fresh]) -> list[Row]:
+def _executions(owner_id: UUID, trades: dict[UUID, Fresh], fees_in_cost: bool) -> list[Row]:
     """The owner's executions of these trades.
 
     No index has the id of a trade. An execution's own id is made from the time of the entry, so all
@@ -190,19 +194,20 @@ def _executions(owner_id: UUID, trades: dict[UUID, Fresh]) -> list[Row]:
     """
     if not trades:
         return []
-    found = _of_trades(owner_id, trades, *_ids_between([each.at for each in trades.values()]))
+    sql = (
+        f"{_executions_sql('execution.trade_id', fees_in_cost)} WHERE execution.owner_id = %s "
+        "AND execution.id >= %s AND execution.id <= %s"
+    )
+    near = _ids_between([each.at for each in trades.values()])
+    found = _of_trades(sql, (owner_id, *near), trades)
     missing = trades.keys() - {as_uuid(row[0]) for row in found}
     if missing:
-        found += _of_trades(owner_id, missing, UUID(int=0), UUID(int=2**128 - 1))
+        found += _of_trades(sql, (owner_id, UUID(int=0), UUID(int=2**128 - 1)), missing)
     return found
 
 
-def _of_trades(owner_id: UUID, trades: Collection[UUID], first: UUID, last: UUID) -> list[Row]:
-    sql = (
-        f"{_executions_sql('execution.trade_id')} WHERE execution.owner_id = %s "
-        "AND execution.id >= %s AND execution.id <= %s"
-    )
-    rows = statements.query(sql, (owner_id, first, last), planned_anew=True)
+def _of_trades(sql: str, values: Row, trades: Collection[UUID]) -> list[Row]:
+    rows = statements.query(sql, values, planned_anew=True)
     return [row for row in rows if as_uuid(row[0]) in trades]
 
 
@@ -244,7 +249,7 @@ def _entitlements_sql(booked: str) -> str:
         f"SELECT {booked}, entitlement.id, instrument.symbol, "
         f"{splits} THEN {lots.SPLIT} ELSE {lots.SELL} END, entitlement.units, "
         f"{splits} THEN entitlement.units_after ELSE entitlement.cents END, "
-        f"{instant_sql('entitlement.carried_out_at')}, NULL, NULL "
+        f"{instant_sql('entitlement.carried_out_at')}, NULL, NULL, NULL, 0 "
         "FROM exchange_entitlement entitlement "
         "JOIN exchange_corporateaction action ON action.id = entitlement.action_id "
         "JOIN exchange_instrument instrument ON instrument.id = action.instrument_id"
@@ -265,7 +270,7 @@ def _entitlements(ids: Sequence[UUID]) -> list[Row]:
 def _opening_lots_sql(booked: str) -> str:
     return (
         f"SELECT {booked}, lot.id, lot.asset, {lots.BUY}, lot.units, lot.cost_cents, "
-        f"{instant_sql('transfer.created_at')}, NULL, NULL, {instant_sql('lot.acquired_at')} "
+        f"{instant_sql('transfer.created_at')}, NULL, NULL, {instant_sql('lot.acquired_at')}, 0 "
         "FROM banking_openinglot lot JOIN banking_transferin transfer "
         "ON transfer.id = lot.transfer_id"
     )

@@ -126,6 +126,7 @@ def holdings(found: Holdings) -> Document:
             "cost_basis": _money(totals.cost_basis),
             "unrealized_pnl": _money(totals.unrealized_pnl),
             "realized_pnl": _money(totals.realized_pnl),
+            "fees": _money(totals.fees),
             "day_change": _money(totals.day_change),
             "last_close_equity": _money(totals.last_close_equity),
             "day_net_deposits": _money(totals.day_net_deposits),
@@ -155,6 +156,7 @@ def _holding(row: Holding) -> Document:
         "price_change_percent": _percent(row.price_change_percent),
         "price_change_value": _money(row.price_change_value),
         "realized_pnl": _money(row.realized_pnl),
+        "fees": _money(row.fees),
         "weight": _fraction(row.weight),
     }
 

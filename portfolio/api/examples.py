@@ -39,6 +39,7 @@ HOLDINGS = _answer(
                 "price_change_percent": "1.0101",
                 "price_change_value": "12.00",
                 "realized_pnl": "20.00",
+                "fees": "0.00",
                 "weight": "0.119048",
             }
         ],
@@ -50,6 +51,7 @@ HOLDINGS = _answer(
             "cost_basis": "1140.00",
             "unrealized_pnl": "60.00",
             "realized_pnl": "20.00",
+            "fees": "0.00",
             "day_change": "12.00",
             "last_close_equity": "10068.00",
             "day_net_deposits": "0.00",
@@ -84,6 +86,7 @@ SALE = _answer(
         "cost_basis": "760.00",
         "gain": "20.00",
         "gain_percent": "2.6316",
+        "fees": "0.00",
         "short_term_gain": "20.00",
         "long_term_gain": "0.00",
         "sold_at": SOLD_AT,

@@ -25,6 +25,8 @@ from portfolio.rules.lots import LotMethod
 
 TERMS = ("short", "long")
 
+BESIDE = "if your `settings/` leave fees out of costs; else 0.00, as they are in the gains."
+
 # Queries --------------------------------------------------------------------------------------
 
 
@@ -94,7 +96,8 @@ class HoldingSerializer(InstrumentRowSerializer):
     available_quantity = QuantityField(help_text="What no open order has reserved.")
     average_cost = PriceField(
         allow_null=True,
-        help_text="For one share or coin, or 100 of face value; fees included. Null like the cost.",
+        help_text="For one share or coin, or 100 of face value; fees included, unless your "
+        "`settings/` leave them out. Null like the cost.",
     )
     cost_basis = MoneyField(
         allow_null=True,
@@ -125,6 +128,7 @@ class HoldingSerializer(InstrumentRowSerializer):
         help_text="`price_change` times the whole quantity, whenever it was bought.",
     )
     realized_pnl = MoneyField(help_text="Of all sales of the instrument so far.")
+    fees = MoneyField(help_text=f"Of all its trades so far, {BESIDE}")
     weight = FractionField(allow_null=True, help_text="Market value over equity.")
 
 
@@ -136,6 +140,7 @@ class TotalsSerializer(serializers.Serializer[Any]):
     cost_basis = MoneyField()
     unrealized_pnl = MoneyField()
     realized_pnl = MoneyField(help_text="Of all sales so far, also of what is not held any more.")
+    fees = MoneyField(help_text=f"Of all trades so far, {BESIDE}")
     day_change = MoneyField(
         help_text="What the account gained today: equity, less `last_close_equity`, less "
         "`day_net_deposits`. It also counts what is not held any more."
@@ -196,10 +201,11 @@ class SaleSerializer(InstrumentRowSerializer):
 
     id = serializers.UUIDField(help_text="The execution that sold.")
     quantity = QuantityField()
-    proceeds = MoneyField(help_text="Fees taken off.")
+    proceeds = MoneyField(help_text="Fees taken off, unless your `settings/` leave them out.")
     cost_basis = MoneyField()
     gain = MoneyField()
     gain_percent = PercentField(allow_null=True, help_text="Of the cost.")
+    fees = MoneyField(help_text=f"Of this sale, {BESIDE}")
     short_term_gain = MoneyField()
     long_term_gain = MoneyField()
     sold_at = TimeField()

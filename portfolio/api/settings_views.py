@@ -1,4 +1,4 @@
-"""`/api/portfolio/settings/`: the lot method that is the user's own."""
+"""`/api/portfolio/settings/`: the user's own lot method, and whether fees are in costs."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -29,10 +29,24 @@ class PortfolioSettingsSerializer(serializers.Serializer[Any]):
     lot_methods = LotMethodChangeSerializer(
         many=True, help_text="All changes, the earliest first; before them it was `fifo`."
     )
+    fees_in_cost = serializers.BooleanField(
+        help_text="Whether fees are in costs and taken off proceeds; without, they are figures of "
+        "their own."
+    )
 
 
 class PortfolioSettingsBody(Body):
-    lot_method = ChoiceField(METHODS)
+    """What is left out stays as it is."""
+
+    lot_method = ChoiceField(METHODS, required=False)
+    fees_in_cost = serializers.BooleanField(
+        required=False, help_text="`false` leaves fees out, over your whole history."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"lot_method": "Give this or `fees_in_cost`."})
+        return attrs
 
 
 EXAMPLE = OpenApiExample(
@@ -40,6 +54,7 @@ EXAMPLE = OpenApiExample(
     value={
         "lot_method": "hifo",
         "lot_methods": [{"lot_method": "hifo", "from_day": "2026-03-02"}],
+        "fees_in_cost": True,
     },
     response_only=True,
     status_codes=["200"],
@@ -49,10 +64,12 @@ EXAMPLE = OpenApiExample(
 class SettingsView(StrictView):
     @extend_schema(
         operation_id="portfolio_settings_retrieve",
-        summary="Your lot method, and since when",
+        summary="Your lot method, and fees in costs",
         description=(
-            "Holdings, lots, gains and statements are computed by it wherever no `lot_method` is "
-            "asked for, and the lots that an order names have to be there by it."
+            "Holdings, lots, gains and statements are computed by the method wherever no "
+            "`lot_method` is asked for, and the lots that an order names have to be there by it. "
+            "Fees are in costs and proceeds, or `fees` of their own; in what taxes are computed "
+            "from they always count."
         ),
         tags=["Portfolio"],
         responses={200: PortfolioSettingsSerializer, **problems(401, 503)},
@@ -63,11 +80,12 @@ class SettingsView(StrictView):
 
     @extend_schema(
         operation_id="portfolio_settings_update",
-        summary="Change your lot method",
+        summary="Change your lot method, or fees in costs",
         description=(
-            "From today on (a day in New York), or from tomorrow if you have sold something today "
-            "or had a corporate action: what has been sold stays matched as it is. After `average` "
-            "all lots keep the average as their cost."
+            "A method counts from today on (a day in New York), or from tomorrow if you have sold "
+            "something today or had a corporate action: what has been sold stays matched as it is. "
+            "After `average` all lots keep the average as their cost. `fees_in_cost` counts for "
+            "your whole history, and changes none of the account's value."
         ),
         tags=["Portfolio"],
         request=PortfolioSettingsBody,
@@ -75,14 +93,17 @@ class SettingsView(StrictView):
         examples=[
             EXAMPLE,
             OpenApiExample("Newest first", value={"lot_method": "lifo"}, request_only=True),
+            OpenApiExample("Fees apart", value={"fees_in_cost": False}, request_only=True),
         ],
     )
     def put(self, request: Request) -> Response:
         body = PortfolioSettingsBody(data=request.data)
         body.is_valid(raise_exception=True)
+        given = body.validated_data
         found = lot_settings.change(
             owner_id=_owner(request),
-            lot_method=LotMethod(body.validated_data["lot_method"]),
+            lot_method=LotMethod(given["lot_method"]) if "lot_method" in given else None,
+            fees_in_cost=given.get("fees_in_cost"),
             now=timezone.now(),
         )
         return _answer(found)
@@ -96,6 +117,7 @@ def _answer(found: LotSettings) -> Response:
                 {"lot_method": each.method.value, "from_day": each.day.isoformat()}
                 for each in found.changes
             ],
+            "fees_in_cost": found.fees_in_cost,
         }
     )
 

@@ -23,6 +23,7 @@ EQUITY = (
     "income",
     "realized_gains",
     "unrealized_gains",
+    "fees",
     "other",
     "closing",
 )
@@ -68,6 +69,7 @@ def statement(found: Statement) -> Document:
         "account": {"holder": found.holder, "email": found.email},
         "currency": "USD",
         "lot_method": found.lot_method.value,
+        "fees_in_cost": found.fees_in_cost,
         "equity": {name: money_cents(getattr(found.equity, name)) for name in EQUITY},
         "cash": {name: money_cents(getattr(found.cash, name)) for name in CASH},
         "fees": money_cents(found.fees),

@@ -41,10 +41,13 @@ class EquityChangeSerializer(serializers.Serializer[Any]):
         help_text="Deposits and transfers in, less withdrawals and returned deposits."
     )
     income = MoneyField(help_text="Dividends and coupons, less what was taken back.")
-    realized_gains = MoneyField(help_text="Of all sales and redemptions; fees are in them.")
+    realized_gains = MoneyField(help_text="Of all sales and redemptions.")
     unrealized_gains = MoneyField(
         help_text="How much more the positions have gained than before; what lots from another "
         "broker had gained before they came does not count."
+    )
+    fees = MoneyField(
+        help_text="Of all trades, below zero, if the gains leave them out; else 0.00."
     )
     other = MoneyField(help_text="What none of these is; zero.")
     closing = MoneyField(help_text="Cash and positions at the end.")
@@ -151,8 +154,8 @@ class StatementGainSerializer(serializers.Serializer[Any]):
     quantity = QuantityField()
     acquired_at = TimeField()
     sold_at = TimeField()
-    proceeds = MoneyField(help_text="Fees taken off.")
-    cost_basis = MoneyField(help_text="Fees included.")
+    proceeds = MoneyField(help_text="Fees taken off, if they are in costs.")
+    cost_basis = MoneyField(help_text="Fees included, if they are in costs.")
     gain = MoneyField()
     term = ChoiceField(TERMS)
 
@@ -166,7 +169,10 @@ class StatementSerializer(StatementPeriodSerializer):
     lot_method = ChoiceField([method.value for method in LotMethod])
     equity = EquityChangeSerializer()
     cash = CashChangeSerializer()
-    fees = MoneyField(help_text="Of all trades; they are in the amounts and the gains.")
+    fees_in_cost = serializers.BooleanField(
+        help_text="Whether costs and proceeds, and so gains, are with fees; see `settings/`."
+    )
+    fees = MoneyField(help_text="Of all trades; they are in the amounts.")
     realized_gains = GainsByTermSerializer()
     holdings = StatementHoldingSerializer(many=True)
     trades = StatementTradeSerializer(many=True)

@@ -49,7 +49,7 @@ class WashedPartSerializer(serializers.Serializer[Any]):
     )
     quantity = QuantityField()
     proceeds = MoneyField()
-    cost_basis = MoneyField(help_text="As in `realized/`.")
+    cost_basis = MoneyField(help_text="Fees included, whatever `settings/` say.")
     carried_loss = MoneyField(help_text="Of earlier wash sales: it is part of the basis too.")
     loss = MoneyField(help_text="Cost and carried loss, less proceeds.")
     washed_quantity = QuantityField(help_text="How many of the shares were replaced.")

@@ -34,9 +34,9 @@ class WashSalesView(StrictView):
             "A loss is disallowed as far as the same stock, ETF or bond was bought within 30 days "
             "before or after the sale (26 U.S.C. 1091; coins are not covered). It is added to the "
             "cost of the shares that replaced those sold. `realized/` has all gains and losses as "
-            "they are without this. A sale of the last 30 days is shown as it stands now. All "
-            "trades up to the year are gone through: the answer takes longer for who has made "
-            "many, and is sent while it is made."
+            "they are without this. Fees count here, whatever your `settings/` say. A sale of the "
+            "last 30 days is shown as it stands now. All trades up to the year are gone through: "
+            "the answer takes longer for who has made many, and is sent while it is made."
         ),
         tags=TAGS,
         parameters=[TaxYearQuery],
@@ -60,8 +60,8 @@ class Form8949View(StrictView):
         summary="The sales of a year in the columns of Form 8949",
         description=(
             "What tax software takes: one line for each lot that was sold from, with the "
-            "adjustments of `wash-sales/`. With `?format=csv` (or `Accept: text/csv`) it is a "
-            "file, with dates as 03/02/2026 and without sums."
+            "adjustments of `wash-sales/` and always with fees. With `?format=csv` (or `Accept: "
+            "text/csv`) it is a file, with dates as 03/02/2026 and without sums."
         ),
         tags=TAGS,
         parameters=[TaxYearQuery, format_parameter("json", "csv")],
@@ -103,7 +103,8 @@ class BeancountView(StrictView):
         summary="Everything that was ever booked, as a ledger for beancount",
         description=(
             "A file for beancount 3: each deposit, withdrawal, trade, payment and split, with lots "
-            "and gains as in `lots/` and `realized/`, and the balances at the end. It is sent "
+            "and gains as in `lots/` and `realized/` (fees are always in the costs), and the "
+            "balances at the end. It is sent "
             "while it is made, and takes longer for who has traded much."
         ),
         tags=TAGS,

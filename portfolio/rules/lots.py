@@ -61,9 +61,10 @@ class Event(NamedTuple):
     """A purchase, a sale or a split of one instrument, with the id of its execution.
 
     `first` and `second` are units and cents of a trade; of a split, all units before and after it.
-    The cents are what was paid or received, fees included. `named` are the lots that a sale is to
-    be taken from, by the id of their purchase, and units of each. `acquired` is when a lot was
-    acquired that was bought elsewhere, and booked here `at` a later time.
+    The cents are what was paid or received, fees included, but for the `fees`, which are left out
+    of them. `named` are the lots that a sale is to be taken from, by the id of their purchase, and
+    units of each. `acquired` is when a lot was acquired that was bought elsewhere, and booked here
+    `at` a later time.
     """
 
     kind: int
@@ -73,13 +74,15 @@ class Event(NamedTuple):
     at: int
     named: Sequence[tuple[str, int]] = ()
     acquired: int | None = None
+    fees: int = 0
 
 
 class Part(NamedTuple):
     """The part of a sale that came out of one lot; `lot_id` and `acquired` are its purchase's.
 
-    The proceeds are net of the fees of the sale, the cost is with those of the purchase. With
-    average basis the cost is that of the pool, and the lot only gives the holding period.
+    The proceeds are net of the fees of the sale, the cost is with those of the purchase, unless
+    events leave them out. With average basis the cost is that of the pool, and the lot only gives
+    the holding period.
     """
 
     lot_id: str
@@ -146,6 +149,7 @@ class Totals:
 
     `purchases` numbers the lots. `last` is the time of the newest event. A history that sells more
     than it has bought is not `complete`: a trade is missing, and it has no lots and no gains.
+    `fees` are those that are in neither costs nor gains, of all trades so far.
     """
 
     units: int = 0
@@ -154,6 +158,7 @@ class Totals:
     purchases: int = 0
     last: int = 0
     complete: bool = True
+    fees: int = 0
 
 
 def _none_stored(lot_id: str) -> None:
@@ -196,6 +201,7 @@ class Fold:
         if not totals.complete:
             return
         totals.last = at = max(totals.last, event.at)
+        totals.fees += event.fees
         while self.changes and self.changes[0][0] <= at:
             self._change_to(self.changes[0][1])
             self.changes = self.changes[1:]

@@ -13,7 +13,15 @@ from uuid import UUID
 from banking.models import JournalEntry, OpeningLot
 from banking.rules.assets import USD
 from be.kernel.refusals import Refusal
-from exchange.models import ActionKind, Entitlement, Execution, Instrument, Quote, TimeInForce
+from exchange.models import (
+    ActionKind,
+    Entitlement,
+    Execution,
+    FeeSchedule,
+    Instrument,
+    Quote,
+    TimeInForce,
+)
 from exchange.tests.market import (
     NOW,
     advance,
@@ -35,7 +43,7 @@ class Account:
     """A customer who trades at random."""
 
     def __init__(self, seed, *, chooses=False):
-        """With `chooses`, the customer changes the lot method now and then."""
+        """With `chooses`, the customer changes the settings now and then, and all trades cost."""
         self.chooses = chooses
         self.random = random.Random(seed)
         self.user = make_customer("alice@example.com", dollars="50000000")
@@ -43,6 +51,8 @@ class Account:
         self.coin = make_instrument("BTC-USD", "crypto")
         self.bond = make_bond()
         self.at = NOW
+        if chooses:
+            FeeSchedule.objects.update(maker_bps=9, taker_bps=31)
         if seed % 2:
             prices = {each: self.price() for each in (self.stock, self.coin, self.bond)}
             bring_some(self.random, prices, self.user, self.at)
@@ -59,7 +69,7 @@ class Account:
                 [self.buy] * 4
                 + [self.sell] * 2
                 + [self.name, partial(self.name, 1), self.meet, self.act]
-                + [self.choose] * self.chooses
+                + [self.choose, self.choose_fees] * self.chooses
             )()
 
     def buy(self):
@@ -116,6 +126,11 @@ class Account:
         method = self.random.choice([*LotMethod])
         lot_settings.change(owner_id=self.user.pk, lot_method=method, now=self.at)
 
+    def choose_fees(self):
+        """Fees in costs or beside them."""
+        fees_in_cost = self.random.random() < 0.4
+        lot_settings.change(owner_id=self.user.pk, fees_in_cost=fees_in_cost, now=self.at)
+
     def act(self):
         if self.random.random() < 0.15 and self.bond.tradable:
             carry_out(self.bond, ActionKind.REDEMPTION, at=self.at, amount=Decimal("100.5"))
@@ -129,19 +144,24 @@ class Account:
 
 
 def plain(user, method=LotMethod.FIFO, until=None):
-    """The lots by symbol, in plain decimals, from everything that was ever booked."""
+    """The lots by symbol, in plain decimals, from everything that was ever booked.
+
+    With fees as the user has chosen.
+    """
+    _, fees_in_cost = lot_settings.chosen(user.pk)
     booked: dict[str, list[plain_lots.Event]] = defaultdict(list)
     to_take: dict[UUID, list[list[Any]]] = {}
     for entry in JournalEntry.objects.order_by("pk"):
         for fill in Execution.objects.filter(owner=user, trade_id=entry.reference).order_by("pk"):
             instrument, buys = fill.order.instrument, fill.order.side == "buy"
+            fees = fill.fee_cents if fees_in_cost else 0
             lots = to_take.setdefault(fill.order_id, [[*lot] for lot in fill.order.lots or ()])
             booked[instrument.symbol].append(
                 plain_lots.Trade(
                     str(fill.pk),
                     "buy" if buys else "sell",
                     instrument.asset.amount(fill.quantity),
-                    USD.amount(fill.cents + (fill.fee_cents if buys else -fill.fee_cents)),
+                    USD.amount(fill.cents + (fees if buys else -fees)),
                     fill.executed_at,
                     [*taken_from(lots, fill.quantity, instrument.asset)],
                 )

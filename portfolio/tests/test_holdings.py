@@ -57,6 +57,7 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
             "price_change_percent": "5.2632",  # 10 / 190
             "price_change_value": "100.00",  # 10 × (200.00 - 190.00)
             "realized_pnl": "0.00",
+            "fees": "0.00",
             "weight": "0.039585",  # 2000.00 / 50524.80
         },
         {
@@ -78,6 +79,7 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
             "price_change_percent": "1.6836",  # 1010 / 59990
             "price_change_value": "505.00",  # 0.5 × (61000 - 59990)
             "realized_pnl": "0.00",
+            "fees": "0.00",
             "weight": "0.603664",  # 30500.00 / 50524.80
         },
     ]
@@ -89,6 +91,7 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
         "cost_basis": "31975.20",
         "unrealized_pnl": "524.80",
         "realized_pnl": "0.00",
+        "fees": "0.00",
         "day_change": "524.80",
         "last_close_equity": "0.00",
         "day_net_deposits": "50000.00",

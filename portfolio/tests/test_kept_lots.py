@@ -123,7 +123,13 @@ def test_wherever_it_is_folded_the_answers_follow_from_all_executions(seed, monk
         assert_answers_follow(account, asked)
     assert rebuilding.differences(account.user.pk) == []
     own = lot_settings.matching(account.user.pk).value
-    assert sorted(LotFold.objects.values_list("lot_method", flat=True)) == sorted({*LotMethod, own})
+    _, fees_in_cost = lot_settings.chosen(account.user.pk)
+    names = {f"{method}{'' if fees_in_cost else '-net'}" for method in (*LotMethod, own)}
+    assert sorted(LotFold.objects.values_list("lot_method", flat=True)) == sorted(names)
+    lot_settings.change(owner_id=account.user.pk, fees_in_cost=not fees_in_cost, now=account.at)
+    for asked in (LotMethod.HIFO, None):
+        assert_answers_follow(account, asked)
+    assert rebuilding.differences(account.user.pk) == []
     assert FoldedSale.objects.exists()
     assert FoldedPosition.objects.exists()
     assert Execution.objects.filter(order__lots__isnull=False).exists()

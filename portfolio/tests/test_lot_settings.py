@@ -1,4 +1,7 @@
-"""The lot method of one's own: from which day it counts, and that no sale is matched anew."""
+"""The lot method of one's own: from which day it counts, and that no sale is matched anew.
+
+Fees beside the costs: `test_fees_beside_costs.py`.
+"""
 
 from datetime import date, timedelta
 from functools import partial
@@ -22,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 URL = "/api/portfolio/settings/"
 TODAY = date(2026, 3, 2)
+WITH_FEES = {"fees_in_cost": True}
 
 
 def days(count, *, hours=0):
@@ -78,7 +82,7 @@ def store(request, alice):
 
 
 def test_nobody_has_to_choose(traded):
-    assert settings_of(traded, at=days(4)) == {"lot_method": "fifo", "lot_methods": []}
+    assert settings_of(traded, at=days(4)) == {"lot_method": "fifo", "lot_methods": [], **WITH_FEES}
     assert costs(traded, at=days(4)) == ["500.00"]
     assert not PortfolioSettings.objects.exists()
     assert lot_settings.matching(traded.pk) is LotMethod.FIFO
@@ -89,6 +93,7 @@ def test_a_method_counts_from_its_day_and_leaves_earlier_sales_alone(traded, aap
     assert choose(traded, "hifo", at=days(4)) == {
         "lot_method": "hifo",
         "lot_methods": [change("hifo", TODAY + timedelta(days=4))],
+        **WITH_FEES,
     }
     store()
     sell(traded, aapl, "12", "130.00", at=days(4, hours=1))
@@ -110,6 +115,7 @@ def test_after_a_sale_today_it_counts_from_tomorrow(traded, aapl):
     assert choose(traded, "lifo", at=late) == {
         "lot_method": "fifo",
         "lot_methods": [change("lifo", TODAY + timedelta(days=4))],
+        **WITH_FEES,
     }
     sell(traded, aapl, "5", "130.00", at=days(3, hours=2))
     sell(traded, aapl, "5", "130.00", at=days(4))
@@ -138,6 +144,7 @@ def test_the_last_word_of_a_day_counts_and_a_way_back_leaves_nothing(traded):
     assert choose(traded, "average", at=days(5)) == {
         "lot_method": "average",
         "lot_methods": [change("average", TODAY + timedelta(days=4))],
+        **WITH_FEES,
     }
     version = PortfolioSettings.objects.get().version
     assert version == 2
@@ -208,7 +215,7 @@ def test_a_statement_of_a_time_that_is_over_stays(traded, aapl):
 def test_a_choice_is_one_s_own(traded, bob, aapl):
     choose(traded, "lifo", at=days(4))
 
-    assert settings_of(bob, at=days(4)) == {"lot_method": "fifo", "lot_methods": []}
+    assert settings_of(bob, at=days(4)) == {"lot_method": "fifo", "lot_methods": [], **WITH_FEES}
     assert lot_settings.matching(bob.pk) is LotMethod.FIFO
 
 
@@ -218,6 +225,9 @@ def test_a_choice_is_one_s_own(traded, bob, aapl):
         ({"lot_method": "dearest"}, "lot_method"),
         ({"lot_method": None}, "lot_method"),
         ({}, "lot_method"),
+        ({"fees_in_cost": None}, "fees_in_cost"),
+        ({"fees_in_cost": "perhaps"}, "fees_in_cost"),
+        ({"lot_method": "dearest", "fees_in_cost": False}, "lot_method"),
         ({"lot_method": "lifo", "from_day": "2026-03-02"}, "from_day"),
     ],
 )

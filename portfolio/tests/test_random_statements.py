@@ -14,6 +14,7 @@ from be.kernel.refusals import Refusal
 from exchange.corporate import processing, reversals
 from exchange.models import ActionKind, CorporateAction
 from exchange.tests.market import NOW
+from portfolio import lot_settings
 from portfolio.api.statement_documents import CASH, EQUITY
 from portfolio.tests.accounts import carry_out, deposit, reprice, shown, withdraw
 from portfolio.tests.random_trader import Account, plain
@@ -99,14 +100,37 @@ def test_statements_add_up_chain_and_stay(seed, admin_user):
     investor.live(NOW + timedelta(days=400))
     user, now = investor.user, investor.at
 
-    periods = shown(user, "statements", now=now, page_size=200)["results"]
-    found = {each["id"]: shown(user, f"statements/{each['id']}", now=now) for each in periods}
-
-    for each in found.values():
-        assert_adds_up(each)
+    found = statements_of(user, now)
     for name, then in investor.statements.items():
         assert found[name] == then  # splits, corrections and all that came later change nothing
     assert sum(len(name) > 4 for name in investor.statements) > 8
+    assert_all_add_up(found, user, now)
+    months = [found[name] for name in sorted(found) if len(name) > 4]
+    assert_agrees_with_past_equity(months, user, now)
+
+    lot_settings.change(owner_id=user.pk, fees_in_cost=False, now=now)
+    beside = statements_of(user, now)
+    assert_all_add_up(beside, user, now)
+    assert any(each["equity"]["fees"] != "0.00" for each in beside.values())
+    for name, each in found.items():
+        assert each["cash"] == beside[name]["cash"]
+        gained = [gains_of(of) for of in (each, beside[name])]
+        assert gained[0] == gained[1]
+
+
+def gains_of(document):
+    names = ("realized_gains", "unrealized_gains", "fees")
+    return sum((Decimal(document["equity"][name]) for name in names), ZERO)
+
+
+def statements_of(user, now):
+    periods = shown(user, "statements", now=now, page_size=200)["results"]
+    return {each["id"]: shown(user, f"statements/{each['id']}", now=now) for each in periods}
+
+
+def assert_all_add_up(found, user, now):
+    for each in found.values():
+        assert_adds_up(each)
     months = [found[name] for name in sorted(found) if len(name) > 4]
     for one, following in pairwise(months):
         assert following["equity"]["opening"] == one["equity"]["closing"]
@@ -114,7 +138,6 @@ def test_statements_add_up_chain_and_stay(seed, admin_user):
     for year in (each for each in found.values() if each["type"] == "year"):
         assert_is_of(year, [each for each in months if each["id"].startswith(year["id"])])
     assert_agrees_with_now(found[f"{now:%Y-%m}"], user, now)
-    assert_agrees_with_past_equity(months, user, now)
     assert_lists_each_sale(months, user, now)
 
 
@@ -158,7 +181,13 @@ def assert_adds_up(document):
     assert Decimal(gains["long_term"]) == by_term["long"]
     assert gains["total"] == equity["realized_gains"]
     # What was sold is in the lists of trades and of corporate actions.
-    sold = money([row for row in document["trades"] if row["side"] == "sell"]) + money(redeemed)
+    sales = [row for row in document["trades"] if row["side"] == "sell"]
+    sold = money(sales) + money(redeemed)
+    if document["fees_in_cost"]:
+        assert equity["fees"] == "0.00"
+    else:
+        sold += money(sales, "fee")
+        assert -Decimal(equity["fees"]) == Decimal(document["fees"])
     assert money(document["realized"], "proceeds") == sold
 
 

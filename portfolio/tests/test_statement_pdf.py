@@ -77,6 +77,20 @@ def test_it_has_the_figures_of_the_json(ada):
         assert row in page
 
 
+def test_fees_beside_the_gains_are_a_line_of_equity_and_a_note():
+    document = copy.deepcopy(EXAMPLE)
+    document["fees_in_cost"] = False
+    document["equity"] |= {"fees": "-12.50", "closing": "9069.00"}
+
+    [page] = lines(statement.written(document))
+
+    text = "\n".join(page)
+    assert "Fees \u221212.50" in text
+    assert "\u221211.00" in text  # 1.50 + 20.00 - 20.00 - 12.50: gains and income
+    assert "Fees are in no cost and no proceeds, and so in no gain." in text
+    assert "Fees are part of the cost" not in text
+
+
 @pytest.mark.django_db
 def test_the_same_statement_has_the_same_bytes(ada):
     first = file(ada, "2026-04", "pdf")

@@ -299,6 +299,7 @@ def test_what_came_from_another_broker_had_gained_before(django_user_model, aapl
         "income": "0.00",
         "realized_gains": "0.00",
         "unrealized_gains": "80.00",
+        "fees": "0.00",
         "other": "0.00",
         "closing": "2080.00",
     }

@@ -22,6 +22,7 @@ _EQUITY = {
     "income": "Income",
     "realized_gains": "Realized gains",
     "unrealized_gains": "Change in unrealized gains",
+    "fees": "Fees",
     "other": "Other",
     "closing": "Closing equity",
 }
@@ -50,13 +51,16 @@ _WORDS = {
     "transfer_in": "From another broker",
     "reversal": "Taken back",
 }
+_WITH_FEES = (
+    "Fees are part of the cost of a purchase and are taken off the proceeds of a sale.",
+    "Fees are in no cost and no proceeds, and so in no gain.",
+)
 _NOTES = (
     "Times and days are in UTC. The statement has what was booked after the midnight that begins "
     "the period, up to and at the one that ends it.",
     "Positions are valued at the last price known at the end. The value of a bond includes accrued "
     "interest, and its price is for 100 of face value.",
-    "Fees are part of the cost of a purchase and are taken off the proceeds of a sale. A gain is "
-    "long-term if its lot was held for more than a year, by days in New York.",
+    "{fees} A gain is long-term if its lot was held for more than a year, by days in New York.",
     "Quantities and prices are in the shares of their time. What is corrected later is in the "
     "statement of the period in which it is corrected.",
 )
@@ -114,7 +118,7 @@ def _draw(sheet: Pages, *, document: Document) -> None:
     if document["corporate_actions"]:
         _corporate_actions(sheet, document["corporate_actions"])
     _realized(sheet, document["realized"], document["realized_gains"])
-    _notes(sheet)
+    _notes(sheet, _WITH_FEES[0 if document["fees_in_cost"] else 1])
 
 
 # The first page ---------------------------------------------------------------------------------
@@ -179,7 +183,7 @@ def _summary(sheet: Pages, document: Document) -> None:
 
 
 def _gained(document: Document) -> str:
-    parts = ("income", "realized_gains", "unrealized_gains")
+    parts = ("income", "realized_gains", "unrealized_gains", "fees")
     cents = sum(int(document["equity"][name].replace(".", "")) for name in parts)
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02}"
 
@@ -398,8 +402,10 @@ def _realized(sheet: Pages, rows: Sequence[Document], gains: Document) -> None:
     )
 
 
-def _notes(sheet: Pages) -> None:
-    lines = [lettering.wrapped(note, PLAIN, pages.SMALL, RIGHT - LEFT) for note in _NOTES]
+def _notes(sheet: Pages, fees: str) -> None:
+    room = RIGHT - LEFT
+    notes = [note.format(fees=fees) for note in _NOTES]
+    lines = [lettering.wrapped(note, PLAIN, pages.SMALL, room) for note in notes]
     sheet.make_room(sum(10 * len(note) + 3 for note in lines) + 18)
     sheet.text(LEFT, sheet.y, "Notes", font=BOLD, size=9, color=ACCENT)
     sheet.y -= 14
