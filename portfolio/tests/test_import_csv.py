@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banking.rules.assets import Asset
+from exchange.simulator.sources.replay.rules import cells
 from portfolio.imports import files
 from portfolio.imports.files import BadImportFile, FileFormat
 from portfolio.imports.rules import reduction
@@ -254,3 +255,12 @@ def test_a_symbol_as_it_is_listed_is_that_one_and_not_another_of_like_spelling()
     _, file = files.read(content, file_format=FileFormat.CSV, options=ReadOptions())
     found = reduction.reduce(file, listed, method=LotMethod.FIFO, renamed={}, today=TODAY)
     assert [lot.symbol for lot in found.lots] == ["AB-C", "ABC"]
+
+
+@pytest.mark.parametrize("start", ["2024-01-02", "01/13/2024"])
+def test_a_cell_that_is_longer_than_any_time_is_not_looked_through_for_one(start):
+    """A million spaces would take an hour, in which the server answers nobody."""
+    line = f'AAPL,1,1,"{start}{" " * 1_000}\nx"'
+    says = refused(f"symbol,quantity,cost,acquired\n{line}\n")
+    assert f"line 3: '{start}          ' is too long for a time" in says
+    assert cells.day_first([f"13/01/2024{' ' * 1_000}x", "01/13/2024"]) is False

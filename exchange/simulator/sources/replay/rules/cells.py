@@ -26,6 +26,8 @@ _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]+(.+))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:,?[ T]+(.+))?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?: ?([AaPp])\.?[Mm]\.?)?")
 _WORDY = ("%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d %b %Y")
+# Far longer than any time. Over a long run of spaces the forms take its length to the power of two.
+_LONGEST = 100
 _MONTHS = 12
 _YEARS = (1800, 2200)
 
@@ -101,6 +103,8 @@ class TimeReader:
         """`clock` is the time of day, if another cell has it. Raises Unreadable for no time."""
         text = text.strip()
         clock = clock.strip()
+        if len(text) + len(clock) > _LONGEST:
+            raise Unreadable(f"{text[:20]!r} is too long for a time")
         if clock.isdigit():
             clock = _with_colons(clock)
         try:
@@ -183,7 +187,8 @@ def _wordy(text: str) -> datetime | None:
 def day_first(texts: Iterable[str]) -> bool | None:
     """Whether dates like 4/1/2015 have the day first, from one that is unambiguous; else None."""
     for text in texts:
-        found = _YEAR_LAST.fullmatch(text.strip())
+        bare = text.strip()
+        found = _YEAR_LAST.fullmatch(bare) if len(bare) <= _LONGEST else None
         if found is None:
             continue
         first, second = int(found[1]), int(found[3])
