@@ -38,6 +38,17 @@ def _is_written_plainly(number: Decimal) -> bool:
     return isinstance(exponent, int) and -MAX_DECIMALS <= exponent <= 0
 
 
+class TrueOrFalseField(serializers.BooleanField):
+    """True or false in a JSON body; no number or word that stands for one, as 1 or "yes"."""
+
+    default_error_messages = {"invalid": "Send true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 @extend_schema_field({**REQUEST_DECIMAL, "example": "191.25"})
 class PositiveDecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A positive number in plain notation, as a string ("1.5") or a JSON number (1.5).

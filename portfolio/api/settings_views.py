@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from be.api.auto_schema import problems
-from be.api.fields import ChoiceField
+from be.api.fields import ChoiceField, TrueOrFalseField
 from be.api.strict_requests import Body, StrictView
 from portfolio import lot_settings
 from portfolio.lot_settings import LotSettings
@@ -39,7 +39,7 @@ class PortfolioSettingsBody(Body):
     """What is left out stays as it is."""
 
     lot_method = ChoiceField(METHODS, required=False)
-    fees_in_cost = serializers.BooleanField(
+    fees_in_cost = TrueOrFalseField(
         required=False, help_text="`false` leaves fees out, over your whole history."
     )
 

@@ -227,6 +227,8 @@ def test_a_choice_is_one_s_own(traded, bob, aapl):
         ({}, "lot_method"),
         ({"fees_in_cost": None}, "fees_in_cost"),
         ({"fees_in_cost": "perhaps"}, "fees_in_cost"),
+        ({"fees_in_cost": "no"}, "fees_in_cost"),
+        ({"fees_in_cost": 0}, "fees_in_cost"),
         ({"lot_method": "dearest", "fees_in_cost": False}, "lot_method"),
         ({"lot_method": "lifo", "from_day": "2026-03-02"}, "from_day"),
     ],
