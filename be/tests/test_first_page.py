@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
@@ -161,6 +162,13 @@ class Visit:
         self.page.get_by_role("button", name=DEMO_BUTTON).click()
         expect(self.page.locator("#connection")).to_have_text("Live", timeout=PATIENCE)
 
+    def expect_frame(self, kind: str) -> None:
+        """Wait for a message of this type; what REST has answered may be on the page before it."""
+        deadline = monotonic() + PATIENCE / 1000
+        while not any(f'"{kind}"' in frame for frame in self.frames):
+            assert monotonic() < deadline, f"no {kind} has come over the socket"
+            self.page.wait_for_timeout(50)
+
 
 @pytest.fixture
 def visit(browser: Browser, market: LiveServer) -> Iterator[Visit]:
@@ -180,7 +188,7 @@ def test_the_demo_customer_sees_prices_move_and_buys_a_share(visit, market):
     bitcoin = page.locator("[data-symbol='BTC-USD'] .price")
     before = bitcoin.inner_text()
     expect(bitcoin).not_to_have_text(before, timeout=PATIENCE)
-    assert any('"price_update"' in frame for frame in visit.frames)
+    visit.expect_frame("price_update")
 
     # One share is bought at the market; its order and the holding say so.
     page.get_by_role("button", name="AAPL").first.click()
@@ -194,7 +202,7 @@ def test_the_demo_customer_sees_prices_move_and_buys_a_share(visit, market):
     expect(newest).to_contain_text("1 AAPL")
     expect(newest.locator(".status")).to_have_text("filled")
     expect(held).to_have_text(str(quantity + 1), timeout=PATIENCE)
-    assert any('"order_update"' in frame for frame in visit.frames)
+    visit.expect_frame("order_update")
 
     assert visit.complaints == []
     assert visit.hosts == {urlsplit(market.url).netloc}
