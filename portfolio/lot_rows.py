@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 from django.db import transaction
 
 from be.database import statements
-from be.database.rows import as_uuid
+from be.database.rows import as_json, as_uuid
 from be.database.statements import Row
 from portfolio.models import FoldedLot, FoldedPosition, FoldedSale, LotFold
 from portfolio.rules import lot_methods, lots
@@ -198,15 +198,9 @@ def page_of_sales(read: Stored, page: Page) -> list[tuple[str, Sale]]:
         (read.key, *values, page.at_most),
     )
     return [
-        (symbol, Sale(str(as_uuid(key)), sold, [Part(*part) for part in _parts(parts)]))
+        (symbol, Sale(str(as_uuid(key)), sold, [Part(*part) for part in as_json(parts)]))
         for symbol, key, sold, parts in rows
     ]
-
-
-def _parts(stored: Any) -> list[Any]:
-    """PostgreSQL's JSON is decoded, SQLite's is text."""
-    found: list[Any] = msgspec.json.decode(stored) if isinstance(stored, str) else stored
-    return found
 
 
 def _within(page: Page, key: str) -> tuple[str, Row, str]:

@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db import transaction
 
 from be.database import statements
+from be.database.rows import as_json
 from exchange.models import Entitlement, Execution, Side
 from portfolio import lot_rows
 from portfolio.instants import instant
@@ -59,9 +59,7 @@ def _matching(version: int, stored: Any) -> Matching:
 
 
 def _changes(stored: Any) -> list[MethodChange]:
-    """PostgreSQL's JSON is decoded, SQLite's is text."""
-    found = msgspec.json.decode(stored) if isinstance(stored, str) else stored
-    return [MethodChange(date.fromisoformat(day), LotMethod(name)) for day, name in found]
+    return [MethodChange(date.fromisoformat(day), LotMethod(name)) for day, name in as_json(stored)]
 
 
 def read(*, owner_id: UUID, now: datetime) -> LotSettings:

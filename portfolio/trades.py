@@ -16,11 +16,9 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
-
 from banking.models import EntryKind
 from be.database import statements
-from be.database.rows import as_uuid
+from be.database.rows import as_json, as_uuid
 from be.database.statements import Row
 from exchange.models import ActionKind, Side
 from exchange.trading.rules import naming
@@ -118,18 +116,15 @@ def _in_order(rows: Iterable[tuple[int, Row]]) -> Iterator[Booked]:
     for entry, key, (symbol, kind, first, second, at, _, own_lots, acquired, fees) in in_order:
         named: Sequence[naming.NamedLot] = ()
         if own_lots is not None:
-            named = naming.taken(_named(own_lots), before=filled[key], units=first)
+            named = naming.taken(
+                naming.units_of(as_json(own_lots)), before=filled[key], units=first
+            )
         yield Booked(entry, symbol, Event(kind, key, first, second, at, named, acquired, fees))
 
 
 def _booked(row: tuple[int, str, Any]) -> tuple[int, str]:
     """What events are in order of: their entry, and their id where they share one."""
     return row[:2]
-
-
-def _named(stored: Any) -> list[naming.NamedLot]:
-    """PostgreSQL's JSON is decoded, SQLite's is text."""
-    return naming.units_of(msgspec.json.decode(stored) if isinstance(stored, str) else stored)
 
 
 def _filled_before(orders: Collection[UUID]) -> dict[str, int]:

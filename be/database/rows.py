@@ -140,6 +140,11 @@ def as_uuid(value: UUID | str) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
 
 
+def as_json(value: Any) -> Any:
+    """What is stored as JSON, as fixed SQL has read it: SQLite gives its text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 # Cached: owners and instruments repeat from row to row.
 _uuid = lru_cache(maxsize=4096)(UUID)
 

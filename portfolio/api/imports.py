@@ -16,6 +16,7 @@ from authentication.models import User
 from be.api.auto_schema import ProblemSerializer, problems
 from be.api.fields import ChoiceField
 from be.api.strict_requests import Body, StrictView
+from portfolio.api import queries
 from portfolio.api.fields import MoneyField, QuantityField, TimeField
 from portfolio.api.serializers import InstrumentRowSerializer
 from portfolio.imports import booking
@@ -180,9 +181,7 @@ class ImportsView(StrictView):
         ],
     )
     def post(self, request: Request) -> Response:
-        query = ImportQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = queries.valid(ImportQuery, request)
         found = booking.import_own(
             owner=cast(User, request.user),
             request=ImportRequest(

@@ -1,7 +1,6 @@
 """`/api/portfolio/settings/`: the user's own lot method, and whether fees are in costs."""
 
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -13,6 +12,7 @@ from be.api.auto_schema import problems
 from be.api.fields import ChoiceField, TrueOrFalseField
 from be.api.strict_requests import Body, StrictView
 from portfolio import lot_settings
+from portfolio.api import queries
 from portfolio.lot_settings import LotSettings
 from portfolio.rules.lots import LotMethod
 
@@ -76,7 +76,7 @@ class SettingsView(StrictView):
         examples=[EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        return _answer(lot_settings.read(owner_id=_owner(request), now=timezone.now()))
+        return _answer(lot_settings.read(owner_id=queries.owner_id(request), now=timezone.now()))
 
     @extend_schema(
         operation_id="portfolio_settings_update",
@@ -101,8 +101,8 @@ class SettingsView(StrictView):
         body.is_valid(raise_exception=True)
         given = body.validated_data
         found = lot_settings.change(
-            owner_id=_owner(request),
-            lot_method=LotMethod(given["lot_method"]) if "lot_method" in given else None,
+            owner_id=queries.owner_id(request),
+            lot_method=queries.lot_method(given),
             fees_in_cost=given.get("fees_in_cost"),
             now=timezone.now(),
         )
@@ -120,8 +120,3 @@ def _answer(found: LotSettings) -> Response:
             "fees_in_cost": found.fees_in_cost,
         }
     )
-
-
-def _owner(request: Request) -> UUID:
-    """The user's id; IsAuthenticated has refused requests without a user."""
-    return cast(UUID, request.user.pk)

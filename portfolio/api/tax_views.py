@@ -1,8 +1,7 @@
 """What taxes are computed from: wash sales, the lines of Form 8949, and the whole ledger."""
 
 from datetime import datetime
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -18,12 +17,11 @@ from be.api.json_answers import CONTENT_TYPE as JSON
 from be.api.streamed_answers import streamed_if_long
 from be.api.strict_requests import StrictView
 from portfolio import adjusted_sales, lot_settings, plain_ledger
-from portfolio.api import form_8949, tax_documents, tax_examples
+from portfolio.api import form_8949, queries, tax_documents, tax_examples
 from portfolio.api.serializers import LotMethodQuery
 from portfolio.api.tax_serializers import Form8949Serializer, TaxYearQuery, WashSalesSerializer
 from portfolio.api.views import TAGS
 from portfolio.rules.lot_methods import Matching
-from portfolio.rules.lots import LotMethod
 
 
 class WashSalesView(StrictView):
@@ -46,7 +44,9 @@ class WashSalesView(StrictView):
     def get(self, request: Request) -> HttpResponseBase:
         now = timezone.now()
         year, matching = _year_and_matching(request, now=now)
-        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=matching)
+        sales = adjusted_sales.of_year(
+            owner_id=queries.owner_id(request), year=year, lot_method=matching
+        )
         method = lot_settings.method_of_day(matching, adjusted_sales.last_moment(year, now=now))
         written = tax_documents.wash_sales(sales, year=year, lot_method=method)
         return streamed_if_long(request._request, written, content_type=JSON)
@@ -75,7 +75,9 @@ class Form8949View(StrictView):
     def get(self, request: Request) -> HttpResponseBase:
         now = timezone.now()
         year, matching = _year_and_matching(request, now=now)
-        sales = adjusted_sales.of_year(owner_id=_owner(request), year=year, lot_method=matching)
+        sales = adjusted_sales.of_year(
+            owner_id=queries.owner_id(request), year=year, lot_method=matching
+        )
         method = lot_settings.method_of_day(matching, adjusted_sales.last_moment(year, now=now))
         if request.accepted_renderer.format != CSVRenderer.format:
             lines = form_8949.as_json(sales, year=year, lot_method=method)
@@ -112,31 +114,22 @@ class BeancountView(StrictView):
         responses={(200, "text/plain"): OpenApiTypes.STR, **problems(400, 401, 503)},
     )
     def get(self, request: Request) -> HttpResponseBase:
-        query = LotMethodQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        owner_id, now = _owner(request), timezone.now()
-        matching = _matching(owner_id, query.validated_data)
+        matching = _matching(request, queries.valid(LotMethodQuery, request))
         return streamed_if_long(
             request._request,
-            plain_ledger.beancount(owner_id=owner_id, lot_method=matching, now=now),
+            plain_ledger.beancount(
+                owner_id=queries.owner_id(request), lot_method=matching, now=timezone.now()
+            ),
             content_type=f"{BeancountRenderer.media_type}; charset=utf-8",
             filename="brokerpro.beancount",
         )
 
 
 def _year_and_matching(request: Request, *, now: datetime) -> tuple[int, Matching]:
-    query = TaxYearQuery(data=request.query_params.dict())
-    query.is_valid(raise_exception=True)
-    asked: dict[str, Any] = query.validated_data
+    asked = queries.valid(TaxYearQuery, request)
     year = asked.get("year") or adjusted_sales.year_of(now)
-    return year, _matching(_owner(request), asked)
+    return year, _matching(request, asked)
 
 
-def _matching(owner_id: UUID, asked: dict[str, Any]) -> Matching:
-    method = LotMethod(asked["lot_method"]) if "lot_method" in asked else None
-    return lot_settings.matching(owner_id, method)
-
-
-def _owner(request: Request) -> UUID:
-    """The user's id; IsAuthenticated has refused requests without a user."""
-    return cast(UUID, request.user.pk)
+def _matching(request: Request, asked: dict[str, Any]) -> Matching:
+    return lot_settings.matching(queries.owner_id(request), queries.lot_method(asked))

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
@@ -25,11 +23,10 @@ from exchange.trading import closing
 from exchange.trading.closing import CloseRequest, Closing
 from exchange.trading.reports import documents as order_documents
 from portfolio import allocation, contribution, holdings, income, performance, tax_lots
-from portfolio.api import contribution_document, documents, examples, serializers
+from portfolio.api import contribution_document, documents, examples, queries, serializers
 from portfolio.api.contribution_serializers import ContributionSerializer
 from portfolio.lot_rows import Page
 from portfolio.periods import Period
-from portfolio.rules.lots import LotMethod
 
 TAGS = ["Portfolio"]
 SYMBOL = OpenApiParameter("symbol", str, OpenApiParameter.PATH, description="Symbol or id.")
@@ -52,10 +49,10 @@ class HoldingsView(StrictView):
         examples=[examples.HOLDINGS],
     )
     def get(self, request: Request) -> HttpResponse:
-        query = _query(serializers.LotMethodQuery, request)
+        query = queries.valid(serializers.LotMethodQuery, request)
         found = holdings.holdings(
-            owner_id=_owner(request),
-            lot_method=_lot_method(query),
+            owner_id=queries.owner_id(request),
+            lot_method=queries.lot_method(query),
             now=timezone.now(),
         )
         return answer(request, documents.holdings(found))
@@ -76,8 +73,10 @@ class HoldingsView(StrictView):
     )
     @idempotent
     def delete(self, request: Request) -> Response:
-        query = _query(serializers.CloseAllQuery, request)
-        closings = closing.close_all(owner_id=_owner(request), now=timezone.now(), **query)
+        query = queries.valid(serializers.CloseAllQuery, request)
+        closings = closing.close_all(
+            owner_id=queries.owner_id(request), now=timezone.now(), **query
+        )
         return Response({"results": [_closing(each) for each in closings]})
 
 
@@ -98,9 +97,9 @@ class HoldingView(StrictView):
     )
     @idempotent
     def delete(self, request: Request, symbol: str) -> Response:
-        query = _query(serializers.CloseQuery, request)
+        query = queries.valid(serializers.CloseQuery, request)
         order = closing.close(
-            owner_id=_owner(request),
+            owner_id=queries.owner_id(request),
             symbol=symbol,
             request=CloseRequest(**query),
             now=timezone.now(),
@@ -134,11 +133,11 @@ class LotViewSet(Computed):
         examples=[examples.LOT],
     )
     def list(self, request: Request) -> Response:
-        query = _query(serializers.LotsQuery, request)
+        query = queries.valid(serializers.LotsQuery, request)
         read = partial(
             tax_lots.open_lots,
-            owner_id=_owner(request),
-            lot_method=_lot_method(query),
+            owner_id=queries.owner_id(request),
+            lot_method=queries.lot_method(query),
             now=timezone.now(),
         )
         return self.paged(lambda page: read(page=page), query.get("symbol"))
@@ -156,11 +155,11 @@ class SaleViewSet(Computed):
         examples=[examples.SALE],
     )
     def list(self, request: Request) -> Response:
-        query = _query(serializers.LotsQuery, request)
+        query = queries.valid(serializers.LotsQuery, request)
         read = partial(
             tax_lots.sales,
-            owner_id=_owner(request),
-            lot_method=_lot_method(query),
+            owner_id=queries.owner_id(request),
+            lot_method=queries.lot_method(query),
         )
         return self.paged(lambda page: read(page=page), query.get("symbol"))
 
@@ -175,7 +174,7 @@ class AllocationView(StrictView):
         examples=[examples.ALLOCATION],
     )
     def get(self, request: Request) -> Response:
-        found = allocation.allocation(owner_id=_owner(request), now=timezone.now())
+        found = allocation.allocation(owner_id=queries.owner_id(request), now=timezone.now())
         return Response(serializers.AllocationSerializer(found).data)
 
 
@@ -193,9 +192,9 @@ class IncomeView(StrictView):
         examples=[examples.INCOME],
     )
     def get(self, request: Request) -> Response:
-        query = _query(serializers.IncomeQuery, request)
+        query = queries.valid(serializers.IncomeQuery, request)
         found = income.income(
-            owner_id=_owner(request), start=query.get("start"), end=query.get("end")
+            owner_id=queries.owner_id(request), start=query.get("start"), end=query.get("end")
         )
         return Response(serializers.IncomeSerializer(found).data)
 
@@ -220,9 +219,9 @@ class PerformanceView(StrictView):
         examples=[examples.PERFORMANCE],
     )
     def get(self, request: Request) -> HttpResponse:
-        query = _query(serializers.PerformanceQuery, request)
+        query = queries.valid(serializers.PerformanceQuery, request)
         found = performance.performance(
-            owner_id=_owner(request),
+            owner_id=queries.owner_id(request),
             period=Period(query["period"]),
             benchmark=query.get("benchmark"),
             now=timezone.now(),
@@ -249,9 +248,9 @@ class ContributionView(StrictView):
         examples=[examples.CONTRIBUTION],
     )
     def get(self, request: Request) -> HttpResponse:
-        query = _query(serializers.ContributionQuery, request)
+        query = queries.valid(serializers.ContributionQuery, request)
         found = contribution.contribution(
-            owner_id=_owner(request), period=Period(query["period"]), now=timezone.now()
+            owner_id=queries.owner_id(request), period=Period(query["period"]), now=timezone.now()
         )
         return answer_bytes(request, contribution_document.contribution(found))
 
@@ -262,20 +261,3 @@ def _closing(found: Closing) -> dict[str, Any]:
         "order": None if found.order is None else order_documents.written(found.order),
         "problem": None if found.refusal is None else from_refusal(found.refusal),
     }
-
-
-def _query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The valid parameters, with defaults filled in; a bad one is a 400 that names it."""
-    query = kind(data=request.query_params.dict())
-    query.is_valid(raise_exception=True)
-    return dict(query.validated_data)
-
-
-def _lot_method(query: dict[str, Any]) -> LotMethod | None:
-    """The method that is asked for; None for the owner's own."""
-    return LotMethod(query["lot_method"]) if "lot_method" in query else None
-
-
-def _owner(request: Request) -> UUID:
-    """The user's id; IsAuthenticated has refused requests without a user."""
-    return cast(UUID, request.user.pk)
