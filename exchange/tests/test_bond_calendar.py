@@ -10,6 +10,7 @@ from typing import Any
 import pandas_market_calendars
 import pytest
 
+from banking.rules import business_days
 from exchange.market.rules import calendar, holidays
 from exchange.tests import test_calendar
 
@@ -136,7 +137,7 @@ def test_days_of_the_bond_market_are_quantlibs_but_for_what_no_rule_foresees():
 
 @pytest.mark.oracle
 def test_days_of_the_fed_are_quantlibs():
-    assert ours(holidays.of_federal_reserve) == quantlib_days("FederalReserve")
+    assert ours(business_days.holidays) == quantlib_days("FederalReserve")
 
 
 @pytest.mark.oracle

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
+from banking.rules import business_days
 from exchange.market.rules import holidays
 
-NEW_YORK = ZoneInfo("America/New_York")
+NEW_YORK = business_days.NEW_YORK
 
 Closures = Mapping[date, time | None]
 """Days without a session (None), or with an early close at this New York time."""
@@ -126,9 +126,7 @@ def settles_from(day: date) -> date:
 
 def payment_day(day: date) -> date:
     """When what falls due on `day` is paid: on it, or on the next day on which Fedwire is open."""
-    while not _is_working_day(day, holidays.of_federal_reserve):
-        day += _DAY
-    return day
+    return business_days.on_or_after(day)
 
 
 def _is_working_day(day: date, closed: Callable[[int], frozenset[date]]) -> bool:

@@ -1,9 +1,9 @@
-"""Holidays and early closes by rule: of the stock exchange, the bond market and the Fed.
+"""Holidays and early closes by rule: of the stock exchange and the bond market.
 
 Stocks keep those of the New York Stock Exchange: its Rule 7.2, and the early closes that it has
 published, as they have been since 1990. Bonds keep what the industry's association SIFMA recommends
-for dollar bonds in the US. Cash moves on days on which the Federal Reserve's Fedwire is open, whose
-holidays are in the Fed's release K.8. docs/calendars.md has the sources, and where others differ.
+for dollar bonds in the US. Days on which cash moves are in `banking/rules/business_days.py`.
+docs/calendars.md has the sources, and where others differ.
 
 All days are in New York, Monday to Friday. Closures that no rule foresees (mourning, storms) are
 not here.
@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 from functools import lru_cache
 
-_MONDAY, _THURSDAY, _FRIDAY, _SATURDAY, _SUNDAY = 0, 3, 4, 5, 6
+from banking.rules import business_days
+from banking.rules.business_days import moved_from_sunday, thanksgiving
+
+_THURSDAY, _SATURDAY, _SUNDAY = 3, 5, 6
 _DAY = timedelta(days=1)
 _NOON, _ONE, _TWO = time(12), time(13), time(14)
 
@@ -35,7 +38,7 @@ def of_exchange(year: int) -> frozenset[date]:
 @lru_cache(maxsize=512)
 def of_bonds(year: int) -> frozenset[date]:
     """The weekdays on which bonds do not trade at all."""
-    days = _of_every_market(year, since=0) | _of_banks_alone(year)
+    days = _of_every_market(year, since=0) | business_days.of_banks_alone(year)
     return days if _reports_on_good_friday(year) else days | {good_friday(year)}
 
 
@@ -46,15 +49,6 @@ def of_settlement(year: int) -> frozenset[date]:
     Also a Good Friday on whose morning bonds trade: SIFMA calls it "not a good settlement day".
     """
     return of_bonds(year) | {good_friday(year)}
-
-
-@lru_cache(maxsize=512)
-def of_federal_reserve(year: int) -> frozenset[date]:
-    """The weekdays on which Fedwire is closed. A holiday on a Saturday is not observed."""
-    fixed = [date(year, 1, 1), date(year, 7, 4), date(year, 12, 25)]
-    if year >= _FIRST_JUNETEENTH:
-        fixed.append(date(year, 6, 19))
-    return _floating(year, since=0) | _of_banks_alone(year) | _moved_from_sunday(fixed)
 
 
 @lru_cache(maxsize=512)
@@ -78,7 +72,7 @@ def early_closes_of_bonds(year: int) -> Mapping[date, time]:
     """Days on which bonds close early, and when: at 14:00 on the working day before a holiday."""
     holidays = [
         good_friday(year),
-        _last_monday_of_may(year),
+        business_days.last_monday_of_may(year),
         _observed(date(year, 7, 4)),
         _observed(date(year, 12, 25)),
     ]
@@ -96,35 +90,15 @@ def good_friday(year: int) -> date:
     return _easter(year) - 2 * _DAY
 
 
-def thanksgiving(year: int) -> date:
-    return _nth_weekday(year, 11, _THURSDAY, 4)
-
-
 def _of_every_market(year: int, *, since: int) -> frozenset[date]:
     """The holidays of stocks and bonds; `since` is the first year of Martin Luther King Day."""
     fixed = [date(year, 7, 4), date(year, 12, 25)]
     if year >= _FIRST_JUNETEENTH:
         fixed.append(date(year, 6, 19))
     # A New Year's Day on a Saturday is not observed: the Friday before ends the accounting year.
-    moved = {_observed(day) for day in fixed} | _moved_from_sunday([date(year, 1, 1)])
-    return _floating(year, since=since) | moved
-
-
-def _floating(year: int, *, since: int) -> frozenset[date]:
-    days = {
-        _nth_weekday(year, 2, _MONDAY, 3),  # Washington's Birthday
-        _last_monday_of_may(year),  # Memorial Day
-        _nth_weekday(year, 9, _MONDAY, 1),  # Labor Day
-        thanksgiving(year),
-    }
-    if year >= since:
-        days.add(_nth_weekday(year, 1, _MONDAY, 3))  # Martin Luther King Jr. Day
-    return frozenset(days)
-
-
-def _of_banks_alone(year: int) -> frozenset[date]:
-    """Columbus Day and Veterans Day, on which stocks trade."""
-    return _moved_from_sunday([date(year, 11, 11)]) | {_nth_weekday(year, 10, _MONDAY, 2)}
+    moved = {_observed(day) for day in fixed} | moved_from_sunday([date(year, 1, 1)])
+    days = business_days.floating(year) | moved
+    return days | {business_days.king_day(year)} if year >= since else days
 
 
 def _reports_on_good_friday(year: int) -> bool:
@@ -137,11 +111,6 @@ def _observed(day: date) -> date:
     return day + {_SATURDAY: -_DAY, _SUNDAY: _DAY}.get(day.weekday(), timedelta(0))
 
 
-def _moved_from_sunday(days: list[date]) -> frozenset[date]:
-    """Sunday's holidays are observed on the Monday after, Saturday's not at all."""
-    return frozenset(_observed(day) for day in days if day.weekday() != _SATURDAY)
-
-
 def _weekday_before(day: date) -> date:
     before = day - _DAY
     while not _is_weekday(before):
@@ -151,16 +120,6 @@ def _weekday_before(day: date) -> date:
 
 def _is_weekday(day: date) -> bool:
     return day.weekday() < _SATURDAY
-
-
-def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
-
-
-def _last_monday_of_may(year: int) -> date:
-    last = date(year, 5, 31)
-    return last - timedelta(days=last.weekday())
 
 
 def _easter(year: int) -> date:
