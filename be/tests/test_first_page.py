@@ -1,34 +1,15 @@
 """The first page: what is sent, and, in a real browser against a real server, that it works."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from html.parser import HTMLParser
-from pathlib import Path
-from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import expect
 
-from exchange.tests.server import ROOT, LiveServer
-
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DEMO_BUTTON = "Sign in as the demo customer"
-PATIENCE = 15_000.0  # milliseconds; only what fails takes so long
-
+from be.tests.browser import DEMO_BUTTON, PATIENCE, needs_chromium
 
 # What is sent
 
@@ -101,80 +82,6 @@ def test_only_reading_is_answered(client):
 
 
 # That it works
-
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason="/usr/bin/chromium is missing: apt-get install chromium"
-)
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server whose market moves, and a demo customer."""
-    with LiveServer(tmp_path_factory.mktemp("page")) as server:
-        server.manage("seed_market", "--minutes", "1")
-        simulator = subprocess.Popen(
-            [sys.executable, "manage.py", "run_exchange_simulator", "--interval", "0.5"],
-            cwd=ROOT,
-            env=server.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            yield server
-        finally:
-            simulator.terminate()
-            simulator.wait(15)
-            server.kill()  # nothing of it is kept, so it need not answer what it was asked last
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page of its own, and what it did: requests, messages of the socket, complaints."""
-
-    def __init__(self, browser: Browser, server: LiveServer) -> None:
-        self.page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
-        self.page.set_default_timeout(PATIENCE)
-        self.hosts: set[str] = set()
-        self.complaints: list[str] = []
-        self.frames: list[str] = []
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._hear)
-        self.page.on("websocket", self._listen)
-        self.page.goto(server.url)
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-    def _listen(self, socket: WebSocket) -> None:
-        self.hosts.add(urlsplit(socket.url).netloc)
-        socket.on("framereceived", lambda text: self.frames.append(str(text)))
-
-    def sign_in(self) -> None:
-        self.page.get_by_role("button", name=DEMO_BUTTON).click()
-        expect(self.page.locator("#connection")).to_have_text("Live", timeout=PATIENCE)
-
-    def expect_frame(self, kind: str) -> None:
-        """Wait for a message of this type; what REST has answered may be on the page before it."""
-        deadline = monotonic() + PATIENCE / 1000
-        while not any(f'"{kind}"' in frame for frame in self.frames):
-            assert monotonic() < deadline, f"no {kind} has come over the socket"
-            self.page.wait_for_timeout(50)
-
-
-@pytest.fixture
-def visit(browser: Browser, market: LiveServer) -> Iterator[Visit]:
-    visit = Visit(browser, market)
-    yield visit
-    visit.page.close()
 
 
 @needs_chromium
@@ -312,3 +219,22 @@ def test_the_desk_fits_the_screen(visit, width):
     page.set_viewport_size({"width": width, "height": 812})
     visit.sign_in()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@needs_chromium
+@pytest.mark.servers
+def test_the_account_is_a_view_of_its_own_with_an_address_of_its_own(visit):
+    page = visit.page
+    visit.sign_in()
+    expect(page.locator("#desk")).to_be_visible()
+    expect(page.locator("#account")).to_be_hidden()
+
+    page.get_by_role("link", name="Account", exact=True).click()
+    expect(page.locator("#account")).to_be_visible()
+    expect(page.locator("#desk")).to_be_hidden()
+
+    page.reload()  # the address says which view it is
+    expect(page.locator("#account")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="Trade", exact=True).click()
+    expect(page.locator("#desk")).to_be_visible()
+    assert visit.complaints == []

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from be.tests.test_first_page import market  # noqa: F401 - a fixture
 from exchange.tests.server import LiveServer
 
 pytest.importorskip("openapi_generator_cli", reason="make test-clients installs the generators")
@@ -24,7 +23,7 @@ MINUTES = 5 * 60
 
 
 @pytest.fixture(scope="module")
-def schema(market: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def schema(market: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The document as a developer would save it."""
     path = tmp_path_factory.mktemp("schema") / "openapi.json"
     address = f"{market.url}/api/schema/?format=json"
@@ -54,7 +53,7 @@ def tool(name: str) -> Path:
     return Path(sys.executable).parent / name
 
 
-def test_typescript_compiles_strictly_and_trades(market, schema, tmp_path):  # noqa: F811
+def test_typescript_compiles_strictly_and_trades(market, schema, tmp_path):
     npm = shutil.which("npm")
     assert npm, "Install Node 20 or newer, with npm."
     for name in NPM_FILES:
@@ -68,7 +67,7 @@ def test_typescript_compiles_strictly_and_trades(market, schema, tmp_path):  # n
     run("node", "session.js", market.url, cwd=tmp_path)
 
 
-def test_a_client_of_openapi_generator_trades_and_loses_no_field(market, schema, tmp_path):  # noqa: F811
+def test_a_client_of_openapi_generator_trades_and_loses_no_field(market, schema, tmp_path):
     generator = [tool("openapi-generator-cli"), "generate", "--generator-name", "python"]
     names = ["--package-name", "brokerpro_client", "--output", tmp_path]
     run(*generator, "--input-spec", schema, *names, cwd=tmp_path)
@@ -82,7 +81,7 @@ def test_a_client_of_openapi_generator_trades_and_loses_no_field(market, schema,
     )
 
 
-def test_the_models_of_datamodel_code_generator_read_every_answer(market, schema, tmp_path):  # noqa: F811
+def test_the_models_of_datamodel_code_generator_read_every_answer(market, schema, tmp_path):
     run(
         tool("datamodel-codegen"),
         *("--input", schema, "--input-file-type", "openapi"),

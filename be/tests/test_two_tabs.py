@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 
-from be.tests.test_first_page import browser, needs_chromium  # noqa: F401 - a fixture
+from be.tests.browser import needs_chromium
 from exchange.tests.server import ROOT, LiveServer
 
 pytestmark = [needs_chromium, pytest.mark.servers]
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(params=["Web Locks", "no Web Locks"])
-def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:  # noqa: F811
+def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
     if request.param == "no Web Locks":  # as over plain HTTP from another machine
         context.add_init_script("delete Navigator.prototype.locks")

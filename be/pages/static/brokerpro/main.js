@@ -8,6 +8,7 @@ import * as feed from "./feed.js";
 import * as market from "./market.js";
 import * as session from "./session.js";
 import * as ticket from "./ticket.js";
+import * as views from "./views.js";
 
 const FIRST_SYMBOL = "AAPL";
 const HOLDINGS_EVERY = 5_000; // milliseconds: their values move with the prices
@@ -69,7 +70,8 @@ session.events.addEventListener("renewed", () => stream?.authenticate());
 async function openDesk() {
   const instruments = await allInstruments();
   $("welcome").hidden = true;
-  for (const id of ["desk", "totals", "who"]) $(id).hidden = false;
+  for (const id of ["totals", "who"]) $(id).hidden = false;
+  views.start();
   notice("");
   $("email").textContent = session.user().email;
   market.list(instruments, select);

@@ -11,11 +11,16 @@ const RENEWAL_TIMEOUT = 20_000; // other tabs wait so long; the server says no b
 /** "ended" with a reason in `detail`, and "renewed". */
 export const events = new EventTarget();
 
-/** A refused or failed call: `message` is for people, `status` is 0 when no answer came. */
+/**
+ * A refused or failed call: `message` is for people, `code` for programs, `errors` names fields;
+ * `status` is 0 when no answer came.
+ */
 export class Problem extends Error {
-  constructor({ status, detail, title }) {
+  constructor({ status, code = "", detail, title, errors = [] }) {
     super(detail || title || `The server answered with ${status}.`);
     this.status = status;
+    this.code = code;
+    this.errors = errors;
   }
 }
 

@@ -1,0 +1,4 @@
+// The account's section "Bank accounts".
+
+/** Fill the section, and show it. */
+export async function show() {}

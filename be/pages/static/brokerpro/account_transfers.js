@@ -1,0 +1,4 @@
+// The account's section "Deposits and withdrawals".
+
+/** Fill the section, and show it. */
+export async function show() {}
