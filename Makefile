@@ -92,6 +92,7 @@ check: lint typecheck ## all checks that need no tests
 	@$(CLEAN) $(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 	@$(CLEAN) DEBUG=false SECRET_KEY=$$(head -c 45 /dev/urandom | base64) ALLOWED_HOSTS=broker.example \
 		BANKING_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
+		IDENTITY_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
 		$(MANAGE) check --deploy --fail-level WARNING
 
 migrate: serving ## migrate the database

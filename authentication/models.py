@@ -1,4 +1,4 @@
-"""The tables of users, their sessions, and attempts to sign in."""
+"""The tables of users, their factors and sessions, and attempts to sign in."""
 
 from typing import ClassVar
 
@@ -32,7 +32,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A user, identified by e-mail without regard to case."""
+    """A user, identified by e-mail without regard to case.
+
+    `has_second_factor` says whether there is an authenticator app or a passkey. It changes together
+    with them, under a lock of this row, so that an UPDATE of the row can depend on it.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     email = models.EmailField(unique=True)
@@ -41,6 +45,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    has_second_factor = models.BooleanField(default=False, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -52,6 +57,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_once_in_any_case"),
         ]
+        permissions = [("reset_factors", "Can remove the second factors of users")]
 
     def __str__(self) -> str:
         return self.email
@@ -63,7 +69,8 @@ class Session(models.Model):
     Only the newest refresh token works, and once: `refresh_jti` identifies it. An older one ends
     the session, because two parties hold copies. Access tokens name their session and end with it.
     `refreshed_by` is a digest of the last refresh request (its token, address and user agent), so
-    that a repeat of it is recognised.
+    that a repeat of it is recognised. `stepped_up_at` is when its user last proved who they are, by
+    signing in or by a step-up; null if that does not count any more.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -74,6 +81,7 @@ class Session(models.Model):
     ip_address = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
+    stepped_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=32, blank=True)
@@ -86,7 +94,7 @@ class Session(models.Model):
 
 
 class LoginAttempt(models.Model):
-    """A wrong password, kept as long as `authentication.attempts` counts it.
+    """A wrong password or code, kept as long as `authentication.attempts` counts it.
 
     `account` is a keyed digest of the e-mail that was typed, and not the text itself: people type
     passwords into the wrong field.
@@ -101,3 +109,73 @@ class LoginAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"wrong password at {self.failed_at:%Y-%m-%d %H:%M:%S}"
+
+
+class AuthenticatorApp(models.Model):
+    """An app that shows codes by the clock (TOTP): a second factor once it is confirmed.
+
+    `secret_encrypted` is bound to this row (`authentication.totp`). `last_step` is the time step of
+    the newest code that was used; that code and older ones work no more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="authenticator_app")
+    secret_encrypted = models.BinaryField()
+    last_step = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"authenticator app of {self.user_id}"
+
+
+class Passkey(models.Model):
+    """A passkey (WebAuthn): its public half, and how often its authenticator says it has signed.
+
+    `transports` are the words by which a browser finds the authenticator again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="passkeys")
+    name = models.CharField(max_length=64)
+    credential_id = models.BinaryField(unique=True, max_length=1023)
+    public_key = models.BinaryField()
+    sign_count = models.BigIntegerField()
+    transports = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user_id}"
+
+
+class PasskeyChallenge(models.Model):
+    """Random bytes that a passkey has been asked to sign: once, for one purpose, for a while.
+
+    `user` is null where the passkey itself says who signs in. `ip_address` is who asked.
+    """
+
+    challenge = models.BinaryField(unique=True, max_length=64)
+    purpose = models.CharField(max_length=16)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE)
+    ip_address = models.GenericIPAddressField(null=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} until {self.expires_at:%Y-%m-%d %H:%M:%S}"
+
+
+class RecoveryCode(models.Model):
+    """A digest of a code that works once in the place of a second factor."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "digest"], name="recovery_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.user_id}"

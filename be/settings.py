@@ -7,16 +7,17 @@ runs on PostgreSQL and Redis, on any number of servers.
 
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
 
-from banking.rules import encryption
 from be.configuration import databases, environment, local_hosts
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
+from be.kernel import encryption
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -323,20 +324,23 @@ STATICFILES_DIRS = [BASE_DIR / "be" / "pages" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-# Banking ----------------------------------------------------------------------------------------
-# A Fernet-sized key (32 bytes, url-safe base64); several, comma-separated, rotate: the first one
-# encrypts, all of them decrypt. In development it may be empty.
+# Secrets at rest ---------------------------------------------------------------------------------
+# Keys of 32 bytes in url-safe base64; several, comma-separated, rotate: the first one encrypts, all
+# of them decrypt. In development they may be empty. One ring is for account numbers; the other is
+# for what identifies people: the secrets of their authenticator apps, and the like.
 BANKING_ENCRYPTION_KEY = env.str("BANKING_ENCRYPTION_KEY", default="")
+IDENTITY_ENCRYPTION_KEY = env.str("IDENTITY_ENCRYPTION_KEY", default="")
+ENCRYPTION_KEYS = {
+    "BANKING_ENCRYPTION_KEY": BANKING_ENCRYPTION_KEY,
+    "IDENTITY_ENCRYPTION_KEY": IDENTITY_ENCRYPTION_KEY,
+}
 NEW_KEY = (
     "Make one: python -c "
     '"import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
 )
-if BANKING_ENCRYPTION_KEY:
-    parse_setting(
-        "BANKING_ENCRYPTION_KEY",
-        lambda: encryption.parse_key_ring(BANKING_ENCRYPTION_KEY),
-        NEW_KEY,
-    )
+for name, keys in ENCRYPTION_KEYS.items():
+    if keys:
+        parse_setting(name, partial(encryption.parse_key_ring, keys), NEW_KEY)
 
 # Exchange ---------------------------------------------------------------------------------------
 SHORTEST_RETENTION_DAYS = 8
@@ -442,14 +446,19 @@ def refuse_unsafe_production() -> None:
         raise Misconfigured(
             "ALLOWED_HOSTS", "A wildcard lets every host in.", "Name hosts: broker.example"
         )
-    if not BANKING_ENCRYPTION_KEY:
-        raise Misconfigured("BANKING_ENCRYPTION_KEY", "It is missing.", NEW_KEY)
-    if environment.is_guessable(encryption.parse_key_ring(BANKING_ENCRYPTION_KEY).newest.secret):
-        raise Misconfigured("BANKING_ENCRYPTION_KEY", "Its first key is easy to guess.", NEW_KEY)
+    for name, keys in ENCRYPTION_KEYS.items():
+        _refuse_weak_keys(name, keys)
     if WEB_CONCURRENCY > 1 and not REDIS_URL:
         raise Misconfigured(
             "REDIS_URL", "Several workers share ticks over Redis.", "Set it, or WEB_CONCURRENCY=1."
         )
+
+
+def _refuse_weak_keys(name: str, keys: str) -> None:
+    if not keys:
+        raise Misconfigured(name, "It is missing.", NEW_KEY)
+    if environment.is_guessable(encryption.parse_key_ring(keys).newest.secret):
+        raise Misconfigured(name, "Its first key is easy to guess.", NEW_KEY)
 
 
 refuse_unsafe_production()

@@ -6,4 +6,5 @@ import secrets
 KEYS = {
     "SECRET_KEY": secrets.token_urlsafe(50),
     "BANKING_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "IDENTITY_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
 }

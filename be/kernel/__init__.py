@@ -1,3 +1,3 @@
-"""Building blocks of all apps: refusals, ids, numbers, addresses and formats; pure Python, no
-framework.
+"""Building blocks of all apps: refusals, ids, numbers, addresses, formats and encryption; pure
+Python, no framework.
 """

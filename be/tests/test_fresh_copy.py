@@ -118,7 +118,7 @@ def test_the_commands_of_a_django_project_work(copy: Path):
 def test_the_images_steps_serve_with_the_settings_of_the_readme(copy: Path, tmp_path: Path):
     """Each step of the Dockerfile in the copy, then its CMD with what `docker run` gives it."""
     dockerfile = (ROOT / "Dockerfile").read_text()
-    keys = re.search(r"^printf .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    keys = re.search(r"^key\(\) .*\nprintf .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert keys is not None
     run(tmp_path, keys[0])
     given = dict(line.split("=", 1) for line in (tmp_path / "broker.env").read_text().splitlines())

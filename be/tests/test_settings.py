@@ -23,6 +23,7 @@ PRODUCTION = {
     "SECRET_KEY": secrets.token_urlsafe(50),
     "ALLOWED_HOSTS": "broker.example",
     "BANKING_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "IDENTITY_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
 }
 
 
@@ -89,6 +90,9 @@ SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": WEAK_KEY}),
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": f"{KEY},{KEY}"}),
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": f"{KEY},"}),
+        ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": ""}),
+        ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": "not-a-key"}),
+        ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": WEAK_KEY}),
         ("REDIS_URL", {"WEB_CONCURRENCY": "2"}),
         ("REDIS_URL", {"REDIS_URL": "localhost:6379"}),
         ("REDIS_URL", {"REDIS_URL": "http://localhost:6379"}),
@@ -154,7 +158,11 @@ def test_what_cannot_work_is_refused_in_three_lines(
     assert fault.endswith(".")
     assert remedy
     # What may be secret is not repeated.
-    secret = {"SECRET_KEY", "BANKING_ENCRYPTION_KEY"} & change.keys()
+    secret = {
+        "SECRET_KEY",
+        "BANKING_ENCRYPTION_KEY",
+        "IDENTITY_ENCRYPTION_KEY",
+    } & change.keys()
     assert not any(len(change[name]) > 9 and change[name] in done.stderr for name in secret)
     assert "pa/ss" not in done.stderr
 
