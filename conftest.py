@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 APPEND_ONLY = (
+    "authentication_auditevent",
+    "authentication_auditlink",
     "banking_journalentry",
     "banking_posting",
     "banking_openinglot",

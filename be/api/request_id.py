@@ -4,21 +4,20 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+from be.kernel import request_context
 
-_current: ContextVar[str] = ContextVar("request_id", default="-")
+ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def current() -> str:
     """The id of the request being handled, or "-" outside of one."""
-    return _current.get()
+    return request_context.current().request_id
 
 
 @sync_and_async_middleware
@@ -27,7 +26,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponse:
-            request_id = begin(request.headers.get("X-Request-ID", ""))
+            request_id = _begin(request)
             response: HttpResponse = await get_response(request)
             response["X-Request-ID"] = request_id
             return response
@@ -35,7 +34,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponse:
-        request_id = begin(request.headers.get("X-Request-ID", ""))
+        request_id = _begin(request)
         response: HttpResponse = get_response(request)
         response["X-Request-ID"] = request_id
         return response
@@ -43,11 +42,20 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     return answer
 
 
-def begin(given: str) -> str:
+def begin(given: str, *, client: str = "", user_agent: str = "") -> str:
     """Set the id of the current request: the client's own if it is valid, else a new one."""
     request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
-    _current.set(request_id)
+    request_context.begin(request_id=request_id, client=client, user_agent=user_agent)
     return request_id
+
+
+def _begin(request: HttpRequest) -> str:
+    meta = request.META
+    return begin(
+        meta.get("HTTP_X_REQUEST_ID", ""),
+        client=meta.get("REMOTE_ADDR", ""),
+        user_agent=meta.get("HTTP_USER_AGENT", ""),
+    )
 
 
 class RequestIdFilter(logging.Filter):

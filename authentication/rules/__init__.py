@@ -1,0 +1,1 @@
+"""Rules of users and their rights; pure Python, no Django."""
