@@ -1,6 +1,8 @@
 """A customer's links to accounts at banks: link, verify, unlink. Others' accounts are not found."""
 
+import random
 import re
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,11 +10,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from authentication.models import User
-from banking import bank_rows
-from banking.models import BankAccount, BankAccountStatus, TransactionStatus
+from banking import bank_rows, micro_deposits
+from banking.models import BankAccount, BankAccountStatus, BankTransaction, TransactionStatus
 from banking.rules import encryption, rails
 from be.database.transactions import atomic
 from be.kernel.identifiers import uuid7
@@ -24,6 +26,10 @@ NO_SUCH_ACCOUNT = "There is no bank account with this id."
 ROUTING_NUMBER = re.compile(r"[0-9]{9}")
 ROUTING_WEIGHTS = (3, 7, 1) * 3
 ACCOUNT_NUMBER = re.compile(r"[0-9]{4,17}")
+
+UNPREDICTABLE = secrets.SystemRandom()
+# The ciphertext of a number that is no longer stored.
+DESTROYED = b""
 
 
 class BankAccountExists(Refusal):
@@ -44,11 +50,6 @@ class BankAccountInUse(Refusal):
     title = "The bank account has pending transactions"
 
 
-class MicroDepositsMismatch(Refusal):
-    code = "micro_deposits_mismatch"
-    title = "The amounts are not those that were sent"
-
-
 def link(
     *,
     owner: User,
@@ -58,17 +59,19 @@ def link(
     account_number: str,
     routing_number: str,
     now: datetime,
+    chance: random.Random = UNPREDICTABLE,
 ) -> BankAccount:
     """Link an account: verified at once, or pending where the bank requires micro-deposits first.
 
-    `account_type` is one of AccountType. Raises Invalid for a malformed number, and
-    BankAccountExists for an account that the owner has linked already.
+    `account_type` is one of AccountType. `chance` makes the amounts of the micro-deposits. Raises
+    Invalid for a malformed number, BankAccountExists for an account that the owner has linked
+    already, and micro_deposits.TooManyVerifications.
     """
     _require_routing_number(routing_number)
     if not ACCOUNT_NUMBER.fullmatch(account_number):
         raise Invalid("Send the 4 to 17 digits of the account number.", field="account_number")
     bank = rails.BankDetails(routing_number, account_number)
-    proof = rails.current.micro_deposits(bank)
+    amounts = rails.current.micro_deposits(bank, chance)
     ring = key_ring()
     row_id = uuid7(now)
     account = BankAccount(
@@ -81,44 +84,65 @@ def link(
         account_number_fingerprint=encryption.fingerprint(ring, _identity(bank)),
         account_number_last4=account_number[-4:],
         routing_number=routing_number,
-        status=BankAccountStatus.PENDING if proof else BankAccountStatus.VERIFIED,
+        rail=rails.current.name,
+        status=BankAccountStatus.VERIFIED,
         created_at=now,
     )
+    if amounts:
+        micro_deposits.begin(ring, account, amounts, now)
     _insert_once(account, encryption.fingerprints(ring, _identity(bank)))
     return account
 
 
-@atomic
 def verify(
     *, owner: User, account_id: UUID, amounts: Sequence[Decimal], now: datetime
 ) -> BankAccount:
     """Prove ownership by the dollar amounts of the micro-deposits, in any order.
 
-    A verified account stays so, whatever the amounts. Raises NotFound, Invalid without amounts,
-    and MicroDepositsMismatch.
+    A verified account stays so, whatever the amounts. Raises NotFound, Invalid without amounts, and
+    what `micro_deposits.refusal_of` returns. A wrong try is counted, so it is committed first.
     """
+    answer = _verify(owner, account_id, amounts, now)
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+@atomic
+def _verify(
+    owner: User, account_id: UUID, amounts: Sequence[Decimal], now: datetime
+) -> BankAccount | Refusal:
     account = _locked(owner, account_id)
     if account.status == BankAccountStatus.VERIFIED:
         return account
     if not amounts:
         raise Invalid("Send the amounts of the micro-deposits.", field="amounts")
-    if sorted(amounts) != sorted(rails.current.micro_deposits(details(account))):
-        raise MicroDepositsMismatch(
-            "These are not the amounts that were sent; look at the bank statement.",
-            field="amounts",
+    if refusal := micro_deposits.refusal_of(key_ring(), account, amounts, now):
+        events.log_on_commit(
+            f"bank account not verified: {refusal.code}",
+            user_id=owner.pk,
+            account_id=account.pk,
         )
+        return refusal
     account.status = BankAccountStatus.VERIFIED
     account.save(update_fields=["status"])
     events.log_on_commit("bank account verified", user_id=owner.pk, account_id=account.pk)
     return account
 
 
-@atomic
 def unlink(*, owner: User, account_id: UUID, now: datetime) -> None:
     """Remove the account from the customer's list; its transactions stay.
 
-    Raises NotFound, and BankAccountInUse while a transaction is pending.
+    The number is destroyed, at once or when the last transaction that the bank may still return is
+    final. Raises NotFound, and BankAccountInUse while a transaction is pending.
     """
+    _unlink(owner, account_id, now)
+    # After the commit, like settle_due: whichever of the two comes last sees what the other did.
+    destroy_unlinked_numbers(account_ids=[account_id])
+
+
+@atomic
+def _unlink(owner: User, account_id: UUID, now: datetime) -> None:
     account = _locked(owner, account_id)
     if account.transactions.filter(status=TransactionStatus.PENDING).exists():
         raise BankAccountInUse("A transaction is pending; cancel it or let it settle first.")
@@ -126,6 +150,41 @@ def unlink(*, owner: User, account_id: UUID, now: datetime) -> None:
     account.unlinked_at = now
     account.save(update_fields=["status", "unlinked_at"])
     events.log_on_commit("bank account unlinked", user_id=owner.pk, account_id=account.pk)
+
+
+def destroy_unlinked_numbers(
+    *, account_ids: Sequence[UUID] | None = None, transaction_ids: Sequence[UUID] | None = None
+) -> int:
+    """Empty ciphertext and fingerprint of unlinked accounts; returns of how many. Rows stay.
+
+    Kept are those with a transaction that is pending or that the rail still asks about (`due_at`).
+    Without arguments all accounts are looked at, or those given, or those of some transactions.
+    """
+    found = BankAccount.objects.filter(status=BankAccountStatus.UNLINKED)
+    if account_ids is not None:
+        found = found.filter(pk__in=account_ids)
+    if transaction_ids is not None:
+        theirs = BankTransaction.objects.filter(pk__in=transaction_ids)
+        found = found.filter(pk__in=theirs.values("account_id"))
+    still_needed = BankTransaction.objects.filter(
+        Q(status=TransactionStatus.PENDING) | Q(due_at__isnull=False), account=OuterRef("pk")
+    )
+    whole = found.exclude(account_number_encrypted=DESTROYED).exclude(Exists(still_needed))
+    return whole.update(
+        account_number_encrypted=DESTROYED,
+        account_number_fingerprint="",
+        micro_deposits_encrypted=None,
+    )
+
+
+def linked_by_others(account: BankAccount) -> QuerySet[BankAccount]:
+    """The links of other customers to the same account, which is allowed (joint accounts).
+
+    While the encryption key is rotated, those under another key may be missing.
+    """
+    return BankAccount.objects.filter(
+        account_number_fingerprint=account.account_number_fingerprint
+    ).exclude(Q(owner=account.owner_id) | Q(status=BankAccountStatus.UNLINKED))
 
 
 def linked(owner: User) -> QuerySet[BankAccount]:
@@ -150,16 +209,26 @@ def details(account: BankAccount) -> rails.BankDetails:
 def rotate_key(account_id: UUID) -> bool:
     """Re-encrypt one account's number under the newest key; False if that was done before.
 
-    Raises encryption.Unreadable when no key of the ring decrypts it.
+    The amounts of micro-deposits go along; a destroyed number needs no key. Raises
+    encryption.Unreadable when no key of the ring decrypts it.
     """
     ring = key_ring()
     account = BankAccount.objects.select_for_update().get(pk=account_id)
+    if bytes(account.account_number_encrypted) == DESTROYED:
+        return False
     if encryption.is_sealed_with_newest(ring, bytes(account.account_number_encrypted)):
         return False
     bank = _details(ring, account)
     account.account_number_encrypted = encryption.seal(ring, bank.account_number, row_id=account.pk)
     account.account_number_fingerprint = encryption.fingerprint(ring, _identity(bank))
-    account.save(update_fields=["account_number_encrypted", "account_number_fingerprint"])
+    micro_deposits.reseal(ring, account)
+    account.save(
+        update_fields=[
+            "account_number_encrypted",
+            "account_number_fingerprint",
+            "micro_deposits_encrypted",
+        ]
+    )
     return True
 
 
@@ -202,6 +271,14 @@ def _insert_once(account: BankAccount, fingerprints: list[str]) -> None:
             account.save(force_insert=True)
     except IntegrityError as error:
         raise BankAccountExists from error
+    if account.status == BankAccountStatus.PENDING:
+        micro_deposits.count_start(account.owner, account.created_at)
+    if (
+        BankAccount.objects.filter(account_number_fingerprint__in=fingerprints)
+        .exclude(Q(owner=account.owner) | Q(status=BankAccountStatus.UNLINKED))
+        .exists()
+    ):  # a joint account, or something to look at
+        events.log_on_commit("bank account of another customer linked", account_id=account.pk)
     events.log_on_commit("bank account linked", user_id=account.owner_id, account_id=account.pk)
 
 

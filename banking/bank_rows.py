@@ -12,7 +12,12 @@ from be.database.statements import Row
 # What is shown of an account is not its number.
 _accounts = Reader(
     BankAccount,
-    without=("account_number_encrypted", "account_number_fingerprint", "routing_number"),
+    without=(
+        "account_number_encrypted",
+        "account_number_fingerprint",
+        "micro_deposits_encrypted",
+        "routing_number",
+    ),
 )
 _transactions = Reader(BankTransaction)
 

@@ -68,7 +68,7 @@ def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) ->
     Raises Invalid (amount), NotFound (account), BankAccountNotVerified and AmountTooLarge.
     """
     row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
-    _apply(row, rails.current.submit(_payment(row)), now)
+    _apply(row, rails.current.submit(_payment(row), now), now)
     _log(row)
     return row
 
@@ -82,7 +82,7 @@ def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -
     row = _begin(TransactionType.WITHDRAWAL, owner, account_id, amount, now)
     wallet = ledger.account_of(owner.pk, USD)
     holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
-    _apply(row, rails.current.submit(_payment(row)), now)
+    _apply(row, rails.current.submit(_payment(row), now), now)
     _log(row)
     return row
 
@@ -95,6 +95,8 @@ def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransacti
         raise NotFound(NO_SUCH_TRANSACTION)
     if row.status != TransactionStatus.PENDING:
         raise TransactionNotCancelable(f"It is {row.status}; only a pending one can be canceled.")
+    if row.sent_at is not None:
+        raise TransactionNotCancelable("It has been sent to the bank.")
     _end_without_payment(row, TransactionStatus.CANCELED, "", now)
     _log(row)
     return row
@@ -107,7 +109,10 @@ def settle_due(*, now: datetime) -> int:
     """
     due = BankTransaction.objects.filter(due_at__lte=now).order_by("due_at", "pk")
     ids = list(due.values_list("pk", flat=True)[:SETTLE_AT_MOST])
-    return sum(_settle(transaction_id, now) for transaction_id in ids)
+    answered = sum(_settle(transaction_id, now) for transaction_id in ids)
+    if answered:  # the number of an unlinked account may have been kept for these
+        bank_accounts.destroy_unlinked_numbers(transaction_ids=ids)
+    return answered
 
 
 def of(owner: User) -> QuerySet[BankTransaction]:
@@ -161,6 +166,10 @@ def _verified_account(owner: User, account_id: UUID) -> BankAccount:
         raise BankAccountNotVerified(
             "Verify the account with its micro-deposit amounts first.", field="account"
         )
+    if account.rail != rails.current.name:
+        raise BankAccountNotVerified(
+            "It was verified elsewhere; unlink the account and link it again.", field="account"
+        )
     return account
 
 
@@ -194,9 +203,9 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
         return False
     before = row.status
     if before == TransactionStatus.PENDING:
-        _apply(row, rails.current.settle(_payment(row)), now)
+        _apply(row, rails.current.settle(_payment(row), now), now)
     else:
-        _confirm(row, rails.current.confirm(_payment(row)), now)
+        _confirm(row, rails.current.confirm(_payment(row), now), now)
     if row.status != before:
         _log(row)
     return True
@@ -218,7 +227,7 @@ def _apply(
     """Apply the bank's answer about a pending transaction."""
     match answer:
         case rails.Pending(ask_again_after=wait):
-            row.due_at = now + wait
+            row.due_at = None if wait is None else now + wait
             row.save(update_fields=["due_at"])
         case rails.Completed(ask_again_after=wait):
             _complete(row, now)

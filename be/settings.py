@@ -342,6 +342,14 @@ for name, keys in ENCRYPTION_KEYS.items():
     if keys:
         parse_setting(name, partial(encryption.parse_key_ring, keys), NEW_KEY)
 
+# Wrong tries to verify a bank account, and all of a customer's in a day (UTC).
+MICRO_DEPOSIT_TRIES = env.int("MICRO_DEPOSIT_TRIES", default=3, at_least=1, at_most=10)
+MICRO_DEPOSIT_TRIES_A_DAY = env.int("MICRO_DEPOSIT_TRIES_A_DAY", default=10, at_least=1)
+# To how many accounts a day one customer has micro-deposits sent.
+MICRO_DEPOSIT_STARTS_A_DAY = env.int("MICRO_DEPOSIT_STARTS_A_DAY", default=5, at_least=1)
+# For how many days an account waits for its amounts.
+MICRO_DEPOSIT_DAYS = env.int("MICRO_DEPOSIT_DAYS", default=10, at_least=1, at_most=365)
+
 # Exchange ---------------------------------------------------------------------------------------
 SHORTEST_RETENTION_DAYS = 8
 LONGEST_RETENTION_DAYS = 36_500

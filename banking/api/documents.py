@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from banking.models import BankAccount, BankTransaction
+from banking import micro_deposits
+from banking.models import BankAccount, BankAccountStatus, BankTransaction
 from banking.rules.assets import USD
 from be.kernel.formats import money_cents, time_text
 
@@ -10,6 +11,8 @@ Document = dict[str, Any]
 
 
 def account(row: BankAccount) -> Document:
+    pending = row.status == BankAccountStatus.PENDING
+    expires_at = row.verification_expires_at if pending else None
     return {
         "id": str(row.pk),
         "account_holder": row.account_holder,
@@ -17,6 +20,8 @@ def account(row: BankAccount) -> Document:
         "account_type": str(row.account_type),
         "account_number_last4": row.account_number_last4,
         "status": str(row.status),
+        "verification_tries_left": micro_deposits.tries_left(row),
+        "verification_expires_at": None if expires_at is None else time_text(expires_at),
         "created_at": time_text(row.created_at),
     }
 

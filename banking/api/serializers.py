@@ -1,15 +1,18 @@
 """Serializers of requests and responses; no rule of banking."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from banking import micro_deposits
 from banking.bank_accounts import ACCOUNT_NUMBER, ROUTING_NUMBER
 from banking.models import (
     AccountType,
     BankAccount,
+    BankAccountStatus,
     BankTransaction,
     Bucket,
     EntryKind,
@@ -72,6 +75,13 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
         read_only=True, help_text="The last four digits; the number itself is never shown again."
     )
 
+    verification_tries_left = serializers.SerializerMethodField(
+        help_text="Tries that are left to name the micro-deposits; null unless `pending`."
+    )
+    verification_expires_at = serializers.SerializerMethodField(
+        help_text="Until when they can be named; null unless `pending`."
+    )
+
     class Meta:
         model = BankAccount
         fields = (
@@ -81,9 +91,18 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
             "account_type",
             "account_number_last4",
             "status",
+            "verification_tries_left",
+            "verification_expires_at",
             "created_at",
         )
         read_only_fields = fields
+
+    def get_verification_tries_left(self, account: BankAccount) -> int | None:
+        return micro_deposits.tries_left(account)
+
+    def get_verification_expires_at(self, account: BankAccount) -> datetime | None:
+        pending = account.status == BankAccountStatus.PENDING
+        return account.verification_expires_at if pending else None
 
 
 class LinkBankAccountSerializer(Body):

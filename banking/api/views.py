@@ -61,6 +61,8 @@ ACCOUNT_EXAMPLE = {
     "account_type": "checking",
     "account_number_last4": "6789",
     "status": "verified",
+    "verification_tries_left": None,
+    "verification_expires_at": None,
     "created_at": "2026-03-02T14:30:00.000000Z",
 }
 LINK_EXAMPLE = {
@@ -147,7 +149,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         ),
         tags=TAGS,
         request=LinkBankAccountSerializer,
-        responses={201: BankAccountSerializer, **problems(400, 401, 409, 503)},
+        responses={201: BankAccountSerializer, **problems(400, 401, 409, 429, 503)},
         examples=[
             example("Link", LINK_EXAMPLE, request=True),
             example("Bank account", ACCOUNT_EXAMPLE),
@@ -173,7 +175,10 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     @extend_schema(
         operation_id="banking_accounts_destroy",
         summary="Unlink a bank account",
-        description="Its transactions stay. Refused with 409 while one of them is pending.",
+        description=(
+            "Its transactions stay, its number is destroyed. Refused with 409 while a transaction "
+            "is pending."
+        ),
         tags=TAGS,
         parameters=[ACCOUNT_ID],
         responses={204: None, **problems(401, 404, 409, 503)},
@@ -187,11 +192,17 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     @extend_schema(
         operation_id="banking_accounts_verify",
         summary="Verify a bank account by its micro-deposits",
-        description="An account that is verified already stays so; amounts are not needed then.",
+        description=(
+            "An account that is verified already stays so; amounts are not needed then. Wrong "
+            "amounts use up one of `verification_tries_left`. Without a try, or after "
+            "`verification_expires_at`, unlink the account and link it again (409, "
+            "`verification_tries_exhausted` or `verification_expired`). A customer's wrong tries "
+            "of a day are bounded, too (429, `too_many_verifications`)."
+        ),
         tags=TAGS,
         parameters=[ACCOUNT_ID],
         request=VerifyBankAccountSerializer,
-        responses={200: BankAccountSerializer, **problems(400, 401, 404, 422, 503)},
+        responses={200: BankAccountSerializer, **problems(400, 401, 404, 409, 422, 429, 503)},
         examples=[
             example(
                 "Amounts", {"amounts": [str(one) for one in rails.MICRO_DEPOSITS]}, request=True

@@ -1,6 +1,11 @@
 """The tables of the ledger, of bank accounts and of transfers; no rule in `save`."""
 
-from banking.models.bank_accounts import AccountType, BankAccount, BankAccountStatus
+from banking.models.bank_accounts import (
+    AccountType,
+    BankAccount,
+    BankAccountStatus,
+    VerificationDay,
+)
 from banking.models.ledger import (
     Bucket,
     EntryKind,
@@ -29,4 +34,5 @@ __all__ = [
     "TransactionStatus",
     "TransactionType",
     "TransferIn",
+    "VerificationDay",
 ]

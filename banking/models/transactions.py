@@ -26,7 +26,9 @@ class BankTransaction(models.Model):
     """Money on its way from or to a bank. `cents` is what was asked for, in US cents.
 
     `due_at` is when the bank is asked next: about the settlement of a pending transaction, or the
-    return of a completed one. It is null when the transaction is final.
+    return of a completed one. It is null when the transaction is final, and while the rail itself
+    will set it. `sent_at` is when a rail has given it to the bank, beyond recall; null while it can
+    be canceled.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -44,6 +46,7 @@ class BankTransaction(models.Model):
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""Account numbers at rest: encrypted for their row, found by a keyed fingerprint.
+"""Account numbers and micro-deposits at rest: encrypted for their row; numbers have fingerprints.
 
 `be.kernel.encryption` has the cryptography. To rotate the key, put a new one first, run
 `rotate_banking_key`, then remove the old ones.
@@ -30,18 +30,22 @@ __all__ = [
     "unseal",
 ]
 
-PURPOSE = b"brokerpro bank account number"
+ACCOUNT_NUMBER = b"brokerpro bank account number"
+MICRO_DEPOSITS = b"brokerpro micro-deposits"
 FINGERPRINT_PURPOSE = b"brokerpro bank account fingerprint"
 
 
-def seal(ring: KeyRing, number: str, *, row_id: UUID) -> bytes:
-    """Encrypt an account number under the newest key, for this row only."""
-    return encryption.seal(ring, number, purpose=PURPOSE, row_id=row_id)
+def seal(ring: KeyRing, text: str, *, row_id: UUID, purpose: bytes = ACCOUNT_NUMBER) -> bytes:
+    """Encrypt under the newest key, for this row and purpose only."""
+    return encryption.seal(ring, text, purpose=purpose, row_id=row_id)
 
 
-def unseal(ring: KeyRing, sealed: bytes, *, row_id: UUID) -> str:
-    """Decrypt what `seal` made for this row under any key of the ring. Raises Unreadable."""
-    return encryption.unseal(ring, sealed, purpose=PURPOSE, row_id=row_id)
+def unseal(ring: KeyRing, sealed: bytes, *, row_id: UUID, purpose: bytes = ACCOUNT_NUMBER) -> str:
+    """Decrypt what `seal` made for this row and purpose under any key of the ring.
+
+    Raises Unreadable.
+    """
+    return encryption.unseal(ring, sealed, purpose=purpose, row_id=row_id)
 
 
 def fingerprint(ring: KeyRing, parts: Sequence[str]) -> str:

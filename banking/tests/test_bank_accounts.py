@@ -37,6 +37,8 @@ def test_a_linked_account_is_verified_at_once_and_shows_four_digits(api):
         "account_type": "checking",
         "account_number_last4": "6789",
         "status": "verified",
+        "verification_tries_left": None,
+        "verification_expires_at": None,
     }
 
 

@@ -7,8 +7,9 @@ from django.core.management import CommandError, call_command
 
 from banking import bank_accounts
 from banking.bank_accounts import BankAccountExists
+from banking.rules import rails
 from banking.rules.encryption import Unreadable
-from banking.tests.factories import BankAccountFactory
+from banking.tests.factories import NOW, BankAccountFactory
 
 OLD = base64.urlsafe_b64encode(b"o" * 32).decode()
 NEW = base64.urlsafe_b64encode(b"n" * 32).decode()
@@ -78,3 +79,35 @@ def test_an_account_that_no_key_opens_is_named_and_the_others_are_rotated(
     assert "1 of 2" in capsys.readouterr().out
     with pytest.raises(Unreadable):
         bank_accounts.details(lost)
+
+
+def test_micro_deposits_are_rotated_along(alice, settings):
+    settings.BANKING_ENCRYPTION_KEY = OLD
+    pending = BankAccountFactory.create(owner=alice, account_number=rails.NEEDS_MICRO_DEPOSITS)
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+
+    call_command("rotate_banking_key")
+
+    settings.BANKING_ENCRYPTION_KEY = NEW
+    bank_accounts.verify(owner=alice, account_id=pending.pk, amounts=rails.MICRO_DEPOSITS, now=NOW)
+    pending.refresh_from_db()
+    assert pending.status == "verified"
+
+
+def test_a_destroyed_number_needs_no_key(account, settings, capsys):
+    bank_accounts.unlink(owner=account.owner, account_id=account.pk, now=NOW)
+    settings.BANKING_ENCRYPTION_KEY = NEW
+
+    call_command("rotate_banking_key")
+
+    assert "0 of" in capsys.readouterr().out
+
+
+def test_an_account_that_another_customer_links_is_found_after_rotation(account, bob, settings):
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    his = BankAccountFactory.create(owner=bob, account_number=NUMBER)
+    call_command("rotate_banking_key")
+
+    account.refresh_from_db()
+    assert list(bank_accounts.linked_by_others(account)) == [his]
+    assert list(bank_accounts.linked_by_others(his)) == [account]

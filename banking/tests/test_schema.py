@@ -6,10 +6,10 @@ from drf_spectacular.generators import SchemaGenerator
 
 OPERATIONS = {
     "banking_accounts_list": {200, 400},
-    "banking_accounts_create": {201, 400, 409},
+    "banking_accounts_create": {201, 400, 409, 429},
     "banking_accounts_retrieve": {200, 404},
     "banking_accounts_destroy": {204, 404, 409},
-    "banking_accounts_verify": {200, 400, 404, 422},
+    "banking_accounts_verify": {200, 400, 404, 409, 422, 429},
     "banking_transactions_list": {200, 400},
     "banking_transactions_create": {201, 400, 404, 409, 422},
     "banking_transactions_retrieve": {200, 404},

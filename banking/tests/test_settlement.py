@@ -94,7 +94,7 @@ def test_held_money_cannot_be_withdrawn_a_second_time(api, alice, delayed):
 def test_the_bank_may_ask_for_more_patience(alice, delayed, monkeypatch):
     row = deposit(delayed)
     monkeypatch.setattr(
-        rails.current, "settle", lambda payment: rails.Pending(timedelta(seconds=60))
+        rails.current, "settle", lambda payment, now: rails.Pending(timedelta(seconds=60))
     )
 
     transactions.settle_due(now=after(5))
@@ -194,7 +194,7 @@ def test_a_returned_withdrawal_is_available_again(alice, returned):
 
 def test_a_payment_that_the_bank_confirms_stands(alice, returned, monkeypatch):
     row = deposit(returned)
-    monkeypatch.setattr(rails.current, "confirm", lambda payment: rails.Completed())
+    monkeypatch.setattr(rails.current, "confirm", lambda payment, now: rails.Completed())
 
     assert transactions.settle_due(now=after(10)) == 1
 

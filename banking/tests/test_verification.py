@@ -1,6 +1,7 @@
 """Proving who owns a bank account, by micro-deposits."""
 
 import pytest
+from django.utils import timezone
 
 from authentication.tests.problems import assert_problem
 from banking.rules import rails
@@ -10,7 +11,9 @@ from banking.tests.money import dollars
 
 @pytest.fixture
 def pending(alice):
-    return BankAccountFactory.create(owner=alice, account_number=rails.NEEDS_MICRO_DEPOSITS)
+    return BankAccountFactory.create(
+        owner=alice, account_number=rails.NEEDS_MICRO_DEPOSITS, now=timezone.now()
+    )
 
 
 def url(account):
