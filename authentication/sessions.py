@@ -14,13 +14,14 @@ from functools import partial
 from typing import ClassVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from rest_framework_simplejwt.tokens import AccessToken
 
 from authentication import attempts, passwords, tokens
+from authentication.grants import AccessGrant
 from authentication.models import Session, User
-from authentication.recent_checks import recent_checks
+from authentication.recent_checks import Live, reader, recent_checks
 from authentication.tokens import InvalidToken
 from be.database import statements, transactions
 from be.database.rows import Reader
@@ -83,15 +84,6 @@ class Tokens:
     refresh_token: str
     expires_in: int
     token_type: str = "Bearer"  # noqa: S105
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessGrant:
-    """The right to act as `user` until `expires_at`, as long as the session is live."""
-
-    user: User
-    session_id: uuid.UUID
-    expires_at: datetime
 
 
 def open_session(*, user: User, user_agent: str, ip_address: str | None, now: datetime) -> Tokens:
@@ -314,7 +306,7 @@ def authenticate_access(token: str, now: datetime) -> AccessGrant:
     rows = statements.query(_USER_OF_SESSION, (claims.session_id, claims.user_id, now))
     if not rows:
         raise InvalidToken
-    recent_checks.note(began, session_id=claims.session_id, user_id=claims.user_id)
+    recent_checks.note(began, _check(claims), Live(claims.user_id))
     return AccessGrant(
         user=_users.make(rows[0]), session_id=claims.session_id, expires_at=claims.expires_at
     )
@@ -327,12 +319,10 @@ def authenticate_reader(token: str, now: datetime) -> AccessGrant:
     has an id alone; whatever else is asked of it is read from the database at first use.
     """
     claims = tokens.read_access(token, now=now)
-    if not recent_checks.is_live(session_id=claims.session_id, user_id=claims.user_id):
+    if recent_checks.find(_check(claims)) is None:
         return authenticate_access(token, now)
     return AccessGrant(
-        user=User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id]),
-        session_id=claims.session_id,
-        expires_at=claims.expires_at,
+        user=reader(claims.user_id), session_id=claims.session_id, expires_at=claims.expires_at
     )
 
 
@@ -341,8 +331,11 @@ def was_live_just_now(token: str, now: datetime) -> bool:
 
     For what is the same for everybody, without a query. Raises InvalidToken.
     """
-    claims = tokens.read_access(token, now=now)
-    return recent_checks.is_live(session_id=claims.session_id, user_id=claims.user_id)
+    return recent_checks.find(_check(tokens.read_access(token, now=now))) is not None
+
+
+def _check(claims: tokens.Claims) -> tuple[uuid.UUID, uuid.UUID]:
+    return claims.session_id, claims.user_id
 
 
 def is_live(*, session_id: uuid.UUID, now: datetime) -> bool:

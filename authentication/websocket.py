@@ -1,28 +1,27 @@
-"""Authentication of WebSockets: by a token at first, then by session at intervals."""
-
-import uuid
+"""Authentication of WebSockets: by an access token or API key at first, then at intervals."""
 
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from authentication import sessions
-from authentication.sessions import AccessGrant
+from authentication import access
+from authentication.grants import AccessGrant
+from authentication.last_uses import last_uses
+from authentication.rules.scopes import Scope
 
 
-async def authenticate(token: str) -> AccessGrant:
-    """The user and session of an access token. Raises InvalidToken.
+async def authenticate(credential: str, *, address: str) -> AccessGrant:
+    """The grant of an access token or API key, which may read.
 
-    The grant ends at `expires_at`, or earlier with its session: check `is_live` at intervals.
+    `address` is the client's; "" for none. Raises InvalidToken and InsufficientScope. The grant
+    ends at `expires_at`, or earlier with its session or key: the hub asks at intervals.
     """
-    grant: AccessGrant = await database_sync_to_async(sessions.authenticate_access)(
-        token, timezone.now()
-    )
+    grant: AccessGrant = await database_sync_to_async(_authenticate)(credential, address)
     return grant
 
 
-async def is_live(session_id: uuid.UUID) -> bool:
-    """Whether a socket of this session may stay open."""
-    live: bool = await database_sync_to_async(sessions.is_live)(
-        session_id=session_id, now=timezone.now()
-    )
-    return live
+def _authenticate(credential: str, address: str) -> AccessGrant:
+    grant = access.authenticate(credential, address=address, now=timezone.now())
+    access.require_scope(grant, Scope.READ)
+    if last_uses.are_waiting():
+        last_uses.write()
+    return grant

@@ -51,6 +51,29 @@ PASSWORD_CHANGE = OpenApiExample(
 )
 
 
+_KEY = {
+    "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d5",
+    "key_id": "BKQ7D3ZT5M2XWA6N4E",
+    "name": "Momentum bot",
+    "scopes": ["read", "trade"],
+    "addresses": ["192.0.2.0/24"],
+    "created_at": "2026-03-02T14:30:00.000000Z",
+    "expires_at": None,
+    "last_used_at": None,
+}
+_NEW_KEY = {name: _KEY[name] for name in ("name", "scopes", "addresses")}
+NEW_API_KEY = OpenApiExample("A key for a bot", value=_NEW_KEY, request_only=True)
+API_KEY_NAME = OpenApiExample("Another name", value={"name": _KEY["name"]}, request_only=True)
+API_KEY_MADE = OpenApiExample(
+    "The key with its secret",
+    value={**_KEY, "secret": "kT3v9sQ0mZJ1x7cW5dY2bL8nR4pH6fG0aEuIoKjMqXs"},
+    response_only=True,
+    status_codes=["201"],
+)
+API_KEY = OpenApiExample("The key", value=_KEY, response_only=True, status_codes=["200"])
+API_KEY_LISTED = OpenApiExample("A key", value=_KEY, response_only=True, status_codes=["200"])
+
+
 def tokens(status: str) -> OpenApiExample:
     """The response of register (201), login and refresh (200)."""
     return OpenApiExample("Tokens", value=TOKENS, response_only=True, status_codes=[status])
@@ -92,6 +115,12 @@ INVALID_TOKEN = problem(
     "invalid_token",
     "The token is not valid",
     "The token is malformed, expired, already used or revoked; sign in again.",
+)
+SESSION_REQUIRED = problem(
+    403,
+    "session_required",
+    "This needs a session",
+    "No API key may do this; sign in, and use the access token.",
 )
 REGISTRATION_REFUSED = problem(
     422,

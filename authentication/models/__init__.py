@@ -1,7 +1,8 @@
-"""The tables of users, their factors and sessions, and of the audit log; no rule in `save`."""
+"""The tables of users, their credentials and sessions, and of the audit log; no rule in `save`."""
 
 from authentication.models.audit import AuditEvent, AuditLink, UnlinkedAuditEvent
 from authentication.models.users import (
+    ApiKey,
     AuthenticatorApp,
     LoginAttempt,
     Passkey,
@@ -14,6 +15,7 @@ from authentication.models.users import (
 )
 
 __all__ = [
+    "ApiKey",
     "AuditEvent",
     "AuditLink",
     "AuthenticatorApp",

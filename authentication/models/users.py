@@ -1,4 +1,4 @@
-"""The tables of users, their factors and sessions, and attempts to sign in."""
+"""The tables of users, their factors, sessions and API keys, and attempts to sign in."""
 
 from typing import ClassVar
 
@@ -91,6 +91,34 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ApiKey(models.Model):
+    """What a program signs in with, for its user: an id and a secret, of which a hash is stored.
+
+    `scopes` and `addresses` are words with blanks between them (`authentication.rules`); without
+    addresses the key may be used from anywhere. The row of a revoked key stays.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    key_id = models.CharField(max_length=32, unique=True)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    name = models.CharField(max_length=100)
+    scopes = models.CharField(max_length=64)
+    addresses = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoke_reason = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        verbose_name = "API key"
+        indexes = [models.Index(fields=["user", "revoked_at"], name="api_key_live_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} ({self.name})"
 
 
 class LoginAttempt(models.Model):

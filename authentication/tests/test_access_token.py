@@ -122,6 +122,7 @@ def test_a_token_expires(alice):
     token = signed_in(alice).access_token
     grant = sessions.authenticate_access(token, now + timedelta(minutes=14))
     assert grant.user == alice
+    assert grant.expires_at is not None
     assert abs(grant.expires_at - now - timedelta(minutes=15)) < timedelta(seconds=2)
 
     with pytest.raises(InvalidToken):

@@ -92,7 +92,7 @@ class ProblemAutoSchema(AutoSchema):
     def _common_problems(self) -> list[int]:
         common = [400, 405, 406, 500, 503]
         if any(self.get_auth()):
-            common.append(401)
+            common += [401, 403]
         if self.method in ("POST", "PATCH", "PUT"):
             common += [413, 415]
         if "{" in self.path:

@@ -16,7 +16,8 @@ CHOICE_LINE = re.compile(r"^\* `(?P<value>[^`]*)` - (?P<label>.*)$")
 MEANINGS = {
     304: "What you have is still true; there is no body.",
     400: "The request cannot be read: `errors` says which input is at fault.",
-    401: "There is no valid access token.",
+    401: "There is no valid access token or API key.",
+    403: "You may not do this: `code` says what is missing.",
     404: "There is no such thing, or it is not yours.",
     405: "This address takes no such method: `Allow` says which it takes.",
     406: "None of the media types of `Accept` can be had.",

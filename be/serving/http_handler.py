@@ -13,7 +13,7 @@ import logging
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, NoReturn, cast
@@ -24,11 +24,12 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import get_script_prefix
-from django.db import close_old_connections, connection, reset_queries
+from django.db import DatabaseError, close_old_connections, connection, reset_queries
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from authentication.last_uses import last_uses
 from be.api import problems, request_id
 from be.database.connections import ServerConnection
 from be.logs import events
@@ -125,6 +126,13 @@ class HTTPHandler(ShortWayHandler):
             await _send(answer, send)
         else:
             await _stream(answer, answer.stream, receive, send)
+        if last_uses.are_waiting():
+            await self._write_last_uses()
+
+    async def _write_last_uses(self) -> None:
+        """Behind the answer, which has been sent: when API keys were used, once a minute each."""
+        with suppress(Overloaded):  # a later request writes it
+            await self._writes.run(_write_last_uses)
 
     async def _answer_of(self, scope: Scope, body: IO[bytes], began: float) -> _Answer:
         if not _length(body) and (ready := await self._ready.find(scope)) is not None:
@@ -192,6 +200,17 @@ class HTTPHandler(ShortWayHandler):
         finally:
             response.close()
         return _Answer(status, headers, content, depends_on=getattr(response, "depends_on", None))
+
+
+def _write_last_uses() -> None:
+    database = cast(ServerConnection, connection)
+    database.close_if_unusable_or_obsolete()
+    try:
+        last_uses.write()
+    except DatabaseError as error:
+        logger.warning("when API keys were used could not be written: %s", error)
+    finally:
+        database.end_request()
 
 
 def _log(scope: Scope, status: int, began: float) -> None:

@@ -3,8 +3,9 @@
 An ordinary GET of public data needs no view: its body is kept by whoever is told when it changes,
 and its headers are those that Django has sent with an answer to the same kind of request. Or the
 answer is the one that Django gave to the same request (be/serving/unchanged_answers.py). Asked is
-whether the session is live, once a second at most. All else is Django's: refusals, odd parameters,
-other methods and formats, whatever is a customer's own. See docs/decisions/ready-answers.md.
+whether session or API key are live, once a second at most. All else is Django's: refusals, odd
+parameters, other methods and formats, whatever is a customer's own. See
+docs/decisions/ready-answers.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ from typing import Any
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from authentication import sessions
+from authentication import access
+from authentication.rules.scopes import Scope as Right
 from authentication.tokens import InvalidToken
 from be.api import request_id
 from be.serving.thread_pool import ThreadPool
@@ -66,8 +68,9 @@ class ReadyAnswers:
         if answer is None:
             return None
         token = read[b"authorization"][len(BEARER) :].decode("latin1")
-        if not _was_live_just_now(token):
-            if not await self._threads.run(partial(_is_live, token)):
+        address = next(iter(scope.get("client") or ("",)))
+        if not _could_read_just_now(token, address):
+            if not await self._threads.run(partial(_may_read, token, address)):
                 return None
             answer = self._ready(scope, read)  # there may have been a round meanwhile
             if answer is None:
@@ -141,19 +144,22 @@ def _kind(scope: Scope, read: Mapping[bytes, bytes]) -> Kind:
     return scope.get("scheme", "http"), read.get(b"host", b""), read.get(b"origin", b"")
 
 
-def _was_live_just_now(token: str) -> bool:
+def _could_read_just_now(credential: str, address: str) -> bool:
     try:
-        return sessions.was_live_just_now(token, timezone.now())
+        return access.may_read_just_now(credential, address=address, now=timezone.now())
     except InvalidToken:
         return False
 
 
-def _is_live(token: str) -> bool:
-    """Whether the session is live, by the database; in a thread. What is wrong, Django tells."""
+def _may_read(credential: str, address: str) -> bool:
+    """Whether session or API key are live, by the database; in a thread.
+
+    What is wrong, Django tells.
+    """
     try:
-        sessions.authenticate_access(token, timezone.now())
+        grant = access.authenticate(credential, address=address, now=timezone.now())
     except (InvalidToken, Error):
         return False
     finally:
         close_old_connections()
-    return True
+    return Right.READ in grant.scopes

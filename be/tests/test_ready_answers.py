@@ -348,13 +348,14 @@ async def test_after_signing_out_elsewhere_access_ends_within_a_second(
 
 def test_a_session_that_ends_while_it_is_checked_is_not_noted():
     checks, session_id, user_id = recent_checks.RecentChecks(), uuid4(), uuid4()
+    check, live = (session_id, user_id), recent_checks.Live(user_id)
     began = checks.begin()
     checks.forget(user_id)
-    checks.note(began, session_id=session_id, user_id=user_id)
-    assert not checks.is_live(session_id=session_id, user_id=user_id)
-    checks.note(checks.begin(), session_id=session_id, user_id=user_id)
-    assert checks.is_live(session_id=session_id, user_id=user_id)
-    assert not checks.is_live(session_id=session_id, user_id=uuid4())
+    checks.note(began, check, live)
+    assert checks.find(check) is None
+    checks.note(checks.begin(), check, live)
+    assert checks.find(check) == live
+    assert checks.find((session_id, uuid4())) is None
 
 
 async def test_each_of_two_users_is_asked_for_a_session_of_their_own(shop: Market):

@@ -40,16 +40,18 @@ async def market_data(scope: Any, receive: Any, send: Any) -> None:
         return
     transport.prepare(send)
     await send({"type": "websocket.accept"})
-    await _Conversation(Socket(send)).hold(receive)
+    address = next(iter(scope.get("client") or ("",)))
+    await _Conversation(Socket(send), address).hold(receive)
 
 
 class _Conversation:
     """The messages of one accepted client, until one side closes."""
 
-    __slots__ = ("_bad_messages", "_socket", "_timeout", "_times")
+    __slots__ = ("_address", "_bad_messages", "_socket", "_timeout", "_times")
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, address: str) -> None:
         self._socket = socket
+        self._address = address
         self._times: deque[float] = deque(maxlen=protocol.MAX_MESSAGES)
         self._bad_messages = 0
         self._timeout = asyncio.get_running_loop().call_later(
@@ -117,16 +119,17 @@ class _Conversation:
     async def _authenticate(self, token: str) -> None:
         self._timeout.cancel()
         try:
-            grant = await websocket.authenticate(token)
+            grant = await websocket.authenticate(token, address=self._address)
         except Refusal as refusal:
             raise protocol.AuthFailed(refusal.detail) from refusal
-        access = Access(grant.user.pk, grant.session_id, grant.expires_at)
+        access = Access(grant.user.pk, grant.session_id, grant.expires_at, grant.api_key_id)
         if self._socket.is_closing:
             return  # the server stops, or the client's other messages were too many
         hub.current().join(self._socket, access)
         self._socket.put(
             protocol.AuthSuccess(
-                user_id=str(access.user_id), expires_at=time_text(access.expires_at)
+                user_id=str(access.user_id),
+                expires_at=None if access.expires_at is None else time_text(access.expires_at),
             )
         )
 

@@ -247,21 +247,27 @@ class Hub:
     def _close_expired(self) -> None:
         now = timezone.now()
         for socket in self.sockets:
-            if socket.access is not None and socket.access.expires_at <= now:
+            if socket.access is None or socket.access.expires_at is None:
+                continue
+            if socket.access.expires_at <= now:
                 socket.refuse(protocol.TokenExpired("The access token has expired; sign in anew."))
 
     async def _compare_with_database(self) -> None:
         """Once for all sockets and readers: sessions, order updates and prices."""
         asked_at = time.monotonic()
-        asked = {socket.access.session_id for socket in self.sockets if socket.access is not None}
+        accesses = [socket.access for socket in self.sockets if socket.access is not None]
+        asked = {access.session_id for access in accesses if access.session_id is not None}
+        keys = {access.api_key_id for access in accesses if access.api_key_id is not None}
         now = timezone.now()
         state = await snapshots.state(
             sessions=asked,
+            api_keys=keys,
             users=list(self._orders.owners),
             now=now,
             with_taken=asked_at < self._compare_until,
         )
         self._close_ended(asked - state.live_sessions)
+        self._close_revoked(keys - state.live_api_keys)
         self._orders.compare(state.order_counts, now=now)
         await self._prices.compare(state.prices, asked_at=asked_at)
 
@@ -269,6 +275,11 @@ class Hub:
         for socket in self.sockets if ended else []:
             if socket.access is not None and socket.access.session_id in ended:
                 socket.refuse(protocol.SessionEnded("The session has ended; sign in anew."))
+
+    def _close_revoked(self, revoked: Collection[UUID]) -> None:
+        for socket in self.sockets if revoked else []:
+            if socket.access is not None and socket.access.api_key_id in revoked:
+                socket.refuse(protocol.ApiKeyRevoked("The API key was revoked or has expired."))
 
 
 def _refuse_unknown(socket: Socket, *, symbols: Collection[str], channels: Collection[str]) -> None:

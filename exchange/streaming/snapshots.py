@@ -9,6 +9,7 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from django.db.models import Count, F, Q, Sum
 
+from authentication import api_keys as keys_of_programs
 from authentication.models import Session
 from exchange.market import quotes, revisions
 from exchange.models import SIMULATOR, Instrument, OrderFeed, Quote, Simulator
@@ -59,21 +60,27 @@ class PricesState:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What a hub compares itself with: live sessions, prices, and last order updates."""
+    """What a hub compares itself with: live sessions and keys, prices, and last order updates."""
 
     live_sessions: set[UUID]
+    live_api_keys: set[UUID]
     prices: PricesState
     order_counts: dict[UUID, int]
 
 
 async def state(
-    *, sessions: Collection[UUID], users: Collection[UUID], now: datetime, with_taken: bool
+    *,
+    sessions: Collection[UUID],
+    api_keys: Collection[UUID],
+    users: Collection[UUID],
+    now: datetime,
+    with_taken: bool,
 ) -> DatabaseState:
-    """Which of these sessions (of active users) are live, and how far rounds and updates are.
+    """Which of these sessions and keys (of active users) are live, how far rounds and updates are.
 
     What customers took of the quotes, and the last revision, are read `with_taken` only.
     """
-    return await _run(_state, sessions, users, now, with_taken)
+    return await _run(_state, sessions, api_keys, users, now, with_taken)
 
 
 async def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -144,10 +151,17 @@ def _storable(symbols: Collection[str]) -> list[str]:
 
 
 def _state(
-    sessions: Collection[UUID], users: Collection[UUID], now: datetime, with_taken: bool
+    sessions: Collection[UUID],
+    api_keys: Collection[UUID],
+    users: Collection[UUID],
+    now: datetime,
+    with_taken: bool,
 ) -> DatabaseState:
     return DatabaseState(
-        _live_sessions(sessions, now), _prices_state(with_taken), _order_counts(users)
+        _live_sessions(sessions, now),
+        _live_api_keys(api_keys, now),
+        _prices_state(with_taken),
+        _order_counts(users),
     )
 
 
@@ -163,3 +177,9 @@ def _live_sessions(session_ids: Collection[UUID], now: datetime) -> set[UUID]:
             pk__in=session_ids, ended_at=None, expires_at__gt=now, user__is_active=True
         ).values_list("pk", flat=True)
     )
+
+
+def _live_api_keys(api_key_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    if not api_key_ids:
+        return set()
+    return set(keys_of_programs.live(now).filter(pk__in=api_key_ids).values_list("pk", flat=True))

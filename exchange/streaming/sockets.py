@@ -15,11 +15,12 @@ from exchange.streaming.rules.protocol import ServerMessage, SocketRefusal
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The user and session for which a socket acts, and until when."""
+    """For which user a socket acts, by which session or API key; and until when, if it ends."""
 
     user_id: UUID
-    session_id: UUID
-    expires_at: datetime
+    session_id: UUID | None
+    expires_at: datetime | None
+    api_key_id: UUID | None = None
 
 
 class Socket:

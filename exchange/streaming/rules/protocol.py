@@ -26,7 +26,7 @@ CLOSE_CODES = {
     MESSAGE_TOO_BIG: "A message was too large.",
     TRY_AGAIN_LATER: "The database is away; connect again in a moment.",
     TOO_MANY_ERRORS: "Ten messages were malformed.",
-    AUTHENTICATION: "No or no longer a valid token: not in time, expired, signed out.",
+    AUTHENTICATION: "No valid token or API key, or no longer: late, expired, signed out, revoked.",
     TOO_SLOW: "The client did not read: connect again, and ask REST what orders did meanwhile.",
     TOO_MANY: "Too many messages, or too many sockets of one user.",
 }
@@ -74,7 +74,9 @@ class _FromClient(_Message, forbid_unknown_fields=True):
 class Auth(_FromClient, tag="auth"):
     """Comes first; again later to renew in place with a newer token of the same user."""
 
-    token: Annotated[str, Meta(max_length=4096, description="An access token.")]
+    token: Annotated[
+        str, Meta(max_length=4096, description="An access token, or an API key that may read.")
+    ]
 
 
 class Subscribe(_FromClient, tag="subscribe"):
@@ -132,10 +134,13 @@ class Quote(Struct, kw_only=True):
 
 
 class AuthSuccess(_Message, tag="auth_success"):
-    """The socket acts for this user until `expires_at`; renew it before."""
+    """The socket acts for this user until `expires_at`; renew it before.
+
+    It is null for an API key without an end.
+    """
 
     user_id: UserId
-    expires_at: Time
+    expires_at: Time | None
 
 
 class Subscribed(_Message, tag="subscribed"):
@@ -307,6 +312,13 @@ class SessionEnded(SocketRefusal):
     code = "session_ended"
     status = 401
     title = "The session has ended"
+    close_code = AUTHENTICATION
+
+
+class ApiKeyRevoked(SocketRefusal):
+    code = "api_key_revoked"
+    status = 401
+    title = "The API key was revoked"
     close_code = AUTHENTICATION
 
 
