@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from authentication import audit
 from authentication.grants import AccessGrant
 from authentication.last_uses import last_uses
 from authentication.models import ApiKey, User
@@ -27,7 +28,6 @@ from be.database import statements, transactions
 from be.database.rows import Columns, Reader
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid, NotFound, Refusal
-from be.logs import events
 
 MAX_KEYS = 20
 MAX_ADDRESSES = 20
@@ -140,7 +140,17 @@ def _insert(key: ApiKey) -> None:
     if live_of(user=key.user).count() >= MAX_KEYS:
         raise TooManyApiKeys
     key.save(force_insert=True)
-    events.log_on_commit("API key made", user_id=key.user_id, key_id=key.key_id, scopes=key.scopes)
+    audit.record(
+        "API key made",
+        actor=key.user,
+        subject=key.user,
+        at=key.created_at,
+        key_id=key.key_id,
+        name=key.name,
+        scopes=key.scopes,
+        addresses=key.addresses,
+        expires_at=key.expires_at,
+    )
 
 
 def live_of(*, user: User) -> QuerySet[ApiKey]:
@@ -154,34 +164,61 @@ def live(now: datetime) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(unexpired, revoked_at=None, user__is_active=True)
 
 
-def rename(*, user: User, id: uuid.UUID, name: str) -> ApiKey:
+@transactions.atomic
+def rename(*, user: User, id: uuid.UUID, name: str, now: datetime) -> ApiKey:
     """Change the name of a key. Raises NotFound for a foreign, revoked or missing one."""
-    if not live_of(user=user).filter(pk=id).update(name=name):
+    key = live_of(user=user).select_for_update().filter(pk=id).first()
+    if key is None:
         raise NotFound("You have no such API key.")
-    return ApiKey.objects.get(pk=id)
+    before, key.name = key.name, name
+    key.save(update_fields=["name"])
+    audit.record(
+        "API key renamed",
+        actor=user,
+        subject=user,
+        at=now,
+        before={"name": before},
+        after={"name": name},
+        key_id=key.key_id,
+    )
+    return key
 
 
 @transactions.atomic
 def revoke(
-    *, user: User, id: uuid.UUID, now: datetime, reason: RevokeReason = RevokeReason.BY_USER
+    *,
+    user: User,
+    id: uuid.UUID,
+    now: datetime,
+    reason: RevokeReason = RevokeReason.BY_USER,
+    actor: User | None = None,
 ) -> None:
-    """End one key at once. Raises NotFound for a foreign, revoked or missing one."""
-    if not _revoke(Q(pk=id), user, reason, now):
+    """End one key of `user` at once, by the user or by another `actor`.
+
+    Raises NotFound for a foreign, revoked or missing one.
+    """
+    if not _revoke(Q(pk=id), user, reason, now, actor or user):
         raise NotFound("You have no such API key.")
 
 
 @transactions.atomic
-def revoke_all(*, user: User, now: datetime, reason: RevokeReason) -> int:
-    """End every key of `user`; returns how many there were."""
-    return _revoke(Q(), user, reason, now)
+def revoke_all(
+    *, user: User, now: datetime, reason: RevokeReason, actor: User | None = None
+) -> int:
+    """End every key of `user`, by the user or by another `actor`; returns how many there were."""
+    return _revoke(Q(), user, reason, now, actor or user)
 
 
-def _revoke(which: Q, user: User, reason: RevokeReason, now: datetime) -> int:
-    ended = live_of(user=user).filter(which).update(revoked_at=now, revoke_reason=reason)
+def _revoke(which: Q, user: User, reason: RevokeReason, now: datetime, actor: User) -> int:
+    keys = list(live_of(user=user).filter(which).select_for_update())
+    for key in keys:
+        key.revoked_at, key.revoke_reason = now, reason
+        key.save(update_fields=["revoked_at", "revoke_reason"])
+        audit.record(
+            "API key revoked", actor=actor, subject=user, at=now, key_id=key.key_id, reason=reason
+        )
     transaction.on_commit(partial(recent_checks.forget, user.pk))
-    if ended:
-        events.log_on_commit("API keys revoked", user_id=user.pk, reason=reason, count=ended)
-    return ended
+    return len(keys)
 
 
 def authenticate(credential: str, *, address: str, now: datetime) -> AccessGrant:

@@ -93,7 +93,10 @@ class ApiKeyView(StrictView):
         serializer = ApiKeyNameSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = api_keys.rename(
-            user=_user(request), id=identifiers.parse(id), name=serializer.validated_data["name"]
+            user=_user(request),
+            id=identifiers.parse(id),
+            name=serializer.validated_data["name"],
+            now=timezone.now(),
         )
         return Response(KEY.to_representation(key))
 
