@@ -18,6 +18,7 @@ from be.configuration import databases, environment, local_hosts
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
+from be.pages import policies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "be.api.request_id.middleware",
     "corsheaders.middleware.CorsMiddleware",  # before all that may refuse or redirect
     "django.middleware.security.SecurityMiddleware",
+    "be.serving.page_headers.PageHeaders",
     "be.serving.static_files.StaticFilesMiddleware",
     "be.serving.page_middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
@@ -267,9 +269,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # serializers say what a PATCH may leave out
     "SCHEMA_PATH_PREFIX": r"/api/",
@@ -312,6 +311,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
 # Load balancers probe the status over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^api/exchange/api/v1/status/$"]
+# For pages; be/pages/documentation.py has those of its own.
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policies.STRICT}
+ADMIN_CONTENT_SECURITY_POLICY = policies.ADMIN
 SESSION_COOKIE_SECURE = EXPECTS_TLS
 CSRF_COOKIE_SECURE = EXPECTS_TLS
 

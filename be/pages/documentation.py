@@ -1,10 +1,10 @@
 """The documentation pages: Swagger UI, ReDoc and the WebSocket, from this server's files alone."""
 
 import json
-from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from typing import Any
 
+from csp.decorators import csp
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -12,34 +12,29 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from be.api import openapi_document
 from be.api.content_negotiation import format_parameter
 from be.api.strict_requests import StrictView
+from be.pages import policies
 from exchange.streaming import asyncapi as streaming
 
-# The browser may load from this server only: ReDoc's bundle would load a logo from another host.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; worker-src blob:; connect-src 'self'"
-)
+
+@require_safe
+@csp(policies.SWAGGER)
+def swagger(request: HttpRequest) -> HttpResponse:
+    """Swagger UI, where each call can be tried."""
+    return render(request, "swagger.html")
 
 
-def _with_policy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    @wraps(view)
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = view(request)
-        response["Content-Security-Policy"] = POLICY
-        return response
-
-    return answer
-
-
-swagger = _with_policy(SpectacularSwaggerView.as_view(url_name="schema"))
-redoc = _with_policy(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))
+@require_safe
+@csp(policies.REDOC)
+def redoc(request: HttpRequest) -> HttpResponse:
+    """ReDoc: the same for reading."""
+    return render(request, "redoc.html")
 
 
 class Schema(StrictView, SpectacularAPIView):
@@ -81,9 +76,7 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
 def streaming_page(request: HttpRequest) -> HttpResponse:
     """The AsyncAPI document as a page."""
     document = _streaming_document(request)
-    response = render(request, "asyncapi.html", {"document": document, **_tables(document)})
-    response["Content-Security-Policy"] = POLICY
-    return response
+    return render(request, "asyncapi.html", {"document": document, **_tables(document)})
 
 
 def _streaming_document(request: HttpRequest) -> dict[str, Any]:

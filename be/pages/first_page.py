@@ -5,11 +5,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'"
-)
-
 
 @require_safe
 def first_page(request: HttpRequest) -> HttpResponse:
@@ -18,6 +13,5 @@ def first_page(request: HttpRequest) -> HttpResponse:
     if settings.DEBUG:
         demo = {"email": settings.DEMO_EMAIL, "password": settings.DEMO_PASSWORD}
     response = render(request, "index.html", {"demo": demo, "version": settings.VERSION})
-    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response["Cache-Control"] = "no-cache"
     return response

@@ -22,6 +22,7 @@ from be.serving.page_middleware import API
 # What each of them does is for pages: it lets a request to the API pass as it came.
 PAGES_ONLY = frozenset(
     {
+        "be.serving.page_headers.PageHeaders",
         "be.serving.static_files.StaticFilesMiddleware",
         "be.serving.page_middleware.Sessions",
         "django.middleware.csrf.CsrfViewMiddleware",  # views of the API are exempt from it

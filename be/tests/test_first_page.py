@@ -52,7 +52,7 @@ def test_no_password_is_on_the_page_in_production(client, settings):
 
 def test_the_policy_allows_nothing_from_other_hosts_and_nothing_inline(client):
     policy = client.get("/").headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
 
