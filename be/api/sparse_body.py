@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from be.api.strict_requests import Body, refuse_unknown_fields
+from be.api.strict_requests import Body, refuse_numbers_for_texts, refuse_unknown_fields
 
 
 class SparseBody(Body):
@@ -32,6 +32,7 @@ class SparseBody(Body):
                 errors[name] = error.detail
         if left:
             refuse_unknown_fields(data, self.fields)
+        refuse_numbers_for_texts(data, self.fields)
         if errors:
             raise ValidationError(errors)
         return values

@@ -17,6 +17,8 @@ from rest_framework.views import APIView
 MAX_NAMES_SHOWN = 10
 MAX_LETTERS_SHOWN = 60
 
+TEXTS = (serializers.CharField, serializers.UUIDField)
+
 _calls: dict[tuple[type, str], "_Call"] = {}
 _reading_schema = threading.Lock()
 
@@ -77,17 +79,35 @@ def _refuse_body(request: Request, parameters: Collection[str]) -> None:
 
 
 class Body(serializers.Serializer[Any]):
-    """A JSON object in a request; unknown fields are refused."""
+    """A JSON object in a request; unknown fields are refused, and numbers in the place of texts."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             refuse_unknown_fields(data, self.fields)
+            refuse_numbers_for_texts(data, self.fields)
         return super().to_internal_value(data)
 
 
 def refuse_unknown_fields(data: Mapping[str, Any], fields: Collection[str]) -> None:
     """Raise ValidationError if an object has a field that is not among these."""
     _refuse_unknown(data, fields, "field")
+
+
+def refuse_numbers_for_texts(data: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """Raise ValidationError if a field that is a text, or a list of texts, is sent something else.
+
+    DRF would write a number as text, and take it for an id: 0 for the name of a bank.
+    """
+    if wrong := [name for name, sent in data.items() if not _has_its_type(fields.get(name), sent)]:
+        _refuse(wrong, "Send a text, in quotation marks.", "invalid")
+
+
+def _has_its_type(field: Any, sent: Any) -> bool:
+    if sent is None or isinstance(sent, str):
+        return True  # the field itself says whether it may be null
+    if isinstance(field, serializers.ListField):
+        return not isinstance(sent, list) or all(_has_its_type(field.child, each) for each in sent)
+    return not isinstance(field, TEXTS)
 
 
 def _refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> None:

@@ -26,7 +26,8 @@ from exchange.tests.market import make_instrument, place, set_quote
 
 pytestmark = pytest.mark.django_db
 
-PATHS = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)
+PATHS, SCHEMAS = DOCUMENT["paths"], DOCUMENT["components"]["schemas"]
 CALLS = [
     pytest.param(method, path, id=operation["operationId"])
     for path, methods in PATHS.items()
@@ -93,6 +94,30 @@ def test_a_field_that_is_not_known_is_refused(client: APIClient, method: str, pa
     answer = send(client, method, path, {"qty": "5"})
     assert_problem(answer, status=400, code="invalid", field="qty")
     assert answer.json()["errors"][0]["code"] == "unknown_field"
+    assert everything() == before
+
+
+def texts(method: str, path: str) -> list[str]:
+    """The fields of a body that are texts; amounts may be JSON numbers as well."""
+    content = PATHS[path][method]["requestBody"]["content"]["application/json"]
+    fields = SCHEMAS[content["schema"]["$ref"].rpartition("/")[2]]["properties"]
+    return [
+        name
+        for name, field in fields.items()
+        if field.get("type") == "string" and field.get("format") != "decimal"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [call for call in WITH_BODY if texts(*map(str, call.values))]
+)
+def test_a_number_is_no_text(client: APIClient, method: str, path: str):
+    before = everything()
+    for sent in (0, 1.5, True, ["a"], {"a": 1}):
+        answer = send(client, method, path, dict.fromkeys(texts(method, path), sent))
+        assert answer.status_code == 400
+        refused = {error["field"] for error in answer.json()["errors"]}
+        assert {*texts(method, path)} <= refused
     assert everything() == before
 
 
@@ -177,12 +202,11 @@ def test_who_is_not_signed_in_is_told_that_first():
 
 
 def test_the_schema_says_that_bodies_have_no_other_fields():
-    schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
     for call in WITH_BODY:
         method, path = call.values
         content = PATHS[path][method]["requestBody"]["content"]["application/json"]
         name = content["schema"]["$ref"].rpartition("/")[2]
-        assert schemas[name]["additionalProperties"] is False, name
+        assert SCHEMAS[name]["additionalProperties"] is False, name
 
 
 def test_what_a_call_reads_is_found_out_once_and_by_one_thread_at_a_time(monkeypatch):
