@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from authentication import restrictions
 from authentication.models import User
 from banking import bank_accounts, bank_rows, holds, ledger
 from banking.ledger import Line
@@ -65,7 +66,8 @@ class TransactionNotCancelable(Refusal):
 def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -> BankTransaction:
     """Fetch `amount` dollars from the bank account; they are available once it has settled.
 
-    Raises Invalid (amount), NotFound (account), BankAccountNotVerified and AmountTooLarge.
+    Raises what restrictions.require_may_transfer raises, Invalid (amount), NotFound (account),
+    BankAccountNotVerified and AmountTooLarge.
     """
     row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
     _apply(row, rails.current.submit(_payment(row), now), now)
@@ -131,6 +133,7 @@ def get(*, owner: User, transaction_id: UUID) -> BankTransaction:
 def _begin(
     type_: TransactionType, owner: User, account_id: UUID, amount: Decimal, now: datetime
 ) -> BankTransaction:
+    restrictions.require_may_transfer(owner)
     cents = _cents(amount)
     account = _verified_account(owner, account_id)
     return BankTransaction.objects.create(

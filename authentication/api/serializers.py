@@ -73,9 +73,13 @@ class PasswordChangeSerializer(Body):
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
+    frozen = serializers.BooleanField(
+        source="is_frozen", help_text="Staff keeps the account from trading and moving money."
+    )
+
     class Meta:
         model = User
-        fields = ["id", "email", "first_name", "last_name"]
+        fields = ["id", "email", "first_name", "last_name", "frozen"]
         read_only_fields = fields
 
 

@@ -17,6 +17,7 @@ def test_me_is_the_signed_in_user(alice, bob):
         "email": "alice@example.com",
         "first_name": "Alice",
         "last_name": "Archer",
+        "frozen": False,
     }
 
 

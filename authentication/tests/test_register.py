@@ -35,6 +35,7 @@ def test_registering_answers_with_the_user_and_tokens_that_work(anonymous):
         "email": "alice@example.com",
         "first_name": "Alice",
         "last_name": "Archer",
+        "frozen": False,
     }
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] == 900

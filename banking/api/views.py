@@ -255,7 +255,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY, REPLAYED],
         request=NewBankTransactionSerializer,
-        responses={201: BankTransactionSerializer, **problems(400, 401, 404, 409, 422, 503)},
+        responses={201: BankTransactionSerializer, **problems(400, 401, 403, 404, 409, 422, 503)},
         examples=[
             example("New deposit", DEPOSIT_EXAMPLE, request=True),
             example("Deposit", TRANSACTION_EXAMPLE),

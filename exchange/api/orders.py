@@ -1,7 +1,7 @@
 """Orders and executions of the signed-in user."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
+from authentication import restrictions
 from authentication.models import User
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
@@ -56,6 +57,13 @@ def owner_of(request: Request) -> UUID:
     return user.pk
 
 
+def trader_of(request: Request) -> UUID:
+    """Who asks, and may trade. Raises what restrictions.require_may_trade raises."""
+    owner_id = owner_of(request)
+    restrictions.require_may_trade(cast(User, request.user))
+    return owner_id
+
+
 @extend_schema(tags=["Orders"])
 class OrderViewSet(StrictView, GenericViewSet[Order]):
     queryset = Order.objects.none()
@@ -66,20 +74,20 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         summary="Place an order",
         parameters=[IDEMPOTENCY_KEY],
         request=serializers.OrderRequestSerializer,
-        responses={201: serializers.OrderSerializer, **problems(400, 409, 422)},
+        responses={201: serializers.OrderSerializer, **problems(400, 403, 409, 422)},
         examples=examples.ORDER_EXAMPLES,
     )
     def create(self, request: Request) -> HttpResponse:
         if isinstance(request.data, dict) and request.data.get("lots"):
             # The order of a key is placed within a transaction, in which it is too late.
-            orders.prepare_naming(owner_id=owner_of(request))
+            orders.prepare_naming(owner_id=trader_of(request))
         return self._create(request)
 
     @idempotent
     def _create(self, request: Request) -> HttpResponse:
         data = ORDER_BODY.run_validation(request.data)
         order = orders.place(
-            owner_id=owner_of(request),
+            owner_id=trader_of(request),
             request=_order_request(data),
             now=timezone.now(),
         )
@@ -95,14 +103,14 @@ class OrderViewSet(StrictView, GenericViewSet[Order]):
         ),
         parameters=[ID],
         request=serializers.ReplaceRequestSerializer,
-        responses={201: serializers.OrderSerializer, **problems(400, 404, 409, 422)},
+        responses={201: serializers.OrderSerializer, **problems(400, 403, 404, 409, 422)},
         examples=examples.REPLACE_EXAMPLES,
     )
     def partial_update(self, request: Request, id: str) -> HttpResponse:
         body = serializers.ReplaceRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         order = orders.replace(
-            owner_id=owner_of(request),
+            owner_id=trader_of(request),
             order_id=identifiers.parse(id),
             request=ReplaceRequest(**body.validated_data),
             now=timezone.now(),

@@ -6,12 +6,20 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
+from authentication import restrictions
+from authentication.models import User
 from portfolio.rules.lots import LotMethod
 
 
 def owner_id(request: Request) -> UUID:
     """The user's id; IsAuthenticated has refused requests without a user."""
     return cast(UUID, request.user.pk)
+
+
+def trader_id(request: Request) -> UUID:
+    """The id of a user who may trade. Raises what restrictions.require_may_trade raises."""
+    restrictions.require_may_trade(cast(User, request.user))
+    return owner_id(request)
 
 
 def valid(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -69,13 +69,13 @@ class HoldingsView(StrictView):
         tags=TAGS,
         parameters=[serializers.CloseAllQuery, IDEMPOTENCY_KEY],
         request=None,
-        responses={200: serializers.ClosingsSerializer, **problems(400, 401, 409, 422, 503)},
+        responses={200: serializers.ClosingsSerializer, **problems(400, 401, 403, 409, 422, 503)},
     )
     @idempotent
     def delete(self, request: Request) -> Response:
         query = queries.valid(serializers.CloseAllQuery, request)
         closings = closing.close_all(
-            owner_id=queries.owner_id(request), now=timezone.now(), **query
+            owner_id=queries.trader_id(request), now=timezone.now(), **query
         )
         return Response({"results": [_closing(each) for each in closings]})
 
@@ -93,13 +93,13 @@ class HoldingView(StrictView):
         tags=TAGS,
         parameters=[SYMBOL, serializers.CloseQuery, IDEMPOTENCY_KEY],
         request=None,
-        responses={201: OrderSerializer, **problems(400, 401, 404, 409, 422, 503)},
+        responses={201: OrderSerializer, **problems(400, 401, 403, 404, 409, 422, 503)},
     )
     @idempotent
     def delete(self, request: Request, symbol: str) -> Response:
         query = queries.valid(serializers.CloseQuery, request)
         order = closing.close(
-            owner_id=queries.owner_id(request),
+            owner_id=queries.trader_id(request),
             symbol=symbol,
             request=CloseRequest(**query),
             now=timezone.now(),

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from authentication import restrictions
 from authentication.models import User
 from banking import transfers_in
 from banking.models import TransferIn
@@ -123,8 +124,9 @@ class Imported:
 def import_own(*, owner: User, request: ImportRequest, dry_run: bool, now: datetime) -> Imported:
     """Import into the customer's own account, if few others do so now.
 
-    Raises ImportsOff, ImportsBusy, and what `import_file` raises.
+    Raises ImportsOff, ImportsBusy, what restrictions.require_may_transfer and `import_file` raise.
     """
+    restrictions.require_may_transfer(owner)
     if not settings.PORTFOLIO_IMPORTS:
         raise ImportsOff(
             "Ask who runs this broker to import the file (manage.py import_portfolio)."
