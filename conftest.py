@@ -13,6 +13,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 from be.database import immutability
+from be.kernel import request_context
 
 # No deadlines, since the machine may be busy; in CI the same examples each time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
@@ -83,6 +84,12 @@ def _fast_passwords(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_request() -> None:
+    """No request of an earlier test is at hand."""
+    request_context.begin(request_id=request_context.NO_REQUEST)
 
 
 @pytest.fixture

@@ -1,14 +1,20 @@
 """How events get their links: after the commit, one chain, whoever writes."""
 
+import os
+import subprocess
+import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
 
-from authentication import audit, audit_links
-from authentication.models import AuditLink, UnlinkedAuditEvent
+from authentication import audit, audit_links, audit_log
+from authentication.audit_log import Verified
+from authentication.models import AuditEvent, AuditLink, UnlinkedAuditEvent
 from authentication.rules import audit_chain
+from exchange.tests.server import ROOT
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
@@ -108,3 +114,45 @@ def test_an_event_that_is_committed_while_another_links_is_not_left_waiting(
     went_on.set()
     worker.join(10)
     assert (AuditLink.objects.count(), UnlinkedAuditEvent.objects.count()) == (2, 0)
+
+
+@pytest.mark.servers
+def test_eight_processes_that_write_at_once_make_one_chain_and_lose_nothing():
+    processes, events = 8, 25
+    with ExitStack() as stack:
+        writers = [stack.enter_context(writing(str(name), events)) for name in range(processes)]
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.close()
+        assert [writer.wait(120) for writer in writers] == [0] * processes
+    audit_links.link_waiting()
+    found = audit_log.verify()
+    assert isinstance(found, Verified), found
+    assert found.links == processes * events
+    written = set(AuditEvent.objects.values_list("event", flat=True))
+    assert written == {f"{name}-{n}" for name in range(processes) for n in range(events)}
+
+
+def writing(name: str, count: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "authentication.tests.audit_writer", name, str(count)],
+        cwd=ROOT,
+        env={**os.environ, **database_environment(), "DJANGO_SETTINGS_MODULE": "be.settings"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def database_environment() -> dict[str, str]:
+    """The tests' own database, for a process of its own."""
+    known = connection.settings_dict
+    if connection.vendor == "sqlite":
+        # A long wait: the processes write one after the other.
+        return {"DATABASE_URL": f"sqlite:///{known['NAME']}", "SQLITE_LOCK_SECONDS": "60"}
+    user = f"{known['USER']}:{known['PASSWORD']}" if known["PASSWORD"] else known["USER"]
+    place = f"{known['HOST']}:{known['PORT'] or 5432}"
+    return {"DATABASE_URL": f"postgresql://{user}@{place}/{known['NAME']}"}

@@ -1,0 +1,1 @@
+"""One command a module: what to run and what to say."""
