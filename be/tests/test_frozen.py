@@ -12,9 +12,11 @@ from rest_framework.test import APIClient
 
 from authentication import restrictions
 from authentication.models import User
-from authentication.tests.api_client import signed_in_client
+from authentication.rules.scopes import Scope
+from authentication.tests.api_client import client_with, signed_in_client
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
+from authentication.tests.test_api_keys import made
 from banking.models import BankTransaction, Posting
 from banking.tests.factories import BankAccountFactory
 from exchange.models import Order
@@ -67,6 +69,15 @@ def test_every_way_to_trade_or_to_move_money_is_closed(alice: User, client: APIC
     for answer in tries:
         assert_problem(answer, status=403, code="account_frozen")
     assert moved() == before
+
+
+@pytest.mark.django_db
+def test_an_api_key_is_no_way_around(alice: User):
+    key = client_with(made(alice, Scope.TRADE))
+    assert key.post(ORDERS, BUY).status_code == 201
+    freeze(alice)
+    assert_problem(key.post(ORDERS, BUY), status=403, code="account_frozen")
+    assert key.delete(ORDERS).status_code == 200
 
 
 @pytest.mark.django_db
