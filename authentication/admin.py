@@ -1,4 +1,4 @@
-"""Admin pages of users, groups and sessions.
+"""Admin pages of users, groups, sessions, API keys and the audit log.
 
 An administrator changes only users who have no permission that the administrator lacks: see
 `authentication.privileges`.
@@ -9,41 +9,43 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import (
-    AdminPasswordChangeForm,
-    AdminUserCreationForm,
-    UserChangeForm,
-)
 from django.contrib.auth.models import Group
-from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse_lazy
 from django.utils import timezone
 
-from authentication import privileges, sessions
+from authentication import api_keys, privileges, sessions
 from authentication.admin_login import OwnPasswordForm, ThrottledLoginForm
-from authentication.models import Session, User
+from authentication.api_keys import RevokeReason
+from authentication.models import ApiKey, AuditEvent, Session, User
 from authentication.sessions import EndReason
+from be.admin_pages.base import ModelAdmin, ReadOnlyAdmin
 from be.database import transactions
 from be.kernel.refusals import NotFound
 
-if TYPE_CHECKING:  # generic for the type checker only
-    SessionModelAdmin = admin.ModelAdmin[Session]
-    UserModelAdmin = DjangoUserAdmin[Any]
+if TYPE_CHECKING:  # unfold has no types, and forms are generic for the type checker only
+    from django.contrib.auth.forms import (
+        AdminPasswordChangeForm,
+        AdminUserCreationForm,
+        UserChangeForm,
+    )
+
+    NewUserModelForm = AdminUserCreationForm
     UserModelForm = UserChangeForm[User]
     UserPasswordForm = AdminPasswordChangeForm[User]
+    UserModelAdmin = DjangoUserAdmin[Any]
     AdminMixin = admin.ModelAdmin[Any]
 else:
-    SessionModelAdmin = admin.ModelAdmin
-    AdminMixin = object
+    from unfold.forms import AdminPasswordChangeForm as UserPasswordForm
+    from unfold.forms import UserChangeForm as UserModelForm
+    from unfold.forms import UserCreationForm as NewUserModelForm
+
     UserModelAdmin = DjangoUserAdmin
-    UserModelForm = UserChangeForm
-    UserPasswordForm = AdminPasswordChangeForm
+    AdminMixin = object
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(NewUserModelForm):
     class Meta:
         model = User
         fields = ("email",)
@@ -80,15 +82,8 @@ class PasswordForm(UserPasswordForm):
 
 
 admin.site.login_form = ThrottledLoginForm
+admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]  # of our site
 admin.site.unregister(Group)
-
-change_own_password = admin.site.admin_view(
-    PasswordChangeView.as_view(
-        form_class=OwnPasswordForm,
-        success_url=reverse_lazy("admin:password_change_done"),
-        template_name="registration/password_change_form.html",
-    )
-)
 
 
 class GrantsOwnPermissionsOnly(AdminMixin):
@@ -103,7 +98,7 @@ class GrantsOwnPermissionsOnly(AdminMixin):
 
 
 @admin.register(Group)
-class GroupAdmin(GrantsOwnPermissionsOnly, DjangoGroupAdmin):
+class GroupAdmin(GrantsOwnPermissionsOnly, DjangoGroupAdmin, ModelAdmin[Group]):
     """A group with a permission that the administrator lacks is read-only."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
@@ -127,7 +122,7 @@ def _actor(request: HttpRequest) -> User:
 
 
 @admin.register(User)
-class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin):
+class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
     """Users by e-mail. As in the API, a new password or deactivation ends the user's sessions.
 
     A user with a permission that the administrator lacks is read-only.
@@ -189,7 +184,7 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin):
 
 
 @admin.register(Session)
-class SessionAdmin(SessionModelAdmin):
+class SessionAdmin(ReadOnlyAdmin):
     """Sessions, read-only; an action ends them."""
 
     list_display = ("user", "ip_address", "created_at", "last_used_at", "ended_at", "end_reason")
@@ -236,11 +231,47 @@ class SessionAdmin(SessionModelAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("authentication.change_session")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """API keys, without their secrets; an action revokes them."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
+    list_display = ("key_id", "user", "name", "scopes", "created_at", "last_used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("=key_id", "user__email", "name")
+    exclude = ("secret_hash",)
+    ordering = ("-pk",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        actor, now, revoked = _actor(request), timezone.now(), 0
+        for key in queryset.filter(revoked_at=None).select_related("user"):
+            if not privileges.may_administer(actor, key.user):
+                text = f"Left alone, with rights that you don't have: {key.user.email}."
+                self.message_user(request, text, messages.WARNING)
+                continue
+            try:
+                api_keys.revoke(
+                    user=key.user, id=key.pk, now=now, reason=RevokeReason.BY_ADMIN, actor=actor
+                )
+            except NotFound:
+                continue  # it has been revoked meanwhile
+            self.log_change(request, key, "Revoked the key.")
+            revoked += 1
+        self.message_user(request, f"API keys revoked: {revoked}.")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("authentication.change_apikey")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """The audit log, newest first."""
+
+    list_display = ("at", "event", "actor", "subject", "client", "request_id")
+    list_filter = ("event",)
+    list_select_related = ("actor", "subject")
+    search_fields = ("=id", "=request_id", "actor__email", "subject__email")
+    ordering = ("-pk",)

@@ -4,9 +4,8 @@ Wrong passwords are counted, and a new password ends every session.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -15,6 +14,12 @@ from authentication.api import origin
 from authentication.models import User
 from authentication.sessions import EndReason
 from be.logs import events
+
+if TYPE_CHECKING:  # unfold has no types; these are what it extends
+    from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+else:
+    from unfold.forms import AdminOwnPasswordChangeForm as AdminPasswordChangeForm
+    from unfold.forms import AuthenticationForm as AdminAuthenticationForm
 
 
 class ThrottledLoginForm(AdminAuthenticationForm):

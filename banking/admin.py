@@ -5,7 +5,7 @@ their last four digits, integer units as decimal amounts.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import (
@@ -31,13 +31,7 @@ from banking.models import (
     Posting,
 )
 from banking.rules.assets import USD, Asset
-
-if TYPE_CHECKING:  # generic for the type checker only
-    AnyModelAdmin = admin.ModelAdmin[Any]
-    PostingTabularInline = admin.TabularInline[Posting, JournalEntry]
-else:
-    AnyModelAdmin = admin.ModelAdmin
-    PostingTabularInline = admin.TabularInline
+from be.admin_pages.base import ReadOnly, ReadOnlyAdmin, TabularInline
 
 
 def amount_text(asset: Asset, units: int) -> str:
@@ -64,23 +58,6 @@ def amount_column(field: str, asset_of: Callable[[Any], Asset], title: str) -> C
 def owner_text(account: LedgerAccount) -> str:
     """The owner's e-mail, or the role of a house account."""
     return account.house if account.owner is None else account.owner.email
-
-
-class ReadOnly:
-    """A mixin that lets nobody add, change or delete, superusers included."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(ReadOnly, AnyModelAdmin):
-    show_full_result_count = False
 
 
 @admin.register(BankAccount)
@@ -210,7 +187,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         return "-" if account.owner_id is None else amount_text(_asset(account), units)
 
 
-class PostingInline(ReadOnly, PostingTabularInline):
+class PostingInline(ReadOnly, TabularInline[Posting, JournalEntry]):
     model = Posting
     fields = ("account", "whose", "bucket", "amount")
     readonly_fields = ("whose", "amount")
@@ -237,6 +214,20 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=reference")
     inlines = (PostingInline,)
     ordering = ("-pk",)
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnlyAdmin):
+    """The lines of the ledger, of one owner say."""
+
+    list_display = ("created_at", "entry", "whose", "bucket", "amount")
+    fields = ("entry", "account", "whose", "bucket", "amount", "created_at")
+    readonly_fields = ("whose", "amount")
+    list_select_related = ("entry", "account__owner")
+    search_fields = ("=owner__email",)
+    ordering = ("-pk",)
+    whose = PostingInline.whose
+    amount = PostingInline.amount
 
 
 def _asset_of_hold(hold: Hold) -> Asset:

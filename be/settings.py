@@ -49,7 +49,9 @@ parse_setting(
 INSTALLED_APPS = [
     "be",  # first: its runserver extends Daphne's
     "daphne",
-    "django.contrib.admin",
+    "be.desk",  # before unfold: some of its templates are replaced
+    "unfold.apps.BasicAppConfig",
+    "be.desk.admin_config.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -103,8 +105,19 @@ TEMPLATES = [
     }
 ]
 
+# The admin's look and its menu: be/desk/site.py and be/desk/menu.py.
+UNFOLD = {
+    "SITE_TITLE": "BrokerPro",
+    "SITE_HEADER": "BrokerPro",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SITE_URL": "/",
+    "SIDEBAR": {"show_search": True, "navigation": "be.desk.menu.groups"},
+}
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+# In the pages of the admin; the API has formats of its own.
+DATE_FORMAT, TIME_FORMAT, DATETIME_FORMAT = "Y-m-d", "H:i:s", "Y-m-d H:i:s"
 USE_I18N = False
 USE_TZ = True
 

@@ -4,13 +4,11 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from authentication.admin import change_own_password
 from be.api import problems
 from be.pages import documentation, first_page
 
 urlpatterns = [
     path("", first_page.first_page, name="first_page"),
-    path("admin/password_change/", change_own_password),
     path("admin/", admin.site.urls),
     path("api/auth/", include("authentication.api.urls")),
     path("api/banking/", include("banking.api.urls")),

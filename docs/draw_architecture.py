@@ -20,7 +20,7 @@ END = "<!-- end of the {} -->\n"
 # The contracts that the picture shows, by their ids; smaller folders have contracts as well.
 COLUMNS = ("project", "exchange", "trading", "simulator", "streaming")
 # ... and those whose modules are listed.
-LISTED = (*COLUMNS, "corporate", "market", "banking", "authentication", "portfolio")
+LISTED = (*COLUMNS, "corporate", "market", "banking", "authentication", "portfolio", "desk")
 SPACING = '%%{init: {"flowchart": {"rankSpacing": 26, "nodeSpacing": 20, "padding": 6}}}%%'
 
 

@@ -11,21 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from banking.admin import ReadOnly
+from be.admin_pages.base import ModelAdmin, ReadOnly, StackedInline
 from be.kernel.refusals import Refusal
 from exchange.market.rules import calendar
 from exchange.models import OPEN_STATUSES, Bond, Instrument, InstrumentStatus, Order
 from exchange.trading import halts
 
 if TYPE_CHECKING:  # generic for the type checker only
-    InstrumentModelAdmin = admin.ModelAdmin[Instrument]
-    BondStackedInline = admin.StackedInline[Bond, Instrument]
     InstrumentModelForm = forms.ModelForm[Instrument]
 else:
     InstrumentModelForm = forms.ModelForm
-    InstrumentModelAdmin = admin.ModelAdmin
-    BondStackedInline = admin.StackedInline
-
 
 # Halting more than these asks for confirmation: one click selects all.
 HALTED_WITHOUT_ASKING = 5
@@ -46,13 +41,13 @@ class InstrumentForm(InstrumentModelForm):
             self.add_error(refusal.field, refusal.detail)
 
 
-class BondInline(ReadOnly, BondStackedInline):
+class BondInline(ReadOnly, StackedInline[Bond, Instrument]):
     model = Bond
     extra = 0
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(InstrumentModelAdmin):
+class InstrumentAdmin(ModelAdmin[Instrument]):
     list_display = ("symbol", "name", "asset_class", "status", "tradable", "price")
     list_filter = ("asset_class", "status", "tradable")
     search_fields = ("symbol", "name")

@@ -8,7 +8,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from banking.admin import ReadOnlyAdmin
+from be.admin_pages.base import ModelAdmin, ReadOnlyAdmin
 from be.kernel.refusals import Refusal
 from exchange.admin import amounts
 from exchange.market import closures
@@ -17,12 +17,9 @@ from exchange.models import FeeSchedule, MarketClosure, Quote, Simulator
 from exchange.trading.rules import fees
 
 if TYPE_CHECKING:  # generic for the type checker only
-    FeeScheduleModelAdmin = admin.ModelAdmin[FeeSchedule]
-    MarketClosureModelAdmin = admin.ModelAdmin[MarketClosure]
     FeeModelForm = forms.ModelForm[FeeSchedule]
     ClosureModelForm = forms.ModelForm[MarketClosure]
 else:
-    FeeScheduleModelAdmin = MarketClosureModelAdmin = admin.ModelAdmin
     FeeModelForm = ClosureModelForm = forms.ModelForm
 
 
@@ -42,7 +39,7 @@ class FeeForm(FeeModelForm):
 
 
 @admin.register(FeeSchedule)
-class FeeScheduleAdmin(FeeScheduleModelAdmin):
+class FeeScheduleAdmin(ModelAdmin[FeeSchedule]):
     """Rates for new orders; orders that were placed keep theirs."""
 
     form = FeeForm
@@ -84,7 +81,7 @@ class ClosureForm(ClosureModelForm):
 
 
 @admin.register(MarketClosure)
-class MarketClosureAdmin(MarketClosureModelAdmin):
+class MarketClosureAdmin(ModelAdmin[MarketClosure]):
     """Unscheduled closures: days without a session, or with a short one, that no rule foresees."""
 
     form = ClosureForm

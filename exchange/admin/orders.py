@@ -1,19 +1,12 @@
 """Read-only admin pages of orders and executions."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from banking.admin import ReadOnly, ReadOnlyAdmin
+from be.admin_pages.base import ReadOnly, ReadOnlyAdmin, TabularInline
 from exchange.admin import amounts
 from exchange.models import Execution, Order
-
-if TYPE_CHECKING:  # generic for the type checker only
-    ExecutionTabularInline = admin.TabularInline[Execution, Order]
-else:
-    ExecutionTabularInline = admin.TabularInline
 
 QUANTITY = amounts.quantity("quantity")
 FILLED = amounts.quantity("filled_quantity")
@@ -24,7 +17,7 @@ MONEY, FEE = amounts.dollars("cents", "amount"), amounts.dollars("fee_cents", "f
 OTHER_PRICES = tuple(map(amounts.price, ("collar_price", "trail_amount", "peak_price")))
 
 
-class ExecutionInline(ReadOnly, ExecutionTabularInline):
+class ExecutionInline(ReadOnly, TabularInline[Execution, Order]):
     model = Execution
     fields = ("executed_at", TRADED_AT, QUANTITY, MONEY, FEE, "accrued_interest", "liquidity")
     readonly_fields = (TRADED_AT, QUANTITY, MONEY, FEE)

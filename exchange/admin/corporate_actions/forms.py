@@ -13,7 +13,10 @@ from exchange.models import ActionKind, CorporateAction, Instrument
 
 if TYPE_CHECKING:  # generic for the type checker only
     ActionModelForm = forms.ModelForm[CorporateAction]
+    Select = forms.Select
 else:
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
+
     ActionModelForm = forms.ModelForm
 
 # The name of the hidden field that holds the proof.
@@ -26,7 +29,8 @@ class CorporateActionForm(ActionModelForm):
     """What an administrator may enter: dividends and splits of instruments other than bonds."""
 
     kind = forms.ChoiceField(
-        choices=[(kind.value, kind.label) for kind in (ActionKind.DIVIDEND, ActionKind.SPLIT)]
+        choices=[(kind.value, kind.label) for kind in (ActionKind.DIVIDEND, ActionKind.SPLIT)],
+        widget=Select,
     )
 
     class Meta:

@@ -4,7 +4,7 @@ What is entered is shown with its effects, and saved once they are confirmed.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -17,8 +17,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from authentication.models import User
-from banking.admin import ReadOnly
 from banking.rules.assets import USD
+from be.admin_pages.base import ModelAdmin, ReadOnly, TabularInline
 from be.database import transactions
 from be.kernel.refusals import Refusal
 from exchange.admin import amounts
@@ -28,17 +28,10 @@ from exchange.corporate import four_eyes, preview, processing, workflow
 from exchange.market.rules import calendar
 from exchange.models import ActionKind, CorporateAction, Entitlement
 
-if TYPE_CHECKING:  # generic for the type checker only
-    CorporateActionModelAdmin = admin.ModelAdmin[CorporateAction]
-    EntitlementTabularInline = admin.TabularInline[Entitlement, CorporateAction]
-else:
-    CorporateActionModelAdmin = admin.ModelAdmin
-    EntitlementTabularInline = admin.TabularInline
-
 TEMPLATES = "admin/exchange/corporateaction"
 
 
-class EntitlementInline(ReadOnly, EntitlementTabularInline):
+class EntitlementInline(ReadOnly, TabularInline[Entitlement, CorporateAction]):
     model = Entitlement
     changed = (
         amounts.quantity("units", "quantity"),
@@ -65,7 +58,7 @@ class EntitlementInline(ReadOnly, EntitlementTabularInline):
 
 
 @admin.register(CorporateAction)
-class CorporateActionAdmin(CorporateActionModelAdmin):
+class CorporateActionAdmin(ModelAdmin[CorporateAction]):
     """Dividends and splits are entered here; what bonds pay is announced by itself.
 
     The simulator or `manage.py run_corporate_actions` carries them out when they are due. Until
