@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from rest_framework_simplejwt.tokens import AccessToken
 
-from authentication import attempts, passwords, tokens
+from authentication import attempts, factor_tokens, factors, passwords, tokens
 from authentication.grants import AccessGrant
 from authentication.models import Session, User
 from authentication.recent_checks import Live, reader, recent_checks
@@ -49,6 +49,7 @@ class EndReason(StrEnum):
     ENDED_BY_ADMIN = "ended_by_admin"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     DEACTIVATED = "deactivated"
+    FACTORS_RESET = "factors_reset"
     REUSE = "reuse"
 
 
@@ -86,8 +87,23 @@ class Tokens:
     token_type: str = "Bearer"  # noqa: S105
 
 
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorAsked:
+    """The password was right; `factor_token` and one of `methods` open a session.
+
+    `expires_in`: seconds until the token ends.
+    """
+
+    factor_token: str
+    methods: list[str]
+    expires_in: int
+
+
 def open_session(*, user: User, user_agent: str, ip_address: str | None, now: datetime) -> Tokens:
-    """Sign `user` in on one more device. The caller has verified the password."""
+    """Sign `user` in on one more device. The caller has verified all factors that the user has.
+
+    That counts as a step-up (`authentication.step_up`).
+    """
     session_id = uuid7(now)
     pair = tokens.issue(user_id=user.pk, session_id=session_id, now=now)
     Session.objects.create(
@@ -98,6 +114,7 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         ip_address=ip_address,
         created_at=now,
         last_used_at=now,
+        stepped_up_at=now,
         expires_at=pair.refresh_expires_at,
     )
     events.log_on_commit("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
@@ -106,8 +123,8 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
 
 def log_in(
     *, email: str, password: str, user_agent: str, ip_address: str | None, now: datetime
-) -> Tokens:
-    """Open a session for the user with this e-mail and password.
+) -> Tokens | SecondFactorAsked:
+    """Open a session for the user with this e-mail and password, or ask for the second factor.
 
     Unknown e-mails, inactive users and wrong passwords get the same answer after the same work.
     Raises InvalidCredentials, and TooManyAttempts after too many of them.
@@ -121,9 +138,12 @@ def log_in(
         attempts.record_failure(email=email, ip_address=ip_address, now=now)
         raise InvalidCredentials
     attempts.check(email=email, ip_address=ip_address, now=now)
-    result = _open_unless_changed(
+    new_hash = passwords.hashed(password) if outdated else user.password
+    if user.has_second_factor:
+        return _ask_second_factor(user, new_hash, now)
+    result = open_unless_changed(
         user=user,
-        new_hash=passwords.hashed(password) if outdated else user.password,
+        new_hash=new_hash,
         user_agent=user_agent,
         ip_address=ip_address,
         now=now,
@@ -132,16 +152,35 @@ def log_in(
     return result
 
 
+def _ask_second_factor(user: User, new_hash: str, now: datetime) -> SecondFactorAsked:
+    """The failures that were counted stay so until the second factor is right, too."""
+    unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+    if new_hash != user.password and not unchanged.update(password=new_hash):
+        raise InvalidCredentials
+    user.password = new_hash
+    return SecondFactorAsked(
+        factor_token=factor_tokens.issue(user=user, now=now),
+        methods=factors.methods(user),
+        expires_in=int(factor_tokens.LIFETIME.total_seconds()),
+    )
+
+
 @transactions.atomic
-def _open_unless_changed(
+def open_unless_changed(
     *, user: User, new_hash: str, user_agent: str, ip_address: str | None, now: datetime
 ) -> Tokens:
-    """Open a session if the password that was verified is still the user's.
+    """Open a session if what was verified is still all that the user has to bring.
 
     The UPDATE locks the user against `change_password`, which ends all sessions: a session opened
-    with the old password is either seen by it or not opened.
+    with the old password is either seen by it or not opened. The same holds for a first factor that
+    is added meanwhile. Raises InvalidCredentials.
     """
-    unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+    unchanged = User.objects.filter(
+        pk=user.pk,
+        password=user.password,
+        is_active=True,
+        has_second_factor=user.has_second_factor,
+    )
     if not unchanged.update(last_login=now, password=new_hash):
         raise InvalidCredentials
     return open_session(user=user, user_agent=user_agent, ip_address=ip_address, now=now)

@@ -214,6 +214,13 @@ SIMPLE_JWT = {
     "ISSUER": "brokerpro",
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
+# Second factors ---------------------------------------------------------------------------------
+# Where people reach this server, as scheme and host: passkeys are made for its domain.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
+# The domain of passkeys, if it is not the host of PUBLIC_URL but one above it.
+WEBAUTHN_RP_ID = env.str("WEBAUTHN_RP_ID", default="")
+REQUIRE_SECOND_FACTOR_FOR_TRANSFERS = env.bool("REQUIRE_SECOND_FACTOR_FOR_TRANSFERS", default=False)
+
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -1,6 +1,6 @@
 """`/api/auth/api-keys/`: making, naming and revoking the keys of one's programs."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -10,14 +10,15 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from authentication import api_keys
-from authentication.api import examples
+from authentication import api_keys, step_up
+from authentication.api import examples, factor_examples
 from authentication.api.api_key_serializers import (
     ApiKeyNameSerializer,
     ApiKeySerializer,
     NewApiKeyAnswerSerializer,
     NewApiKeySerializer,
 )
+from authentication.grants import AccessGrant
 from authentication.models import ApiKey
 from authentication.rules.scopes import Scope
 from be.api.auto_schema import problems
@@ -55,16 +56,24 @@ class ApiKeysView(StrictView, ListAPIView[ApiKey]):
             "For a program that acts for you, on REST and on the WebSocket: it sends "
             "`Authorization: Bearer <key_id>.<secret>`, and neither signs in nor refreshes. The "
             "answer alone has the secret. A key survives a change of your password; it ends when "
-            f"you revoke it. You may have {api_keys.MAX_KEYS}."
+            f"you revoke it. You may have {api_keys.MAX_KEYS}. Who has a second factor steps up "
+            "first."
         ),
         tags=TAGS,
         request=NewApiKeySerializer,
         responses={201: NewApiKeyAnswerSerializer, **problems(400, 401, 403, 409, 503)},
-        examples=[examples.NEW_API_KEY, examples.API_KEY_MADE, examples.SESSION_REQUIRED],
+        examples=[
+            examples.NEW_API_KEY,
+            examples.API_KEY_MADE,
+            examples.SESSION_REQUIRED,
+            factor_examples.STEP_UP_REQUIRED,
+        ],
     )
     def post(self, request: Request) -> Response:
         serializer = NewApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        now = timezone.now()
+        step_up.require(_grant(request), now=now)
         wanted: dict[str, Any] = serializer.validated_data
         made = api_keys.make(
             user=_user(request),
@@ -72,7 +81,7 @@ class ApiKeysView(StrictView, ListAPIView[ApiKey]):
             scopes={Scope(scope) for scope in wanted["scopes"]},
             addresses=wanted.get("addresses", []),
             expires_at=wanted.get("expires_at"),
-            now=timezone.now(),
+            now=now,
         )
         document = {**KEY.to_representation(made.key), "secret": made.secret}
         return Response(document, status=201, headers={"Cache-Control": "no-store"})
@@ -103,15 +112,24 @@ class ApiKeyView(StrictView):
     @extend_schema(
         operation_id="auth_api_key_revoke",
         summary="Revoke an API key",
-        description="At once: requests with it are refused, and its sockets are closed.",
+        description=(
+            "At once: requests with it are refused, and its sockets are closed. Who has a second "
+            "factor steps up first."
+        ),
         tags=TAGS,
         parameters=[KEY_ID],
         responses={204: None, **problems(401, 403, 404, 503)},
-        examples=[examples.SESSION_REQUIRED],
+        examples=[examples.SESSION_REQUIRED, factor_examples.STEP_UP_REQUIRED],
     )
     def delete(self, request: Request, id: str) -> Response:
-        api_keys.revoke(user=_user(request), id=identifiers.parse(id), now=timezone.now())
+        now = timezone.now()
+        step_up.require(_grant(request), now=now)
+        api_keys.revoke(user=_user(request), id=identifiers.parse(id), now=now)
         return Response(status=204)
+
+
+def _grant(request: Request) -> AccessGrant:
+    return cast(AccessGrant, request.auth)
 
 
 def _user(request: Request) -> Any:

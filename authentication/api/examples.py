@@ -8,6 +8,7 @@ USER = {
     "first_name": "Alice",
     "last_name": "Archer",
     "frozen": False,
+    "second_factor": False,
 }
 SESSION = {
     "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d4",

@@ -76,10 +76,13 @@ class UserSerializer(serializers.ModelSerializer[User]):
     frozen = serializers.BooleanField(
         source="is_frozen", help_text="Staff keeps the account from trading and moving money."
     )
+    second_factor = serializers.BooleanField(
+        source="has_second_factor", help_text="Whether signing in asks for a second factor."
+    )
 
     class Meta:
         model = User
-        fields = ["id", "email", "first_name", "last_name", "frozen"]
+        fields = ["id", "email", "first_name", "last_name", "frozen", "second_factor"]
         read_only_fields = fields
 
 

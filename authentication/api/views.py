@@ -1,19 +1,26 @@
 """`/api/auth/`: each view reads the clock and the request, and makes one call into the domain."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from authentication import registration, sessions
-from authentication.api import examples, origin
+from authentication import registration, sessions, step_up
+from authentication.api import examples, factor_examples, origin
+from authentication.api.factor_serializers import SecondFactorAskedSerializer
 from authentication.api.serializers import (
     LoginSerializer,
     PasswordChangeSerializer,
@@ -24,6 +31,7 @@ from authentication.api.serializers import (
     TokensSerializer,
     UserSerializer,
 )
+from authentication.grants import AccessGrant
 from authentication.models import Session
 from be.api.auto_schema import problems
 from be.api.json_answers import answer
@@ -31,6 +39,11 @@ from be.api.strict_requests import StrictView
 from be.kernel import identifiers
 
 TAGS = ["Authentication"]
+SIGNED_IN_OR_ASKED = PolymorphicProxySerializer(
+    component_name="SignIn",
+    serializers=[TokensSerializer, SecondFactorAskedSerializer],
+    resource_type_field_name=None,
+)
 # Made once: each new serializer makes all its fields anew.
 USER = UserSerializer()
 
@@ -53,11 +66,11 @@ class RegisterView(PublicView):
     )
     def post(self, request: Request) -> Response:
         tokens = registration.sign_up(
-            **{"first_name": "", "last_name": "", **_valid(RegisterSerializer, request)},
+            **{"first_name": "", "last_name": "", **valid(RegisterSerializer, request)},
             **origin.of(request),
             now=timezone.now(),
         )
-        return _token_response(tokens, status=201)
+        return token_response(tokens, status=201)
 
 
 class LoginView(PublicView):
@@ -66,23 +79,28 @@ class LoginView(PublicView):
         summary="Sign in",
         description=(
             "Ten wrong passwords from one address within 15 minutes, or 19 from anywhere, close "
-            "the account to further tries for a while (429, `Retry-After`)."
+            "the account to further tries for a while (429, `Retry-After`). Who has a second "
+            "factor gets no tokens yet, but a `factor_token` for `login/factor/`."
         ),
         tags=TAGS,
         request=LoginSerializer,
-        responses={200: TokensSerializer, **problems(400, 401, 429, 503)},
+        responses={200: SIGNED_IN_OR_ASKED, **problems(400, 401, 429, 503)},
         examples=[
             examples.LOGIN,
             examples.tokens("200"),
+            factor_examples.SECOND_FACTOR_ASKED,
             examples.INVALID_CREDENTIALS,
             examples.TOO_MANY_ATTEMPTS,
         ],
     )
     def post(self, request: Request) -> Response:
-        tokens = sessions.log_in(
-            **_valid(LoginSerializer, request), **origin.of(request), now=timezone.now()
+        result = sessions.log_in(
+            **valid(LoginSerializer, request), **origin.of(request), now=timezone.now()
         )
-        return _token_response(tokens, status=200)
+        if isinstance(result, sessions.Tokens):
+            return token_response(result, status=200)
+        document = SecondFactorAskedSerializer({**asdict(result), "second_factor_required": True})
+        return Response(document.data, headers={"Cache-Control": "no-store"})
 
 
 class RefreshView(PublicView):
@@ -102,9 +120,9 @@ class RefreshView(PublicView):
     )
     def post(self, request: Request) -> Response:
         tokens = sessions.refresh(
-            **_valid(RefreshTokenSerializer, request), **origin.of(request), now=timezone.now()
+            **valid(RefreshTokenSerializer, request), **origin.of(request), now=timezone.now()
         )
-        return _token_response(tokens, status=200)
+        return token_response(tokens, status=200)
 
 
 class LogoutView(PublicView):
@@ -118,7 +136,7 @@ class LogoutView(PublicView):
         examples=[examples.REFRESH_TOKEN, examples.INVALID_TOKEN],
     )
     def post(self, request: Request) -> Response:
-        sessions.log_out(**_valid(RefreshTokenSerializer, request), now=timezone.now())
+        sessions.log_out(**valid(RefreshTokenSerializer, request), now=timezone.now())
         return Response(status=204)
 
 
@@ -143,7 +161,7 @@ class MeView(StrictView):
         examples=[examples.PROFILE, examples.ME, examples.INVALID_TOKEN],
     )
     def patch(self, request: Request) -> HttpResponse:
-        user = registration.rename(user=_user(request), **_valid(ProfileSerializer, request))
+        user = registration.rename(user=_user(request), **valid(ProfileSerializer, request))
         return answer(request, USER.to_representation(user))
 
 
@@ -151,22 +169,25 @@ class PasswordView(StrictView):
     @extend_schema(
         operation_id="auth_password_change",
         summary="Change the password",
-        description="Ends every session of the user, this one included: sign in again.",
+        description=(
+            "Ends every session of the user, this one included: sign in again. Who has a second "
+            "factor steps up first."
+        ),
         tags=TAGS,
         request=PasswordChangeSerializer,
-        responses={204: None, **problems(400, 401, 422, 429, 503)},
+        responses={204: None, **problems(400, 401, 403, 422, 429, 503)},
         examples=[
             examples.PASSWORD_CHANGE,
+            factor_examples.STEP_UP_REQUIRED,
             examples.INVALID_TOKEN,
             examples.TOO_MANY_ATTEMPTS,
         ],
     )
     def post(self, request: Request) -> Response:
+        body, now = valid(PasswordChangeSerializer, request), timezone.now()
+        step_up.require(cast(AccessGrant, request.auth), now=now)
         sessions.change_password(
-            user=_user(request),
-            **_valid(PasswordChangeSerializer, request),
-            ip_address=origin.ip_address_of(request),
-            now=timezone.now(),
+            user=_user(request), **body, ip_address=origin.ip_address_of(request), now=now
         )
         return Response(status=204)
 
@@ -209,7 +230,8 @@ class SessionView(StrictView):
         return Response(status=204)
 
 
-def _valid(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+def valid(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    """The body of a request, checked. Raises ValidationError."""
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
@@ -220,7 +242,7 @@ def _user(request: Request) -> Any:
     return request.user
 
 
-def _token_response(tokens: sessions.Tokens, *, status: int) -> Response:
+def token_response(tokens: sessions.Tokens, *, status: int) -> Response:
     """The response with tokens; no cache may store it (RFC 6749 section 5.1)."""
     return Response(
         TokensSerializer(tokens).data, status=status, headers={"Cache-Control": "no-store"}

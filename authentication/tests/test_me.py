@@ -18,6 +18,7 @@ def test_me_is_the_signed_in_user(alice, bob):
         "first_name": "Alice",
         "last_name": "Archer",
         "frozen": False,
+        "second_factor": False,
     }
 
 

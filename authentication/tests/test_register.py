@@ -36,6 +36,7 @@ def test_registering_answers_with_the_user_and_tokens_that_work(anonymous):
         "first_name": "Alice",
         "last_name": "Archer",
         "frozen": False,
+        "second_factor": False,
     }
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] == 900

@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from authentication import step_up
+from authentication.grants import AccessGrant
 from authentication.models import User
 from banking import bank_accounts, bank_rows, statement, transactions
 from banking.api import documents, statement_csv, statement_lines
@@ -110,6 +112,11 @@ def signed_in(request: Request) -> User:
     return cast(User, request.user)
 
 
+def granted(request: Request) -> AccessGrant:
+    """By what the user is signed in."""
+    return cast(AccessGrant, request.auth)
+
+
 def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     return cast(dict[str, Any], serializer.validated_data)
@@ -177,16 +184,16 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         summary="Unlink a bank account",
         description=(
             "Its transactions stay, its number is destroyed. Refused with 409 while a transaction "
-            "is pending."
+            "is pending. Who has a second factor steps up first."
         ),
         tags=TAGS,
         parameters=[ACCOUNT_ID],
-        responses={204: None, **problems(401, 404, 409, 503)},
+        responses={204: None, **problems(401, 403, 404, 409, 503)},
     )
     def destroy(self, request: Request, id: str) -> Response:
-        bank_accounts.unlink(
-            owner=signed_in(request), account_id=identifiers.parse(id), now=timezone.now()
-        )
+        now = timezone.now()
+        step_up.require(granted(request), now=now)
+        bank_accounts.unlink(owner=signed_in(request), account_id=identifiers.parse(id), now=now)
         return Response(status=204)
 
     @extend_schema(
@@ -250,7 +257,8 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         summary="Deposit or withdraw money",
         description=(
             "The sandbox settles at once: look at `status` and `failure_reason` of the answer. "
-            "A withdrawal reserves its money until it has settled."
+            "A withdrawal reserves its money until it has settled. Who has a second factor steps "
+            "up before a withdrawal."
         ),
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY, REPLAYED],
@@ -264,13 +272,15 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
     @idempotent
     def create(self, request: Request) -> Response:
         wanted = checked(NewBankTransactionSerializer(data=request.data))
-        deposits = wanted["type"] == TransactionType.DEPOSIT
+        now, deposits = timezone.now(), wanted["type"] == TransactionType.DEPOSIT
+        if not deposits:
+            step_up.require_for_withdrawal(granted(request), now=now)
         move = transactions.deposit if deposits else transactions.withdraw
         row = move(
             owner=signed_in(request),
             account_id=wanted["account"],
             amount=wanted["amount"],
-            now=timezone.now(),
+            now=now,
         )
         return Response(documents.transaction(row), status=201)
 
