@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from authentication.models import User
 from be.admin_pages.base import ReadOnlyAdmin
-from be.database import transactions
 from be.desk import staff, steps
 from be.desk.models import Customer
 from be.desk.steps import STEPS, Step
@@ -95,6 +94,7 @@ class CustomerAdmin(ReadOnlyAdmin):
         form = ReasonForm(request.POST or None)
         try:
             steps.require_no_more_rights(staff.acting(request), customer)
+            self._require_possible(customer, step)
             if request.method == "POST" and form.is_valid():
                 self._apply(request, customer, step, form.cleaned_data["reason"])
                 return HttpResponseRedirect(_page_of(customer))
@@ -105,7 +105,10 @@ class CustomerAdmin(ReadOnlyAdmin):
         context = {"effect": effect, "form": form, "step": step, "back": _page_of(customer)}
         return self._show(request, "desk/step.html", customer, step.title, context)
 
-    @transactions.atomic
+    def _require_possible(self, customer: Customer, step: Step) -> None:
+        if not step.is_possible(customer, timezone.now()):
+            raise steps.NotNow("It is not the time for that, or somebody else has done it.")
+
     def _apply(self, request: HttpRequest, customer: Customer, step: Step, reason: str) -> None:
         text = step.apply(customer, staff.acting(request), reason, timezone.now())
         self.log_change(request, customer, f"{step.title}: {reason} {text}")

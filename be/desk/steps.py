@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from authentication import privileges, sessions
+from authentication import audit, privileges, restrictions, sessions
 from authentication.models import User
 from authentication.sessions import EndReason
+from be.database import transactions
 from be.kernel.refusals import Refusal
+from exchange.models import OPEN_STATUSES, Order
+from exchange.trading import orders
 
 
 class MoreRights(Refusal):
@@ -16,6 +19,14 @@ class MoreRights(Refusal):
     code = "more_rights"
     status = 403
     title = "This user has rights that you don't have"
+
+
+class NotNow(Refusal):
+    """The step does not apply: it has been done, or there is nothing to do."""
+
+    code = "nothing_to_do"
+    status = 409
+    title = "There is nothing to do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +46,77 @@ class Step:
     apply: Callable[[User, User, str, datetime], str]
 
 
+def require_no_more_rights(by: User, customer: User) -> None:
+    """Refuse a customer who is staff with more rights than `by`. Raises MoreRights."""
+    if not privileges.may_administer(by, customer):
+        raise MoreRights(f"{customer.email} has rights that you don't have.")
+
+
 def _live_sessions(customer: User, now: datetime) -> int:
     return sessions.live_of(user=customer, now=now).count()
 
 
+@transactions.atomic
 def _end_sessions(customer: User, by: User, reason: str, now: datetime) -> str:
     ended = sessions.end_all(user=customer, now=now, reason=EndReason.ENDED_BY_ADMIN)
+    audit.record(
+        "sessions ended", actor=by, subject=customer, at=now, sessions=ended, reason=reason
+    )
     return f"Sessions ended: {ended}."
 
 
+def _open_orders(customer: User) -> int:
+    return Order.objects.filter(owner=customer.pk, status__in=OPEN_STATUSES).count()
+
+
+def _freeze(customer: User, by: User, reason: str, now: datetime) -> str:
+    restrictions.freeze(actor=by, subject=customer, reason=reason, now=now)
+    return f"The account is frozen. Open orders that stay: {_open_orders(customer)}."
+
+
+def _unfreeze(customer: User, by: User, reason: str, now: datetime) -> str:
+    restrictions.unfreeze(actor=by, subject=customer, reason=reason, now=now)
+    return "The account is not frozen any more."
+
+
+def _cancel_orders(customer: User, by: User, reason: str, now: datetime) -> str:
+    canceled = len(orders.cancel_all(owner_id=customer.pk, now=now))
+    audit.record(
+        "orders canceled", actor=by, subject=customer, at=now, orders=canceled, reason=reason
+    )
+    return f"Orders canceled: {canceled}."
+
+
 STEPS = (
+    Step(
+        "freeze",
+        "Freeze",
+        "desk.freeze_customer",
+        lambda customer, now: not customer.is_frozen,
+        lambda customer, now: (
+            "The customer can sign in and look, and cancel orders, but neither trade nor move "
+            f"money. {_open_orders(customer)} open orders stay; they can be canceled afterwards."
+        ),
+        _freeze,
+    ),
+    Step(
+        "cancel-orders",
+        "Cancel open orders",
+        "desk.freeze_customer",
+        lambda customer, now: customer.is_frozen and _open_orders(customer) > 0,
+        lambda customer, now: (
+            f"{_open_orders(customer)} open orders are canceled; what they reserved is free again."
+        ),
+        _cancel_orders,
+    ),
+    Step(
+        "unfreeze",
+        "Unfreeze",
+        "desk.unfreeze_customer",
+        lambda customer, now: customer.is_frozen,
+        lambda customer, now: "The customer can trade and move money again.",
+        _unfreeze,
+    ),
     Step(
         "end-sessions",
         "End all sessions",
@@ -57,9 +129,3 @@ STEPS = (
         _end_sessions,
     ),
 )
-
-
-def require_no_more_rights(by: User, customer: User) -> None:
-    """Refuse a customer who is staff with more rights than `by`. Raises MoreRights."""
-    if not privileges.may_administer(by, customer):
-        raise MoreRights(f"{customer.email} has rights that you don't have.")

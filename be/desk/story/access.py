@@ -18,9 +18,16 @@ def identity(customer: User, now: datetime) -> Facts:
             ("Id", Cell(str(customer.pk))),
             ("Joined", parts.time(customer.date_joined)),
             ("Active", _yes(customer.is_active)),
+            ("Frozen", _frozen(customer)),
             ("Staff", Cell("yes" if customer.is_staff else "no")),
         ],
     )
+
+
+def _frozen(customer: User) -> Cell:
+    if customer.frozen_at is None:
+        return Cell("no", mark="good")
+    return Cell(f"since {customer.frozen_at:%Y-%m-%d %H:%M:%S}", mark="bad")
 
 
 def _yes(value: bool) -> Cell:

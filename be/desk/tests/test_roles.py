@@ -47,7 +47,10 @@ NEVER = {
 PAGES = {
     "auth_user_password_change": "authentication.change_user",
     "desk_story": "desk.view_customer",
+    "desk_customer_cancel-orders": "desk.freeze_customer",
     "desk_customer_end-sessions": "authentication.change_session",
+    "desk_customer_freeze": "desk.freeze_customer",
+    "desk_customer_unfreeze": "desk.unfreeze_customer",
     "exchange_corporateaction_approve": "exchange.approve_corporateaction",
     "exchange_corporateaction_retry": "exchange.change_corporateaction",
     "exchange_corporateaction_reverse": "exchange.reverse_corporateaction",

@@ -1,7 +1,6 @@
 """A customer's page tells the whole story, to each as far as they may see it, in few queries."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -11,14 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 
-from authentication.models import ApiKey, Session, User
+from authentication.models import ApiKey, User
 from authentication.tests.api_client import signed_in
 from authentication.tests.browsers import browser
 from authentication.tests.factories import UserFactory
 from be.desk.story import parts
-from be.desk.tests.conftest import Everything, desk_of
+from be.desk.tests.conftest import Everything
 from exchange.tests import market
-from exchange.tests.market import NOW
 
 # What the page asks: the session and its user with their rights, and a few for each part.
 QUERIES_AT_MOST = 30
@@ -158,43 +156,3 @@ def test_the_address_that_lists_lead_to_leads_to_the_story(root, everything):
 def test_who_is_not_there_is_not_found(root, wrong):
     assert root.get(f"/admin/desk/customer/{wrong}/").status_code in (302, 404)
     assert root.get(f"/admin/desk/customer/{wrong}/", follow=True).status_code in (200, 404)
-
-
-# Steps
-
-
-def step(client: Client, customer: User, name: str, **form: str):
-    return client.post(reverse(f"admin:desk_customer_{name}", args=[customer.pk]), form)
-
-
-def test_ending_all_sessions_asks_for_a_reason_and_is_in_the_history(everything):
-    client = desk_of("support")
-    url = reverse("admin:desk_customer_end-sessions", args=[everything.alice.pk])
-    assert url in page_of(client, everything.alice)
-    assert "1 sessions end at once" in client.get(url).content.decode()
-
-    assert step(client, everything.alice, "end-sessions", reason="  ").status_code == 200
-    assert Session.objects.filter(ended_at=None).exists()
-
-    assert step(client, everything.alice, "end-sessions", reason="A lost phone").status_code == 302
-    session = everything.alice.sessions.get()
-    assert session.end_reason == "ended_by_admin"
-    history = client.get(reverse("admin:desk_customer_history", args=[everything.alice.pk]))
-    assert "A lost phone" in history.content.decode()
-    assert url not in page_of(client, everything.alice), "nothing is left to end"
-
-
-def test_who_has_more_rights_is_left_alone(everything):
-    boss = User.objects.create_superuser("boss@example.com", "a long enough pass-phrase")
-    signed_in(boss)
-
-    answer = step(desk_of("support"), boss, "end-sessions", reason="Because")
-
-    assert answer.status_code == 302
-    assert boss.sessions.get().ended_at is None
-
-
-def test_a_session_that_has_run_out_is_not_live(root, everything):
-    everything.alice.sessions.update(expires_at=NOW - timedelta(seconds=1))
-
-    assert "expired" in words(page_of(root, everything.alice))
