@@ -1,12 +1,13 @@
 """What staff can do for or to a customer, each by a page that asks for confirmation."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from authentication import audit, privileges, restrictions, sessions
 from authentication.models import User
 from authentication.sessions import EndReason
+from be.admin_pages.steps import Step
 from be.database import transactions
 from be.kernel.refusals import Refusal
 from exchange.models import OPEN_STATUSES, Order
@@ -21,31 +22,6 @@ class MoreRights(Refusal):
     title = "This user has rights that you don't have"
 
 
-class NotNow(Refusal):
-    """The step does not apply: it has been done, or there is nothing to do."""
-
-    code = "nothing_to_do"
-    status = 409
-    title = "There is nothing to do"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A button on a customer's page, with a page of its own that asks for a reason.
-
-    `is_possible` decides whether the button is there, `effect` says what the step will do. `apply`
-    gets customer, administrator, reason and time, and returns the line for the history; it raises a
-    Refusal when it is not the time for the step.
-    """
-
-    name: str
-    title: str
-    permission: str
-    is_possible: Callable[[User, datetime], bool]
-    effect: Callable[[User, datetime], str]
-    apply: Callable[[User, User, str, datetime], str]
-
-
 def require_no_more_rights(by: User, customer: User) -> None:
     """Refuse a customer who is staff with more rights than `by`. Raises MoreRights."""
     if not privileges.may_administer(by, customer):
@@ -57,10 +33,10 @@ def _live_sessions(customer: User, now: datetime) -> int:
 
 
 @transactions.atomic
-def _end_sessions(customer: User, by: User, reason: str, now: datetime) -> str:
+def _end_sessions(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
     ended = sessions.end_all(user=customer, now=now, reason=EndReason.ENDED_BY_ADMIN)
     audit.record(
-        "sessions ended", actor=by, subject=customer, at=now, sessions=ended, reason=reason
+        "sessions ended", actor=by, subject=customer, at=now, sessions=ended, reason=given["reason"]
     )
     return f"Sessions ended: {ended}."
 
@@ -69,20 +45,25 @@ def _open_orders(customer: User) -> int:
     return Order.objects.filter(owner=customer.pk, status__in=OPEN_STATUSES).count()
 
 
-def _freeze(customer: User, by: User, reason: str, now: datetime) -> str:
-    restrictions.freeze(actor=by, subject=customer, reason=reason, now=now)
+def _freeze(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    restrictions.freeze(actor=by, subject=customer, reason=given["reason"], now=now)
     return f"The account is frozen. Open orders that stay: {_open_orders(customer)}."
 
 
-def _unfreeze(customer: User, by: User, reason: str, now: datetime) -> str:
-    restrictions.unfreeze(actor=by, subject=customer, reason=reason, now=now)
+def _unfreeze(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    restrictions.unfreeze(actor=by, subject=customer, reason=given["reason"], now=now)
     return "The account is not frozen any more."
 
 
-def _cancel_orders(customer: User, by: User, reason: str, now: datetime) -> str:
+def _cancel_orders(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
     canceled = len(orders.cancel_all(owner_id=customer.pk, now=now))
     audit.record(
-        "orders canceled", actor=by, subject=customer, at=now, orders=canceled, reason=reason
+        "orders canceled",
+        actor=by,
+        subject=customer,
+        at=now,
+        orders=canceled,
+        reason=given["reason"],
     )
     return f"Orders canceled: {canceled}."
 
@@ -92,8 +73,8 @@ STEPS = (
         "freeze",
         "Freeze",
         "desk.freeze_customer",
-        lambda customer, now: not customer.is_frozen,
-        lambda customer, now: (
+        lambda customer, by, now: not customer.is_frozen,
+        lambda customer, by, now: (
             "The customer can sign in and look, and cancel orders, but neither trade nor move "
             f"money. {_open_orders(customer)} open orders stay; they can be canceled afterwards."
         ),
@@ -103,8 +84,8 @@ STEPS = (
         "cancel-orders",
         "Cancel open orders",
         "desk.freeze_customer",
-        lambda customer, now: customer.is_frozen and _open_orders(customer) > 0,
-        lambda customer, now: (
+        lambda customer, by, now: customer.is_frozen and _open_orders(customer) > 0,
+        lambda customer, by, now: (
             f"{_open_orders(customer)} open orders are canceled; what they reserved is free again."
         ),
         _cancel_orders,
@@ -113,16 +94,16 @@ STEPS = (
         "unfreeze",
         "Unfreeze",
         "desk.unfreeze_customer",
-        lambda customer, now: customer.is_frozen,
-        lambda customer, now: "The customer can trade and move money again.",
+        lambda customer, by, now: customer.is_frozen,
+        lambda customer, by, now: "The customer can trade and move money again.",
         _unfreeze,
     ),
     Step(
         "end-sessions",
         "End all sessions",
         "authentication.change_session",
-        lambda customer, now: _live_sessions(customer, now) > 0,
-        lambda customer, now: (
+        lambda customer, by, now: _live_sessions(customer, now) > 0,
+        lambda customer, by, now: (
             f"{_live_sessions(customer, now)} sessions end at once, and with them their sockets. "
             "The customer can sign in again."
         ),
