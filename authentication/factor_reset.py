@@ -26,10 +26,10 @@ class MayNotReset(Refusal):
 
 
 @atomic
-def reset(*, actor: User, subject: User, now: datetime) -> bool:
+def reset(*, actor: User, subject: User, reason: str = "", now: datetime) -> bool:
     """Remove every factor of `subject` and end their sessions; False if there was no factor.
 
-    Raises MayNotReset.
+    The audit log keeps the `reason`. Raises MayNotReset.
     """
     subject = User.objects.select_for_update().get(pk=subject.pk)
     allowed = actor.has_perm(PERMISSION) and privileges.may_administer(actor, subject)
@@ -39,5 +39,5 @@ def reset(*, actor: User, subject: User, now: datetime) -> bool:
         return False
     factors.destroy_all(user=subject)
     sessions.end_all(user=subject, now=now, reason=EndReason.FACTORS_RESET)
-    audit.record("factors reset", actor=actor, subject=subject, at=now)
+    audit.record("factors reset", actor=actor, subject=subject, at=now, reason=reason)
     return True

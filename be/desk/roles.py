@@ -45,6 +45,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {
         "authentication.change_apikey",
         "authentication.change_session",
+        "authentication.reset_factors",
         "desk.freeze_customer",
     },
     "operations": LOOK
@@ -66,6 +67,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {
         "authentication.change_apikey",
         "authentication.change_session",
+        "authentication.reset_factors",
         "desk.freeze_customer",
         "desk.unfreeze_customer",
     },

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from authentication import audit, privileges, restrictions, sessions
+from authentication import audit, factor_reset, privileges, restrictions, sessions
 from authentication.models import User
 from authentication.sessions import EndReason
 from be.admin_pages.steps import Step
@@ -68,6 +68,11 @@ def _cancel_orders(customer: User, by: User, given: Mapping[str, Any], now: date
     return f"Orders canceled: {canceled}."
 
 
+def _reset_factors(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    factor_reset.reset(actor=by, subject=customer, reason=given["reason"], now=now)
+    return "The second factors are removed, and all sessions ended."
+
+
 STEPS = (
     Step(
         "freeze",
@@ -108,5 +113,16 @@ STEPS = (
             "The customer can sign in again."
         ),
         _end_sessions,
+    ),
+    Step(
+        "reset-factors",
+        "Remove second factors",
+        factor_reset.PERMISSION,
+        lambda customer, by, now: customer.has_second_factor,
+        lambda customer, by, now: (
+            "Authenticator app, passkeys and recovery codes work no more, and all sessions end. "
+            "Until the customer sets up new ones, the password alone is enough: be sure who asks."
+        ),
+        _reset_factors,
     ),
 )

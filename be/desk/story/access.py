@@ -2,7 +2,14 @@
 
 from datetime import datetime
 
-from authentication.models import ApiKey, AuditEvent, Session, User
+from authentication.models import (
+    ApiKey,
+    AuditEvent,
+    AuthenticatorApp,
+    Passkey,
+    Session,
+    User,
+)
 from be.desk.story import parts
 from be.desk.story.parts import Cell, Facts, Table
 
@@ -19,6 +26,7 @@ def identity(customer: User, now: datetime) -> Facts:
             ("Joined", parts.time(customer.date_joined)),
             ("Active", _yes(customer.is_active)),
             ("Frozen", _frozen(customer)),
+            ("Second factor", _factors(customer)),
             ("Staff", Cell("yes" if customer.is_staff else "no")),
         ],
     )
@@ -28,6 +36,15 @@ def _frozen(customer: User) -> Cell:
     if customer.frozen_at is None:
         return Cell("no", mark="good")
     return Cell(f"since {customer.frozen_at:%Y-%m-%d %H:%M:%S}", mark="bad")
+
+
+def _factors(customer: User) -> Cell:
+    if not customer.has_second_factor:
+        return Cell("none")
+    app = AuthenticatorApp.objects.filter(user=customer.pk, confirmed_at__isnull=False).exists()
+    keys = Passkey.objects.filter(user=customer.pk).count()
+    kinds = [*(["app"] if app else []), *([f"passkeys: {keys}"] if keys else [])]
+    return Cell(", ".join(kinds) or "yes", mark="good")
 
 
 def _yes(value: bool) -> Cell:

@@ -50,6 +50,7 @@ PAGES = {
     "desk_customer_cancel-orders": "desk.freeze_customer",
     "desk_customer_end-sessions": "authentication.change_session",
     "desk_customer_freeze": "desk.freeze_customer",
+    "desk_customer_reset-factors": "authentication.reset_factors",
     "desk_customer_unfreeze": "desk.unfreeze_customer",
     "exchange_corporateaction_approve": "exchange.approve_corporateaction",
     "exchange_corporateaction_retry": "exchange.change_corporateaction",

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from authentication.models import AuditEvent, Session, User
 from authentication.tests.api_client import signed_in, signed_in_client
+from authentication.tests.second_factors import set_up_app
 from be.desk.tests.conftest import desk_of
 from be.desk.tests.test_story import page_of, words
 from exchange.models import OPEN_STATUSES
@@ -129,3 +130,20 @@ def test_a_page_that_asks_changes_nothing(everything):
 
     assert AuditEvent.objects.count() == events
     assert alice_is_as_before(everything.alice)
+
+
+def test_lost_second_factors_are_removed(everything):
+    alice = everything.alice
+    set_up_app(signed_in_client(alice), NOW)
+    alice.refresh_from_db()
+    assert alice.has_second_factor
+    support = desk_of("support")
+    assert "Second factor app" in words(page_of(support, alice))
+
+    step(support, alice, "reset-factors", reason="They lost their phone and showed a passport")
+
+    alice.refresh_from_db()
+    assert not alice.has_second_factor
+    event = AuditEvent.objects.get(event="factors reset")
+    assert event.details["reason"] == "They lost their phone and showed a passport"
+    assert address(alice, "reset-factors") not in page_of(support, alice)
