@@ -6,7 +6,9 @@ import * as decimals from "./decimals.js";
 import { $, writeSigned } from "./dom.js";
 import * as feed from "./feed.js";
 import * as market from "./market.js";
+import * as secondFactor from "./second_factor.js";
 import * as session from "./session.js";
+import "./step_up.js";
 import * as ticket from "./ticket.js";
 import * as views from "./views.js";
 
@@ -43,8 +45,9 @@ async function attempt(button, enter) {
   button.disabled = true;
   $("entry-outcome").textContent = "";
   try {
-    await enter();
-    await openDesk();
+    const asked = await enter();
+    if (asked) secondFactor.ask(asked, attempt);
+    else await openDesk();
   } catch (problem) {
     $("entry-outcome").textContent = problem.message;
   } finally {
@@ -54,6 +57,7 @@ async function attempt(button, enter) {
 
 signIn($("login"), session.logIn);
 signIn($("register"), session.register);
+secondFactor.offer(attempt);
 $("demo")?.addEventListener("click", ({ currentTarget }) => {
   attempt(currentTarget, () => session.logIn({ ...currentTarget.dataset }));
 });

@@ -30,10 +30,22 @@ let renewal = null;
 
 export const user = () => tokens?.user ?? null;
 
-export const logIn = async (fields) => keep(await enter("login", fields));
-export const register = async (fields) => keep(await enter("register", fields));
+export const logIn = (fields) => enter("login", fields);
+export const register = (fields) => enter("register", fields);
+export const passSecondFactor = (fields) => enter("login/factor", fields);
+export const logInByPasskey = (passkey) => enter("login/passkey", { passkey });
 
-const enter = async (path, body) => dated(await send("POST", `/api/auth/${path}/`, { body }));
+/** Null once somebody is signed in; else what the server asks for: a second factor. */
+async function enter(path, body) {
+  const answer = await send("POST", `/api/auth/${path}/`, { body });
+  if (answer.second_factor_required) return answer;
+  keep(dated(answer));
+  return null;
+}
+
+/** What the browser needs for signing in by a passkey. */
+export const passkeyOptions = async (body) =>
+  (await send("POST", "/api/auth/login/passkey/options/", { body })).public_key;
 
 export async function logOut() {
   await renewal?.catch(() => {});
@@ -42,8 +54,23 @@ export async function logOut() {
   if (refresh_token) await send("POST", "/api/auth/logout/", { body: { refresh_token } });
 }
 
-/** Call the API as the user; a 401 is tried once more with new tokens. Throws Problem. */
+let stepUp = null;
+
+/** What asks the user to step up; it gives whether they have. */
+export const onStepUp = (ask) => (stepUp = ask);
+
+/** Call the API as the user; what needs a step-up is sent again after it. Throws Problem. */
 export async function call(method, path, options = {}) {
+  try {
+    return await callOnce(method, path, options);
+  } catch (problem) {
+    if (problem.code !== "step_up_required" || !(await stepUp?.())) throw problem;
+    return callOnce(method, path, options);
+  }
+}
+
+/** A 401 is tried once more with new tokens. */
+async function callOnce(method, path, options) {
   try {
     return await send(method, path, { ...options, token: await accessToken() });
   } catch (problem) {
@@ -79,9 +106,7 @@ async function exchange() {
   } catch (problem) {
     const isRefused = problem.status === 400 || problem.status === 401;
     if (isRefused && tokens === before) {
-      await forget();
-      const detail = "Your session has ended. Please sign in again.";
-      events.dispatchEvent(new CustomEvent("ended", { detail }));
+      await ended("Your session has ended. Please sign in again.");
     } else if (tokens) {
       renewLater(RETRY_RENEWAL_AFTER);
     }
@@ -103,6 +128,12 @@ async function forget() {
   clearTimeout(timer);
   sessionStorage.removeItem(KEY);
   if (ended) await forgotten(ended);
+}
+
+/** Forget the session, which the server has ended, and say why. */
+export async function ended(detail) {
+  await forget();
+  events.dispatchEvent(new CustomEvent("ended", { detail }));
 }
 
 function renewLater(milliseconds) {
