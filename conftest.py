@@ -38,6 +38,7 @@ APPEND_ONLY = (
     "banking_journalentry",
     "banking_posting",
     "banking_openinglot",
+    "banking_transferlimit",
     "banking_transferin",
     "exchange_execution",
     "exchange_entitlement",

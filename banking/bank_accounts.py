@@ -87,6 +87,7 @@ def link(
         rail=rails.current.name,
         status=BankAccountStatus.VERIFIED,
         created_at=now,
+        verified_at=None if amounts else now,
     )
     if amounts:
         micro_deposits.begin(ring, account, amounts, now)
@@ -125,7 +126,8 @@ def _verify(
         )
         return refusal
     account.status = BankAccountStatus.VERIFIED
-    account.save(update_fields=["status"])
+    account.verified_at = now
+    account.save(update_fields=["status", "verified_at"])
     events.log_on_commit("bank account verified", user_id=owner.pk, account_id=account.pk)
     return account
 

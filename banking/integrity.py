@@ -58,6 +58,7 @@ def _balances_equal_postings() -> Iterator[str]:
     accounts = LedgerAccount.objects.filter(owner__isnull=False).annotate(
         posted_available=Sum("postings__units", filter=Q(postings__bucket=Bucket.AVAILABLE)),
         posted_held=Sum("postings__units", filter=Q(postings__bucket=Bucket.HELD)),
+        posted_debt=Sum("postings__units", filter=Q(postings__bucket=Bucket.DEBT)),
     )
     for account in accounts:
         if account.available != (account.posted_available or 0):
@@ -69,6 +70,11 @@ def _balances_equal_postings() -> Iterator[str]:
             yield (
                 f"Account {account.pk} ({account.asset}) has {account.held} held; "
                 f"its postings say {account.posted_held or 0}."
+            )
+        if account.debt != -(account.posted_debt or 0):
+            yield (
+                f"Account {account.pk} ({account.asset}) owes {account.debt}; "
+                f"its postings say {-(account.posted_debt or 0)}."
             )
 
 

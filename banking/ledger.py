@@ -9,6 +9,10 @@ Locks: a transaction that posts several entries first calls `lock` with all acco
 change; they are locked in the order of their ids. The lock order of the whole program: quotes, then
 orders by id, then ledger accounts by id, then the counters of order updates.
 
+What somebody owes is a balance of its own beside what is available (bucket `debt`). Whatever makes
+dollars available pays it first, by an entry of its own in the same journal. So nothing is available
+while there is a debt, and what cannot be paid from what is available needs no other check.
+
 No posting of a customer is written before the customer's dollar account is locked, whichever asset
 it moves: `lock` includes it, and `Journal.write` locks by itself. So the postings of one customer
 are committed in the order of their ids, and `settled_through` knows up to which id they are
@@ -38,6 +42,11 @@ class InsufficientFunds(Refusal):
     title = "Not enough money"
 
 
+class AccountInDebt(InsufficientFunds):
+    code = "account_in_debt"
+    title = "The account owes money"
+
+
 class InsufficientPosition(Refusal):
     code = "insufficient_position"
     title = "Not enough of the instrument"
@@ -48,7 +57,7 @@ class UnbalancedEntry(ValueError):
 
 
 class OverdrawnHold(RuntimeError):
-    """More was posted out of `held` than is there: a defect of the caller."""
+    """More was posted out of `held` or `debt` than is there: a defect of the caller."""
 
 
 class HoldSpent(RuntimeError):
@@ -144,8 +153,11 @@ def settled_through(owner_id: UUID) -> int:
 
 
 def require_available(account: LedgerAccount, units: int) -> None:
-    """Refuse when the account, which the caller has locked, has less than `units` available."""
-    if account.available < units:
+    """Refuse when the account, which the caller has locked, has less than `units` available.
+
+    In an account that owes money nothing is, whatever has just come in: that will pay the debt.
+    """
+    if account.available < units or (units > 0 and account.debt):
         raise _insufficient(account, -units)
 
 
@@ -172,7 +184,7 @@ class Journal:
         self._entries: list[Row] = []
         self._postings: list[Row] = []
         self._accounts: dict[int, LedgerAccount] = {}
-        self._changes: dict[int, tuple[int, int]] = {}
+        self._changes: dict[int, tuple[int, int, int]] = {}
         self._new_holds: list[Hold] = []
         self._changed_holds: dict[UUID, tuple[Hold, int]] = {}
         self._flows: list[flows.Flow] = []
@@ -192,15 +204,36 @@ class Journal:
                 self._change(account, bucket, units)
 
     def _change(self, account: LedgerAccount, bucket: str, units: int) -> None:
-        available, held = self._changes.get(account.pk, (0, 0))
+        available, held, debt = self._changes.get(account.pk, (0, 0, 0))
         if bucket == Bucket.HELD:
             held += units
             account.held += units
-        else:
+        elif bucket == Bucket.AVAILABLE:
             available += units
             account.available += units
+        else:
+            debt -= units
+            account.debt -= units
         self._accounts[account.pk] = account
-        self._changes[account.pk] = (available, held)
+        self._changes[account.pk] = (available, held, debt)
+
+    def _pay_debts(self) -> None:
+        """Add the entries by which what has become available pays what is owed."""
+        payments: dict[UUID, list[Line]] = defaultdict(list)
+        for pk, account in self._accounts.items():
+            cents = min(account.debt, account.available)
+            if cents > 0:
+                payments[self._newest_reference(pk)] += [
+                    Line(account, -cents),
+                    Line(account, cents, Bucket.DEBT),
+                ]
+        for reference, lines in payments.items():
+            self.post(kind=EntryKind.DEBT_PAYMENT, reference=reference, lines=lines)
+
+    def _newest_reference(self, pk: int) -> UUID:
+        """What the newest entry that has moved something in this account was for."""
+        newest: UUID = next(row[1] for row in reversed(self._postings) if row[2] == pk)
+        return newest
 
     def add_hold(self, hold: Hold) -> None:
         """Add a new hold. The caller posts its entry."""
@@ -215,8 +248,10 @@ class Journal:
     def parts(self) -> list[tuple[Statement, list[Row]]]:
         """The statements and their rows, for a caller that writes more in the same trip.
 
-        The caller has locked the accounts by `lock`, and hands the answers to `check`.
+        The caller has locked the accounts by `lock`, and hands the answers to `check`. To be called
+        once.
         """
+        self._pay_debts()
         return [
             (
                 ledger_rows.CHANGE_BALANCES,
@@ -251,20 +286,32 @@ class Journal:
 
     def _failure_of(self, pk: int) -> Exception:
         """Why the balances of this account were not changed."""
-        available, held = self._changes[pk]
+        available, held, debt = self._changes[pk]
         account = LedgerAccount.objects.get(pk=pk)
         if account.available < -available:
             return _insufficient(account, available)
-        return OverdrawnHold(f"account {pk} holds {account.held}, not {-held}")
+        return OverdrawnHold(
+            f"account {pk} holds {account.held} and owes {account.debt}, not {-held} and {-debt}"
+        )
 
     def write(self) -> None:
         """Lock the accounts, and write everything in one trip to the database."""
         if accounts := self._accounts.values():
-            lock(
+            locked = lock(
                 {account.owner_id for account in accounts if account.owner_id is not None},
                 {Asset(account.asset, account.scale) for account in accounts},
             )
+            self._correct(locked.values())
         self.check(statements.run(*self.parts()))
+
+    def _correct(self, locked: Iterable[LedgerAccount]) -> None:
+        """Correct the balances in memory by those of the rows, which are locked by now."""
+        for row in locked:
+            if row.pk in self._changes:
+                account, (available, held, debt) = self._accounts[row.pk], self._changes[row.pk]
+                account.available = row.available + available
+                account.held = row.held + held
+                account.debt = row.debt + debt
 
 
 @contextmanager
@@ -312,9 +359,20 @@ def _require_balanced(lines: Sequence[Line]) -> None:
 
 def _insufficient(account: LedgerAccount, change: int) -> Refusal:
     asset = Asset(account.asset, account.scale)
+    if account.debt:
+        return in_debt(account)
     detail = (
         f"This needs {asset.amount(-change):f} {asset.code}; "
         f"{asset.amount(account.available):f} is available."
     )
     refusal = InsufficientFunds if asset.code == USD.code else InsufficientPosition
     return refusal(detail)
+
+
+def in_debt(account: LedgerAccount) -> AccountInDebt:
+    """The refusal of what an account that owes money can't do."""
+    asset = Asset(account.asset, account.scale)
+    return AccountInDebt(
+        f"The account owes {asset.amount(account.debt):f} {asset.code}, for a deposit that the "
+        "bank returned after it had been spent. What comes in pays that first."
+    )

@@ -14,9 +14,11 @@ _accounts = Reader(LedgerAccount)
 # Condition and change are one statement: a balance that would fall below zero is not changed.
 CHANGE_BALANCES = statements.update(
     LedgerAccount,
-    ("id", "available", "held"),
-    sets="available = old.available + given.available, held = old.held + given.held",
-    where="old.available >= -given.available AND old.held >= -given.held",
+    ("id", "available", "held", "debt"),
+    sets="available = old.available + given.available, held = old.held + given.held, "
+    "debt = old.debt + given.debt",
+    where="old.available >= -given.available AND old.held >= -given.held "
+    "AND old.debt >= -given.debt",
     returning=("id",),
 )
 

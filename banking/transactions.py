@@ -3,36 +3,46 @@
 A deposit is posted from bank clearing to `available` when the bank has settled it. A withdrawal
 first holds its money, so that it cannot be spent meanwhile. When the bank has settled it, the money
 is posted to bank clearing; if it is refused or canceled, the hold is released. What the bank
-returns is reversed by another entry.
+returns is reversed by another entry; what has been spent of a returned deposit is owed
+(`banking.debts`). A large withdrawal goes to the bank once two administrators have approved it.
 
 Locks, in this order: the bank account, the bank transaction, then ledger accounts.
 """
 
 import logging
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from authentication import restrictions
 from authentication.models import User
-from banking import bank_accounts, bank_rows, holds, ledger
-from banking.ledger import Line
+from banking import (
+    bank_accounts,
+    bank_answers,
+    bank_rows,
+    debts,
+    holds,
+    ledger,
+    transfer_limits,
+    withdrawal_reviews,
+)
 from banking.models import (
     BankAccount,
     BankAccountStatus,
     BankTransaction,
-    Bucket,
-    EntryKind,
-    Hold,
-    HouseAccount,
+    Review,
     TransactionStatus,
     TransactionType,
 )
-from banking.rules import encryption, rails
+from banking.rules import business_days, encryption, rails, transfer_states
 from banking.rules.assets import USD, InexactAmount
+from banking.rules.transfer_states import State
 from be.database.transactions import atomic
+from be.kernel.formats import time_text
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid, NotFound, Refusal
 from be.logs import events
@@ -43,12 +53,20 @@ MAX_AMOUNT = Decimal("1000000.00")
 # The most that one call of settle_due takes on, so that it stays short.
 SETTLE_AT_MOST = 500
 
+REJECTED, IN_DEBT = "rejected_by_review", "account_in_debt"
+"""Why a large withdrawal was not sent to the bank."""
+
 NO_SUCH_TRANSACTION = "There is no bank transaction with this id."
 
 
 class BankAccountNotVerified(Refusal):
     code = "bank_account_not_verified"
     title = "The bank account is not verified"
+
+
+class BankAccountTooNew(Refusal):
+    code = "bank_account_too_new"
+    title = "The bank account is too new for a withdrawal"
 
 
 class AmountTooLarge(Refusal):
@@ -62,15 +80,31 @@ class TransactionNotCancelable(Refusal):
     title = "The transaction cannot be canceled any more"
 
 
+class TransactionNotReturnable(Refusal):
+    code = "transaction_not_returnable"
+    status = 409
+    title = "The transaction has moved nothing that could be returned"
+
+
+class NothingToReview(Refusal):
+    code = "nothing_to_review"
+    status = 409
+    title = "The transaction does not wait for a decision"
+
+
 @atomic
 def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -> BankTransaction:
     """Fetch `amount` dollars from the bank account; they are available once it has settled.
 
     Raises what restrictions.require_may_transfer raises, Invalid (amount), NotFound (account),
-    BankAccountNotVerified and AmountTooLarge.
+    BankAccountNotVerified, AmountTooLarge and transfer_limits.TransferLimitExceeded.
     """
-    row = _begin(TransactionType.DEPOSIT, owner, account_id, amount, now)
-    _apply(row, rails.current.submit(_payment(row), now), now)
+    restrictions.require_may_transfer(owner)
+    cents = _cents(amount)
+    account = _verified_account(owner, account_id)
+    bank_answers.locked_wallet(owner.pk)
+    row = _begin(TransactionType.DEPOSIT, owner, account, cents, State.PENDING, now)
+    _submit(row, now)
     _log(row)
     return row
 
@@ -79,12 +113,23 @@ def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) ->
 def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -> BankTransaction:
     """Send `amount` dollars to the bank account; they are reserved until it has settled.
 
-    Raises what `deposit` raises, and ledger.InsufficientFunds.
+    A large one waits for approval before it goes to the bank. Raises what `deposit` raises,
+    BankAccountTooNew, and ledger.InsufficientFunds or AccountInDebt.
     """
-    row = _begin(TransactionType.WITHDRAWAL, owner, account_id, amount, now)
-    wallet = ledger.account_of(owner.pk, USD)
+    restrictions.require_may_transfer(owner)
+    cents = _cents(amount)
+    account = _verified_account(owner, account_id)
+    _require_old_enough(account, now)
+    wallet = bank_answers.locked_wallet(owner.pk)
+    ledger.require_available(wallet, cents)
+    is_large = cents > transfer_limits.large_from()
+    start = State.WAITING if is_large else State.PENDING
+    row = _begin(TransactionType.WITHDRAWAL, owner, account, cents, start, now)
     holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
-    _apply(row, rails.current.submit(_payment(row), now), now)
+    if is_large:
+        withdrawal_reviews.begin(row)
+    else:
+        _submit(row, now)
     _log(row)
     return row
 
@@ -92,14 +137,77 @@ def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -
 @atomic
 def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransaction:
     """Cancel a pending transaction. Raises NotFound, or TransactionNotCancelable if not pending."""
-    row = of(owner).select_for_update().filter(pk=transaction_id).first()
-    if row is None:
-        raise NotFound(NO_SUCH_TRANSACTION)
+    row = _locked(of(owner).filter(pk=transaction_id))
     if row.status != TransactionStatus.PENDING:
         raise TransactionNotCancelable(f"It is {row.status}; only a pending one can be canceled.")
     if row.sent_at is not None:
         raise TransactionNotCancelable("It has been sent to the bank.")
-    _end_without_payment(row, TransactionStatus.CANCELED, "", now)
+    bank_answers.end_without_payment(row, State.CANCELED, "", now)
+    _log(row)
+    return row
+
+
+@atomic
+def approve(*, transaction_id: UUID, by: User, now: datetime) -> BankTransaction:
+    """Propose to approve a large withdrawal; proposed by another before, send it to the bank.
+
+    Which of the two it was, the review of the transaction says. Raises NotFound, NothingToReview,
+    four_eyes.NotAnApprover, ledger.AccountInDebt, and what restrictions.require_may_transfer raises
+    about its owner.
+    """
+    row = _waiting(transaction_id)
+    approved = withdrawal_reviews.propose_or_approve(row, by=by, now=now)
+    if approved:
+        restrictions.require_may_transfer(row.owner)
+        debts.require_none(bank_answers.locked_wallet(row.owner_id))
+        bank_answers.move(row, State.PENDING, review=Review.APPROVED)
+        row.settles_on = business_days.settlement_day(now)
+        row.save(update_fields=["status", "review", "settles_on"])
+        _submit(row, now)
+        _log(row)
+    return row
+
+
+@atomic
+def reject(*, transaction_id: UUID, by: User, reason: str, now: datetime) -> BankTransaction:
+    """Refuse a large withdrawal that waits for approval; its money is available again.
+
+    Raises NotFound, NothingToReview, four_eyes.NotAnApprover, and Invalid without a reason.
+    """
+    row = _waiting(transaction_id)
+    withdrawal_reviews.reject(row, by=by, reason=reason, now=now)
+    bank_answers.end_without_payment(row, State.FAILED, REJECTED, now, review=Review.REJECTED)
+    _log(row)
+    return row
+
+
+def reject_in_debt(debtors: Sequence[UUID], *, now: datetime) -> int:
+    """Refuse the waiting withdrawals of these customers in debt, so that their money pays it.
+
+    Returns how many there were. Several callers may run at once.
+    """
+    waiting = BankTransaction.objects.filter(review=Review.WAITING, owner__in=debtors)
+    ids = list(waiting.order_by("pk").values_list("pk", flat=True))
+    return sum(_reject_if_in_debt(transaction_id, now) for transaction_id in ids)
+
+
+@atomic
+def return_payment(*, transaction_id: UUID, reason: str, now: datetime) -> BankTransaction:
+    """Reverse what the bank has returned, by a new entry; `reason` is a code for the customer.
+
+    What has been spent of a returned deposit becomes a debt. One that is pending still has failed.
+    The same return again changes nothing. Raises NotFound and TransactionNotReturnable.
+    """
+    row = _locked(BankTransaction.objects.filter(pk=transaction_id))
+    state = bank_answers.state_of(row)
+    if state == State.RETURNED:
+        return row
+    if state == State.PENDING:
+        bank_answers.end_without_payment(row, State.FAILED, reason, now)
+    elif state == State.COMPLETED:
+        bank_answers.reverse(row, reason, now)
+    else:
+        raise TransactionNotReturnable(f"It is {state}; the bank has moved nothing.")
     _log(row)
     return row
 
@@ -131,20 +239,56 @@ def get(*, owner: User, transaction_id: UUID) -> BankTransaction:
 
 
 def _begin(
-    type_: TransactionType, owner: User, account_id: UUID, amount: Decimal, now: datetime
+    type_: TransactionType,
+    owner: User,
+    account: BankAccount,
+    cents: int,
+    start: State,
+    now: datetime,
 ) -> BankTransaction:
-    restrictions.require_may_transfer(owner)
-    cents = _cents(amount)
-    account = _verified_account(owner, account_id)
+    """Save a new transaction, if it is within the limits. The owner's dollars are locked."""
+    transfer_limits.require_within(owner, type_, cents, now=now)
+    waits = start == State.WAITING
     return BankTransaction.objects.create(
         id=uuid7(now),
         owner=owner,
         account=account,
         type=type_,
         cents=cents,
-        status=TransactionStatus.PENDING,
+        status=transfer_states.status_in(start),
+        review=Review.WAITING if waits else "",
+        settles_on=None if waits else business_days.settlement_day(now),
         created_at=now,
     )
+
+
+def _locked(rows: QuerySet[BankTransaction]) -> BankTransaction:
+    """The only one of these rows, locked. Raises NotFound."""
+    row = rows.select_for_update(of=("self",)).select_related("account").first()
+    if row is None:
+        raise NotFound(NO_SUCH_TRANSACTION)
+    return row
+
+
+def _waiting(transaction_id: UUID) -> BankTransaction:
+    row = _locked(BankTransaction.objects.filter(pk=transaction_id))
+    if bank_answers.state_of(row) != State.WAITING:
+        raise NothingToReview(f"It is {row.status}, and waits for nobody's decision.")
+    return row
+
+
+@atomic
+def _reject_if_in_debt(transaction_id: UUID, now: datetime) -> bool:
+    row = _locked(BankTransaction.objects.filter(pk=transaction_id))
+    if (
+        bank_answers.state_of(row) != State.WAITING
+        or not bank_answers.locked_wallet(row.owner_id).debt
+    ):
+        return False
+    withdrawal_reviews.reject(row, by=None, reason="The account was in debt.", now=now)
+    bank_answers.end_without_payment(row, State.FAILED, IN_DEBT, now, review=Review.REJECTED)
+    _log(row)
+    return True
 
 
 def _cents(amount: Decimal) -> int:
@@ -174,6 +318,23 @@ def _verified_account(owner: User, account_id: UUID) -> BankAccount:
             "It was verified elsewhere; unlink the account and link it again.", field="account"
         )
     return account
+
+
+def _require_old_enough(account: BankAccount, now: datetime) -> None:
+    """Refuse to send money to an account that was verified a short time ago."""
+    wait = timedelta(days=settings.WITHDRAWAL_ACCOUNT_AGE_DAYS)
+    since = account.verified_at or now
+    if now < since + wait:
+        raise BankAccountTooNew(
+            f"Money is sent to an account {wait.days} days after it was verified: from "
+            f"{time_text(since + wait)} on.",
+            field="account",
+        )
+
+
+def _submit(row: BankTransaction, now: datetime) -> None:
+    """Hand a transaction to the bank, and apply its first answer."""
+    bank_answers.apply(row, rails.current.submit(_payment(row), now), now)
 
 
 def _payment(row: BankTransaction) -> rails.Payment:
@@ -206,9 +367,9 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
         return False
     before = row.status
     if before == TransactionStatus.PENDING:
-        _apply(row, rails.current.settle(_payment(row), now), now)
+        bank_answers.apply(row, rails.current.settle(_payment(row), now), now)
     else:
-        _confirm(row, rails.current.confirm(_payment(row), now), now)
+        bank_answers.confirm(row, rails.current.confirm(_payment(row), now), now)
     if row.status != before:
         _log(row)
     return True
@@ -217,109 +378,8 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
 def _log(row: BankTransaction) -> None:
     """Log the state that a transfer has reached."""
     events.log_on_commit(
-        f"{row.type} {row.status}",
+        f"{row.type} {bank_answers.state_of(row)}",
         user_id=row.owner_id,
         transaction_id=row.pk,
         amount=USD.amount(row.cents),
     )
-
-
-def _apply(
-    row: BankTransaction, answer: rails.Pending | rails.Completed | rails.Refused, now: datetime
-) -> None:
-    """Apply the bank's answer about a pending transaction."""
-    match answer:
-        case rails.Pending(ask_again_after=wait):
-            row.due_at = None if wait is None else now + wait
-            row.save(update_fields=["due_at"])
-        case rails.Completed(ask_again_after=wait):
-            _complete(row, now)
-            if wait is not None and row.type == TransactionType.DEPOSIT:
-                _hold_until_confirmed(row, now)
-            row.due_at = None if wait is None else now + wait
-            row.save(update_fields=["status", "completed_at", "due_at"])
-        case rails.Refused(reason=reason):
-            _end_without_payment(row, TransactionStatus.FAILED, reason, now)
-
-
-def _complete(row: BankTransaction, now: datetime) -> None:
-    clearing = ledger.house_account(HouseAccount.BANK_CLEARING, USD)
-    wallet = ledger.account_of(row.owner_id, USD)
-    if row.type == TransactionType.DEPOSIT:
-        kind = EntryKind.DEPOSIT
-        lines = [Line(clearing, -row.cents), Line(wallet, row.cents)]
-    else:
-        kind = EntryKind.WITHDRAWAL
-        units = holds.settle(_hold_of(row), remaining=0, final=True, at=now)
-        lines = [Line(wallet, -units, Bucket.HELD), Line(clearing, units)]
-    ledger.post(kind=kind, reference=row.pk, lines=lines, at=now)
-    row.status = TransactionStatus.COMPLETED
-    row.completed_at = now
-
-
-def _hold_until_confirmed(row: BankTransaction, now: datetime) -> None:
-    """Hold a deposit that the bank may still return, so that it cannot be spent."""
-    wallet = ledger.account_of(row.owner_id, USD)
-    holds.hold(account=wallet, units=row.cents, reference=row.pk, at=now)
-
-
-def _end_without_payment(
-    row: BankTransaction, status: TransactionStatus, reason: str, now: datetime
-) -> None:
-    """Fail or cancel a pending transaction; release the hold of a withdrawal."""
-    if row.type == TransactionType.WITHDRAWAL:
-        holds.release(_hold_of(row), at=now)
-    row.status = status
-    row.failure_reason = reason
-    row.due_at = None
-    row.save(update_fields=["status", "failure_reason", "due_at"])
-
-
-def _confirm(row: BankTransaction, answer: rails.Completed | rails.Returned, now: datetime) -> None:
-    """Apply the bank's answer about a completed transaction."""
-    match answer:
-        case rails.Completed(ask_again_after=wait):
-            row.due_at = None if wait is None else now + wait
-            if wait is None and row.type == TransactionType.DEPOSIT:
-                holds.release(_hold_of(row), at=now)
-        case rails.Returned(reason=reason):
-            if row.type == TransactionType.DEPOSIT:
-                _return_deposit(row, now)
-            else:
-                _return_withdrawal(row, now)
-            row.status = TransactionStatus.RETURNED
-            row.failure_reason = reason
-            row.due_at = None
-    row.save(update_fields=["status", "failure_reason", "due_at"])
-
-
-def _return_deposit(row: BankTransaction, now: datetime) -> None:
-    """Return the money to the bank, out of the hold on the deposit."""
-    hold = _hold_of(row)
-    units = holds.settle(hold, remaining=0, final=True, at=now)
-    ledger.post(
-        kind=EntryKind.DEPOSIT_RETURN,
-        reference=row.pk,
-        lines=[
-            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), units),
-            Line(hold.account, -units, Bucket.HELD),
-        ],
-        at=now,
-    )
-
-
-def _return_withdrawal(row: BankTransaction, now: datetime) -> None:
-    """Post the withdrawal's entry with opposite signs: the money is available again."""
-    ledger.post(
-        kind=EntryKind.WITHDRAWAL,
-        reference=row.pk,
-        lines=[
-            Line(ledger.house_account(HouseAccount.BANK_CLEARING, USD), -row.cents),
-            Line(ledger.account_of(row.owner_id, USD), row.cents),
-        ],
-        at=now,
-    )
-
-
-def _hold_of(row: BankTransaction) -> Hold:
-    return Hold.objects.select_related("account").get(reference=row.pk)

@@ -372,6 +372,26 @@ MICRO_DEPOSIT_STARTS_A_DAY = env.int("MICRO_DEPOSIT_STARTS_A_DAY", default=5, at
 # For how many days an account waits for its amounts.
 MICRO_DEPOSIT_DAYS = env.int("MICRO_DEPOSIT_DAYS", default=10, at_least=1, at_most=365)
 
+# What a customer may deposit and withdraw, in dollars: at once, a day and a month of New York.
+TRANSFER_LIMITS = {
+    "deposit": {
+        "transaction": env.int("DEPOSIT_LIMIT_TRANSACTION", default=1_000_000),
+        "day": env.int("DEPOSIT_LIMIT_DAY", default=5_000_000),
+        "month": env.int("DEPOSIT_LIMIT_MONTH", default=20_000_000),
+    },
+    "withdrawal": {
+        "transaction": env.int("WITHDRAWAL_LIMIT_TRANSACTION", default=1_000_000),
+        "day": env.int("WITHDRAWAL_LIMIT_DAY", default=5_000_000),
+        "month": env.int("WITHDRAWAL_LIMIT_MONTH", default=20_000_000),
+    },
+}
+# A withdrawal of more dollars waits until two administrators have approved it.
+LARGE_WITHDRAWAL_DOLLARS = env.int("LARGE_WITHDRAWAL_DOLLARS", default=100_000)
+# For how many days an account has to be verified before money is sent to it.
+WITHDRAWAL_ACCOUNT_AGE_DAYS = env.int(
+    "WITHDRAWAL_ACCOUNT_AGE_DAYS", default=0 if DEBUG else 3, at_most=365
+)
+
 # Exchange ---------------------------------------------------------------------------------------
 SHORTEST_RETENTION_DAYS = 8
 LONGEST_RETENTION_DAYS = 36_500

@@ -1,11 +1,13 @@
 """One round of the market: prices are recorded and published, then orders are filled."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
+from banking import debts, ledger
 from banking import transactions as bank_transactions
 from be.database import transactions
 from exchange.market import feed, quotes, retention
@@ -34,7 +36,15 @@ def advance(round_: Round) -> int:
         retention.prune(now=round_.at, at_most=PRUNED_AT_ONCE)
     changed = sum(rounds.work_quote(pk, now=round_.at) for pk in _unworked_quotes())
     bank_transactions.settle_due(now=round_.at)
+    _let_reserved_money_pay_debts(round_.at)
     return changed
+
+
+def _let_reserved_money_pay_debts(now: datetime) -> None:
+    """End what has reserved money of customers in debt: waiting withdrawals, and orders to buy."""
+    if debtors := debts.owners():
+        bank_transactions.reject_in_debt(debtors, now=now)
+        orders.cancel_buys(owner_ids=debtors, reason=ledger.AccountInDebt.code, now=now)
 
 
 @transactions.atomic

@@ -48,11 +48,15 @@ class Allocation:
 
 
 def allocation(*, owner_id: UUID, now: datetime) -> Allocation:
-    """The parts of the owner's equity: cash (symbol "USD") and all worth a cent or more."""
+    """The parts of the owner's equity: cash (symbol "USD") and all worth a cent or more.
+
+    A debt lessens the cash. What it leaves below zero is no part, and then the parts together are
+    more than equity.
+    """
     # Values do not depend on the lot method; lots by the owner's own are stored, if any are.
     found = holdings.holdings(owner_id=owner_id, lot_method=None, now=now)
     values = [
-        (USD.code, "US dollar", CASH, found.totals.cash),
+        (USD.code, "US dollar", CASH, found.totals.cash - found.totals.debt),
         *(
             (row.instrument.symbol, row.instrument.name, row.instrument.asset_class, value)
             for row in found.results

@@ -15,8 +15,8 @@ def _texts(kinds: Collection[EntryKind]) -> str:
     return ", ".join(sorted(f"'{kind.value}'" for kind in kinds))
 
 
-# Entries of these only move units between `available` and `held`.
-INTERNAL = _texts((EntryKind.HOLD, EntryKind.RELEASE))
+# Entries of these only move units between the buckets of an account.
+INTERNAL = _texts((EntryKind.HOLD, EntryKind.RELEASE, EntryKind.DEBT_PAYMENT))
 FLOWS = _texts(flows.KINDS)
 TRADE, SPLIT = EntryKind.TRADE.value, EntryKind.SPLIT.value
 

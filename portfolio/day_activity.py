@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from banking.models import EntryKind
@@ -25,6 +26,19 @@ from portfolio import daily
 from portfolio.daily import Stored
 from portfolio.daily_rows import DAY, FLOWS, INTERNAL, entries_sql, lines_sql
 from portfolio.instants import instant
+
+
+class Balance(NamedTuple):
+    """Units of one asset, as its ledger account has them."""
+
+    available: int = 0
+    held: int = 0
+    debt: int = 0
+
+    @property
+    def owned(self) -> int:
+        """What is there, free or held."""
+        return self.available + self.held
 
 
 @dataclass(slots=True)
@@ -52,12 +66,12 @@ class InstrumentActivity:
 class DayActivity:
     """All that moved since the last close.
 
-    `balances` are `available` and `held` units by asset, of all ledger accounts of the owner, read
-    together with the rest. `cash_cents` is the net change of the account's dollars;
+    `balances` are those of all ledger accounts of the owner, by asset, read together with the rest.
+    `cash_cents` is the net change of the account's dollars;
     `flow_cents` is the part of it that came from or went to banks.
     """
 
-    balances: dict[str, tuple[int, int]] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
     instruments: dict[str, InstrumentActivity] = field(
         default_factory=lambda: defaultdict(InstrumentActivity)
     )
@@ -83,7 +97,7 @@ def read(*, owner_id: UUID, since: datetime) -> DayActivity:
     for what, asset, reference, *moved in _rows(owner_id, instant(since)):
         units, spent, received, splits = map(int, moved)
         if what == _BALANCE:
-            activity.balances[asset] = (spent, received)
+            activity.balances[asset] = Balance(spent, received, splits)
         elif what == _INCOME:
             incomes[as_uuid(reference)] = units
         elif what == _OTHER:
@@ -124,7 +138,7 @@ def _sql() -> str:
         f"today AS (SELECT * FROM lines WHERE at > %s AND kind NOT IN ({INTERNAL})), "
         f"entries AS ({entries_sql('today')}) "
         f"SELECT '{_BALANCE}' AS what, asset, CAST(NULL AS uuid) AS reference, 0 AS units, "
-        "available AS spent, held AS received, 0 AS splits "
+        "available AS spent, held AS received, debt AS splits "
         "FROM banking_ledgeraccount WHERE owner_id = %s UNION ALL "
         f"SELECT '{_NEW}', {nothing}, count(*), 0, 0, 0 FROM lines UNION ALL "
         f"SELECT CASE WHEN asset = '{USD.code}' THEN '{_CASH}' ELSE '{_OTHER}' END, asset, "

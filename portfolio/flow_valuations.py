@@ -35,7 +35,7 @@ def record(flow: Flow) -> None:
         prices[symbol] = price
         if units:
             held[symbol] = units
-    equity = USD.amount(dollars.available + dollars.held - flow.cents)
+    equity = USD.amount(dollars.available + dollars.held - dollars.debt - flow.cents)
     for instrument in Instrument.objects.filter(symbol__in=held).select_related("bond"):
         equity += valuation.market_value(
             instrument,

@@ -44,7 +44,7 @@ class Flow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Movements:
-    """Every change of the owner's balances, `available` and `held` together.
+    """Every change of the owner's balances, `available` and `held` together, less what is owed.
 
     `cash` is in cents; `flows` are those of its changes that came from or went to a bank. `units`
     of each security are by symbol. Changes between two times of the grid may be added up, at the
@@ -139,8 +139,8 @@ def _movements_sql(has_past: bool) -> str:
     """
     opening = (
         " UNION ALL SELECT asset, CAST(%s AS bigint), CAST(sum(units) AS bigint) FROM ("
-        "SELECT asset, available + held AS units FROM banking_ledgeraccount WHERE owner_id = %s "
-        "UNION ALL SELECT asset, -units FROM changes) AS balances "
+        "SELECT asset, available + held - debt AS units FROM banking_ledgeraccount "
+        "WHERE owner_id = %s UNION ALL SELECT asset, -units FROM changes) AS balances "
         "GROUP BY asset HAVING sum(units) <> 0"
     )
     if not has_past:

@@ -73,13 +73,15 @@ class Totals:
     """Sums over all holdings, in dollars, and the cash beside them.
 
     `realized_pnl`, `fees` and `day_change` also count what is not held any more. `cash` includes
-    what is held for orders and withdrawals; `equity` is cash and market value together.
+    what is held for orders and withdrawals; `debt` is owed. `equity` is cash and market value
+    together, less the debt.
     `day_change` is equity less `last_close_equity` less `day_net_deposits`, which are those since
     that close.
     """
 
     cash: Decimal
     available_cash: Decimal
+    debt: Decimal
     market_value: Decimal
     equity: Decimal
     cost_basis: Decimal
@@ -110,7 +112,7 @@ def holdings(*, owner_id: UUID, lot_method: LotMethod | None, now: datetime) -> 
     held = [position for position in account.positions if position.units]
     values = [_market_value(position, now) for position in held]
     at_close = _values_at_close(account, close)
-    equity = account.cash + _total(values)
+    equity = account.cash - account.debt + _total(values)
     rows = tuple(
         _holding(
             position,
@@ -214,11 +216,13 @@ def _totals(
     account: Account, rows: Sequence[Holding], equity: Decimal, value_at_close: Decimal
 ) -> Totals:
     net_deposits = USD.amount(account.activity.flow_cents)
-    at_close = account.cash - USD.amount(account.activity.cash_cents) + value_at_close
+    net_cash = account.cash - account.debt
+    at_close = net_cash - USD.amount(account.activity.cash_cents) + value_at_close
     return Totals(
         cash=account.cash,
         available_cash=account.available_cash,
-        market_value=equity - account.cash,
+        debt=account.debt,
+        market_value=equity - net_cash,
         equity=equity,
         cost_basis=_total(row.cost_basis for row in rows),
         unrealized_pnl=_total(row.unrealized_pnl for row in rows),

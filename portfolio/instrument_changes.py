@@ -159,7 +159,7 @@ def _sql() -> str:
         f"CASE WHEN kind IN ({FLOWS}) THEN 0 ELSE cents END FROM named WHERE symbol IS NOT NULL "
         f"AND at > {first_day} * {DAY} UNION ALL SELECT '{USD.code}', at, entry_id, cents, 0 "
         f"FROM named WHERE cents <> 0 AND at > {first_day} * {DAY}), "
-        "balances AS (SELECT asset, available + held AS units FROM banking_ledgeraccount "
+        "balances AS (SELECT asset, available + held - debt AS units FROM banking_ledgeraccount "
         "WHERE owner_id = %s UNION ALL SELECT asset, -units FROM changes), "
         "known AS (SELECT asset, at, entry_id, CAST(units AS bigint) AS units, "
         "CAST(cents AS bigint) AS cents FROM changes WHERE at <= %s UNION ALL "

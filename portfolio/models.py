@@ -169,7 +169,7 @@ class DailyMovement(models.Model):
     """What moved in one asset of an owner on a day, added up over the postings folded so far.
 
     `day` counts from 1970; it is the time after a midnight, UTC, up to and at the next one. `units`
-    is the net change, available and held together; `last_at` is when the last of it was booked,
+    is the net change, all buckets together; `last_at` is when the last of it was booked,
     `first_posting` and `last_posting` the lowest and the highest id of what is in it; all three are
     null where no unit has moved.
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from banking.rules.assets import USD
 from exchange.models import Instrument, Quote
 from portfolio import day_activity, kept_lots, securities
-from portfolio.day_activity import DayActivity
+from portfolio.day_activity import Balance, DayActivity
 from portfolio.kept_lots import Lots
 from portfolio.rules.lot_methods import Matching
 from portfolio.rules.lots import Totals
@@ -73,6 +73,7 @@ class Account:
 
     cash: Decimal
     available_cash: Decimal
+    debt: Decimal
     positions: tuple[Position, ...]
     activity: DayActivity = field(default_factory=DayActivity)
 
@@ -100,14 +101,15 @@ def _read(owner_id: UUID, lot_method: Matching, since: datetime) -> Account:
 
     def positions(lots: Lots) -> tuple[Position, ...]:
         return tuple(
-            Position(each, sum(balances[each.symbol]), balances[each.symbol][0], totals)
-            for each, totals in ((each, lots.totals(each.symbol)) for each in instruments)
+            Position(each, balance.owned, balance.available, lots.totals(each.symbol))
+            for each, balance in ((each, balances[each.symbol]) for each in instruments)
         )
 
-    available_cents, held_cents = balances.get(USD.code, (0, 0))
+    dollars = balances.get(USD.code, Balance())
     return Account(
-        cash=USD.amount(available_cents + held_cents),
-        available_cash=USD.amount(available_cents),
+        cash=USD.amount(dollars.owned),
+        available_cash=USD.amount(dollars.available),
+        debt=USD.amount(dollars.debt),
         positions=kept_lots.read(owner_id=owner_id, lot_method=lot_method, answer=positions),
         activity=activity,
     )

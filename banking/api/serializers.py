@@ -18,6 +18,7 @@ from banking.models import (
     EntryKind,
     LedgerAccount,
     Posting,
+    Review,
     TransactionStatus,
     TransactionType,
 )
@@ -68,6 +69,11 @@ class AccountNumberField(serializers.CharField):
 @extend_schema_field({"type": "string", "pattern": f"^{ROUTING_NUMBER.pattern}$"})
 class RoutingNumberField(serializers.CharField):
     """Digits; `banking.bank_accounts` checks the check digit."""
+
+
+@extend_schema_field(DECIMAL_SCHEMA)
+class MoneyField(serializers.ReadOnlyField):
+    """Dollars of an answer, as a decimal with both cents."""
 
 
 class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
@@ -129,6 +135,15 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
     amount = serializers.SerializerMethodField()
     currency = serializers.SerializerMethodField()
     failure_reason = serializers.SerializerMethodField()
+    review = serializers.SerializerMethodField(
+        help_text="Of a large withdrawal: whether it waits for approval, or how that ended."
+    )
+    settles_on = serializers.DateField(
+        read_only=True,
+        allow_null=True,
+        help_text="The business day, in New York, on which the money moves between the banks; null "
+        "where none will, and while a withdrawal waits for approval.",
+    )
 
     class Meta:
         model = BankTransaction
@@ -140,6 +155,8 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
             "currency",
             "status",
             "failure_reason",
+            "review",
+            "settles_on",
             "created_at",
             "completed_at",
         )
@@ -154,6 +171,10 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
 
     def get_failure_reason(self, row: BankTransaction) -> str | None:
         return row.failure_reason or None
+
+    @extend_schema_field(fields.ChoiceField(choices=Review.choices, allow_null=True))
+    def get_review(self, row: BankTransaction) -> str | None:
+        return row.review or None
 
 
 class NewBankTransactionSerializer(Body):
@@ -180,12 +201,30 @@ class TransactionFilterSerializer(serializers.Serializer[Any]):
     )
 
 
+@extend_schema_field(DECIMAL_SCHEMA)
+class DebtField(serializers.Field[LedgerAccount, Any, str, Any]):
+    """What the owner of a ledger account owes; left out where that is nothing."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        if not instance.debt:
+            raise serializers.SkipField
+        return instance
+
+    def to_representation(self, value: LedgerAccount) -> str:
+        return amount_text(asset_of(value), value.debt)
+
+
 class BalanceSerializer(serializers.Serializer[LedgerAccount]):
     asset = serializers.CharField(help_text="`USD`, or the symbol of an instrument.")
     total = serializers.SerializerMethodField(help_text="Available and held together.")
     available = serializers.SerializerMethodField(help_text="Free to spend, sell or withdraw.")
     held = serializers.SerializerMethodField(
         help_text="Reserved for open orders and pending withdrawals."
+    )
+    debt = DebtField(
+        required=False,
+        help_text="Only where something is owed, for a deposit that was returned after it had been "
+        "spent. What comes in pays it first.",
     )
 
     @extend_schema_field(DECIMAL_SCHEMA)
@@ -203,6 +242,35 @@ class BalanceSerializer(serializers.Serializer[LedgerAccount]):
 
 class BalancesSerializer(serializers.Serializer[Any]):
     results = BalanceSerializer(many=True)
+
+
+class MostSerializer(serializers.Serializer[Any]):
+    limit = MoneyField()
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    limit = MoneyField()
+    used = MoneyField(help_text="Without what was refused or canceled.")
+    left = MoneyField()
+
+
+class AllowanceSerializer(serializers.Serializer[Any]):
+    transaction = MostSerializer(help_text="The most at once.")
+    day = SpanSerializer()
+    month = SpanSerializer()
+
+
+class TransferLimitsSerializer(serializers.Serializer[Any]):
+    deposit = AllowanceSerializer()
+    withdrawal = AllowanceSerializer()
+    day_ends_at = serializers.DateTimeField(help_text="The next midnight in New York.")
+    month_ends_at = serializers.DateTimeField()
+    approved_above = MoneyField(
+        help_text="A withdrawal of more waits until two administrators have approved it."
+    )
+    account_age_days = serializers.IntegerField(
+        help_text="For how many days an account has to be verified before money is sent to it."
+    )
 
 
 class StatementFilterSerializer(serializers.Serializer[Any]):

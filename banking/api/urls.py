@@ -16,6 +16,7 @@ router = AnyIdRouter()
 router.register("accounts", views.BankAccountViewSet, basename="banking-accounts")
 router.register("transactions", views.BankTransactionViewSet, basename="banking-transactions")
 router.register("balances", views.BalanceViewSet, basename="banking-balances")
+router.register("limits", views.TransferLimitsViewSet, basename="banking-limits")
 router.register("statement", views.StatementViewSet, basename="banking-statement")
 
 urlpatterns = router.urls

@@ -18,7 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 from authentication import step_up
 from authentication.grants import AccessGrant
 from authentication.models import User
-from banking import bank_accounts, bank_rows, statement, transactions
+from banking import bank_accounts, bank_rows, statement, transactions, transfer_limits
 from banking.api import documents, statement_csv, statement_lines
 from banking.api.serializers import (
     BalancesSerializer,
@@ -29,6 +29,7 @@ from banking.api.serializers import (
     StatementFilterSerializer,
     StatementLineSerializer,
     TransactionFilterSerializer,
+    TransferLimitsSerializer,
     VerifyBankAccountSerializer,
 )
 from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting, TransactionType
@@ -82,6 +83,8 @@ TRANSACTION_EXAMPLE = {
     "currency": "USD",
     "status": "completed",
     "failure_reason": None,
+    "review": None,
+    "settles_on": "2026-03-03",
     "created_at": "2026-03-02T14:31:00.000000Z",
     "completed_at": "2026-03-02T14:31:00.000000Z",
 }
@@ -91,6 +94,19 @@ BALANCES_EXAMPLE = {
         {"asset": "USD", "total": "250.00", "available": "200.00", "held": "50.00"},
         {"asset": "AAPL", "total": "1.5", "available": "1.5", "held": "0"},
     ]
+}
+ALLOWANCE_EXAMPLE = {
+    "transaction": {"limit": "1000000.00"},
+    "day": {"limit": "5000000.00", "used": "250.00", "left": "4999750.00"},
+    "month": {"limit": "20000000.00", "used": "1250.00", "left": "19998750.00"},
+}
+LIMITS_EXAMPLE = {
+    "deposit": ALLOWANCE_EXAMPLE,
+    "withdrawal": ALLOWANCE_EXAMPLE,
+    "day_ends_at": "2026-03-03T05:00:00.000000Z",
+    "month_ends_at": "2026-04-01T04:00:00.000000Z",
+    "approved_above": "100000.00",
+    "account_age_days": 0,
 }
 LINE_EXAMPLE = {
     "id": "1042",
@@ -256,9 +272,13 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         operation_id="banking_transactions_create",
         summary="Deposit or withdraw money",
         description=(
-            "The sandbox settles at once: look at `status` and `failure_reason` of the answer. "
-            "A withdrawal reserves its money until it has settled. Who has a second factor steps "
-            "up before a withdrawal."
+            "The sandbox settles at once and does not wait for `settles_on`: look at `status` and "
+            "`failure_reason` of the answer. A withdrawal reserves its money until it has settled. "
+            "A large one waits for approval first (`review`); `limits/` shows which one is. Who "
+            "has a second factor steps up before a withdrawal.\n\n"
+            "What is beyond a limit is refused (`transfer_limit_exceeded`), and so is a withdrawal "
+            "of somebody who owes money (`account_in_debt`), or to an account that was verified a "
+            "short time ago (`bank_account_too_new`)."
         ),
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY, REPLAYED],
@@ -338,6 +358,28 @@ class BalanceViewSet(StrictView, GenericViewSet[LedgerAccount]):
     def list(self, request: Request) -> Response:
         owned = statement.balances(owner=signed_in(request))
         return Response(BalancesSerializer({"results": owned}).data)
+
+
+# One object, although the operation is a list.
+LIMITS: Any = forced_singular_serializer(TransferLimitsSerializer)  # type: ignore[no-untyped-call]
+
+
+class TransferLimitsViewSet(StrictView, GenericViewSet[BankTransaction]):
+    queryset = BankTransaction.objects.none()
+    serializer_class = TransferLimitsSerializer
+    pagination_class = None
+
+    @extend_schema(
+        operation_id="banking_limits_list",
+        summary="Show how much you may deposit and withdraw",
+        description="Days and months are those of New York.",
+        tags=TAGS,
+        responses={200: LIMITS, **problems(401, 503)},
+        examples=[example("Limits", LIMITS_EXAMPLE)],
+    )
+    def list(self, request: Request) -> Response:
+        found = transfer_limits.read(signed_in(request), now=timezone.now())
+        return Response(documents.limits(found))
 
 
 class StatementViewSet(StrictView, GenericViewSet[Posting]):

@@ -15,7 +15,14 @@ from banking.models.ledger import (
     LedgerAccount,
     Posting,
 )
-from banking.models.transactions import BankTransaction, TransactionStatus, TransactionType
+from banking.models.transactions import (
+    BankTransaction,
+    Review,
+    TransactionStatus,
+    TransactionType,
+    TransferLimit,
+    WithdrawalReview,
+)
 from banking.models.transfers_in import OpeningLot, TransferIn
 
 __all__ = [
@@ -31,8 +38,11 @@ __all__ = [
     "LedgerAccount",
     "OpeningLot",
     "Posting",
+    "Review",
     "TransactionStatus",
     "TransactionType",
     "TransferIn",
+    "TransferLimit",
     "VerificationDay",
+    "WithdrawalReview",
 ]

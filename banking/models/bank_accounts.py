@@ -54,6 +54,7 @@ class BankAccount(models.Model):
     routing_number = models.CharField(max_length=9)
     status = models.CharField(max_length=10, choices=BankAccountStatus)
     created_at = models.DateTimeField()
+    verified_at = models.DateTimeField(null=True, blank=True)
     unlinked_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -21,13 +21,16 @@ class HouseAccount(models.TextChoices):
 class Bucket(models.TextChoices):
     AVAILABLE = "available", "free to use"
     HELD = "held", "reserved by a hold"
+    DEBT = "debt", "owed, below zero"
 
 
 class LedgerAccount(models.Model):
     """What one owner has of one asset, in the asset's smallest unit.
 
-    A customer's account has an owner, and its two balances may never be negative. A house account
-    has a `house` role and no stored balance, so that transactions do not wait for its row.
+    A customer's account has an owner, and its balances may never be negative. `debt` is what the
+    owner owes, the sum of the postings in that bucket with the sign turned; while there is some,
+    nothing is available. A house account has a `house` role and no stored balance, so that
+    transactions do not wait for its row.
     """
 
     owner = models.ForeignKey(
@@ -38,8 +41,12 @@ class LedgerAccount(models.Model):
     scale = models.PositiveSmallIntegerField(help_text="Decimals of the asset's smallest unit.")
     available = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
+    debt = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["owner"], condition=Q(debt__gt=0), name="ledger_account_in_debt"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "asset"],
@@ -58,6 +65,11 @@ class LedgerAccount(models.Model):
                 condition=Q(owner__isnull=False, house="")
                 | Q(owner__isnull=True, available=0, held=0) & ~Q(house=""),
                 name="ledger_account_owned_or_house",
+            ),
+            # What comes in pays the debt first, so that nobody in debt has anything to spend.
+            models.CheckConstraint(
+                condition=Q(debt=0) | Q(debt__gt=0, available=0, asset="USD", owner__isnull=False),
+                name="ledger_debt_is_paid_first",
             ),
         ]
 
@@ -79,6 +91,7 @@ class EntryKind(models.TextChoices):
     REVERSAL = "reversal"
     TRANSFER_IN = "transfer_in"
     DELIVERY = "delivery"
+    DEBT_PAYMENT = "debt_payment"
 
 
 class JournalEntry(models.Model):

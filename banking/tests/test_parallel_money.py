@@ -9,7 +9,7 @@ import pytest
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import UserFactory
 from authentication.tests.problems import assert_problem
-from banking import bank_accounts, transactions
+from banking import bank_accounts, bank_answers, transactions
 from banking.bank_accounts import BankAccountInUse
 from banking.models import BankTransaction, Hold
 from banking.rules import rails
@@ -122,13 +122,13 @@ def test_a_transaction_that_is_being_canceled_is_not_settled(is_postgresql, monk
     owner = UserFactory.create()
     account = BankAccountFactory.create(owner=owner, account_number=rails.DELAYED)
     row = transactions.deposit(owner=owner, account_id=account.pk, amount=Decimal(7), now=NOW)
-    cancel, settled = transactions._end_without_payment, []
+    cancel, settled = bank_answers.end_without_payment, []
 
     def settle_in_between(*args):
         settled.extend(at_once([partial(transactions.settle_due, now=LATER)]))
         cancel(*args)
 
-    monkeypatch.setattr(transactions, "_end_without_payment", settle_in_between)
+    monkeypatch.setattr(bank_answers, "end_without_payment", settle_in_between)
     transactions.cancel(owner=owner, transaction_id=row.pk, now=LATER)
 
     row.refresh_from_db()

@@ -15,10 +15,11 @@ OPERATIONS = {
     "banking_transactions_retrieve": {200, 404},
     "banking_transactions_cancel": {200, 404, 409},
     "banking_balances_list": {200},
+    "banking_limits_list": {200},
     "banking_statement_list": {200, 400},
 }
 # What the shared kit may add to any operation.
-COMMON = {400, 401, 404, 405, 406, 413, 415, 429, 500, 503}
+COMMON = {400, 401, 403, 404, 405, 406, 413, 415, 429, 500, 503}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_the_idempotency_key_and_its_echo_are_documented(operations):
 def test_the_numbers_that_force_an_outcome_are_documented(operations):
     guide = operations["banking_accounts_create"]["description"]
 
-    for number in ("1000000001", "1000000002", "1000000003", "1000000004"):
+    for number in ("1000000001", "1000000002", "1000000003", "1000000004", "1000000005"):
         assert f"`{number}`" in guide
 
 

@@ -51,6 +51,12 @@ def uuid7(at: datetime) -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | counter)
 
 
+def first_at(at: datetime) -> uuid.UUID:
+    """An id below those of this time and later, and above those of earlier milliseconds."""
+    milliseconds = round(at.timestamp() * 1_000_000) // 1000
+    return uuid.UUID(int=milliseconds << 80)
+
+
 def _random(bits: int) -> int:
     return int.from_bytes(os.urandom(8)) >> 64 - bits
 

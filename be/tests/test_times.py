@@ -77,7 +77,7 @@ def pay_in(walk: Walk) -> None:
     paid = walk.call("post", f"{BANKING}/transactions/", move)
     one = f"{BANKING}/transactions/{paid['id']}/"
     walk.call("get", one, as_=f"{BANKING}/transactions/{{id}}/")
-    for each in ("accounts", "transactions", "statement", "balances"):
+    for each in ("accounts", "transactions", "statement", "balances", "limits"):
         walk.call("get", f"{BANKING}/{each}/")
 
 

@@ -1,14 +1,13 @@
-"""Four-eyes approval: a second administrator approves what moves a lot of money.
+"""Which corporate actions a second administrator approves: those that move a lot of money.
 
-The admin calls it "the second look". Where nobody else has the permission to approve, the
-administrator who entered the action approves it too, in a separate step that the history records.
+The admin calls it "the second look". The rule itself is in `authentication/four_eyes.py`.
 """
 
 from decimal import Decimal
 
 from django.conf import settings
 
-from authentication import privileges
+from authentication import four_eyes
 from authentication.models import User
 from be.kernel.refusals import Refusal
 from exchange.corporate import limits, preview
@@ -22,14 +21,6 @@ class ApprovalRequired(Refusal):
 
     code = "second_look_wanted"
     title = "A second administrator has to approve this"
-
-
-class NotAnApprover(Refusal):
-    """This user may not approve this action."""
-
-    code = "second_look_not_yours"
-    status = 403
-    title = "Somebody else has to take the second look"
 
 
 def exceeds_limit(value: Decimal) -> bool:
@@ -66,15 +57,11 @@ def require_if_grown(action: CorporateAction) -> None:
 def require_approver(by: User, first: User | None) -> None:
     """Refuse a user without the permission, and the `first` one while others could approve.
 
-    `first` entered the action, or asked for its reversal. Raises NotAnApprover.
+    `first` entered the action, or asked for its reversal. Raises authentication's NotAnApprover.
     """
-    if not by.has_perm(PERMISSION):
-        raise NotAnApprover("You may not take second looks: that is a permission of its own.")
-    if by == first and (others := other_approvers(by)):
-        raise NotAnApprover(f"You entered it. One of these can approve it: {', '.join(others)}.")
+    four_eyes.require_approver(by, first, permission=PERMISSION)
 
 
 def other_approvers(user: User) -> list[str]:
     """The e-mails of those, `user` aside, who can approve."""
-    approvers = privileges.staff_with(PERMISSION).exclude(pk=user.pk)
-    return list(approvers.order_by("email").values_list("email", flat=True))
+    return four_eyes.other_approvers(user, permission=PERMISSION)

@@ -7,7 +7,7 @@ from django.db.models import F, Sum
 
 from banking.models import EntryKind, LedgerAccount, Posting
 
-# Entries that only move units between `available` and `held` of one account.
+# Entries that only move units of a security between `available` and `held` of one account.
 _INTERNAL = (EntryKind.HOLD, EntryKind.RELEASE)
 
 

@@ -102,7 +102,7 @@ def reverse(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
     """Take back what the action paid; above the limit, the first call only asks for approval.
 
     Another administrator than the first approves it by a second call, if there is one who can.
-    Raises NotFound, NotReversible, four_eyes.NotAnApprover.
+    Raises NotFound, NotReversible, NotAnApprover.
     """
     action = workflow.locked(pk)
     require_reversible(action)

@@ -66,7 +66,7 @@ def _save(action: CorporateAction) -> None:
 def approve(pk: UUID, *, by: User, now: datetime) -> CorporateAction:
     """Approve an action; it is then carried out when it is due.
 
-    Raises NotFound, NothingToDecide, four_eyes.NotAnApprover, and what `limits` refuses by now. A
+    Raises NotFound, NothingToDecide, NotAnApprover, and what `limits` refuses by now. A
     split whose day has passed needs another day first.
     """
     action = locked(pk)

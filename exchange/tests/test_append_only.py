@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from authentication import audit, audit_links
-from banking.models import OpeningLot, TransferIn
+from banking.models import OpeningLot, TransferIn, TransferLimit
 from be.database import immutability
 from exchange.models import Clawback, Entitlement, Instrument
 from exchange.tests import market
@@ -22,6 +22,7 @@ TABLES = (
     "banking_posting",
     "banking_transferin",
     "banking_openinglot",
+    "banking_transferlimit",
     "portfolio_flowvalue",
     "authentication_auditevent",
     "authentication_auditlink",
@@ -52,6 +53,9 @@ def traded(aapl: Instrument) -> None:
         cents=1,
         value_cents=1,
         created_at=market.NOW,
+    )
+    TransferLimit.objects.create(
+        id=uuid4(), owner=alice, type="deposit", set_by=alice, set_at=market.NOW, reason="r"
     )
     OpeningLot.objects.create(
         id=uuid4(),

@@ -18,6 +18,7 @@ from exchange.models import (
     OrderStatus,
     OrderType,
     Quote,
+    Side,
 )
 from exchange.trading import rounds, working
 from exchange.trading.intake import named_lots, requests, tickets
@@ -225,6 +226,15 @@ def cancel(*, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
 def cancel_instrument(*, instrument_id: UUID, reason: str, now: datetime) -> int:
     """Cancel every open order in an instrument, in bounded transactions; returns how many."""
     found = Order.objects.filter(instrument_id=instrument_id, status__in=OPEN_STATUSES)
+    canceled = 0
+    while some := list(found.order_by("pk").values_list("pk", flat=True)[:END_AT_ONCE]):
+        canceled += _end_some(some, OrderStatus.CANCELED, now, reason=reason)
+    return canceled
+
+
+def cancel_buys(*, owner_ids: Sequence[UUID], reason: str, now: datetime) -> int:
+    """Cancel every open buy order of these owners, in bounded transactions; returns how many."""
+    found = Order.objects.filter(owner_id__in=owner_ids, side=Side.BUY, status__in=OPEN_STATUSES)
     canceled = 0
     while some := list(found.order_by("pk").values_list("pk", flat=True)[:END_AT_ONCE]):
         canceled += _end_some(some, OrderStatus.CANCELED, now, reason=reason)

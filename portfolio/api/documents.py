@@ -121,6 +121,7 @@ def holdings(found: Holdings) -> Document:
         "totals": {
             "cash": _money(totals.cash),
             "available_cash": _money(totals.available_cash),
+            "debt": _money(totals.debt),
             "market_value": _money(totals.market_value),
             "equity": _money(totals.equity),
             "cost_basis": _money(totals.cost_basis),

@@ -46,6 +46,7 @@ HOLDINGS = _answer(
         "totals": {
             "cash": "8880.00",
             "available_cash": "8880.00",
+            "debt": "0.00",
             "market_value": "1200.00",
             "equity": "10080.00",
             "cost_basis": "1140.00",

@@ -135,8 +135,12 @@ class HoldingSerializer(InstrumentRowSerializer):
 class TotalsSerializer(serializers.Serializer[Any]):
     cash = MoneyField(help_text="What is held for orders and withdrawals included.")
     available_cash = MoneyField()
+    debt = MoneyField(
+        help_text="What is owed for a deposit that was returned after it had been spent. What "
+        "comes in pays it first."
+    )
     market_value = MoneyField()
-    equity = MoneyField(help_text="Cash and market value.")
+    equity = MoneyField(help_text="Cash and market value, less the debt.")
     cost_basis = MoneyField()
     unrealized_pnl = MoneyField()
     realized_pnl = MoneyField(help_text="Of all sales so far, also of what is not held any more.")

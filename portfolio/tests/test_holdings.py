@@ -86,6 +86,7 @@ def test_a_stock_and_a_coin_are_shown_with_their_cost_value_and_gain(alice, aapl
     assert document["totals"] == {
         "cash": "18024.80",  # 50000.00 - 1900.20 - 30075.00
         "available_cash": "18024.80",
+        "debt": "0.00",
         "market_value": "32500.00",
         "equity": "50524.80",
         "cost_basis": "31975.20",

@@ -41,9 +41,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The money has moved at the bank. With `ask_again_after` it may still be returned."""
+    """The money has moved at the bank. With `ask_again_after` it may still be returned.
+
+    A deposit that may be is held until then, unless it `is_free_meanwhile`: then a return can find
+    its money spent.
+    """
 
     ask_again_after: timedelta | None = None
+    is_free_meanwhile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

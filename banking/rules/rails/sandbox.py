@@ -11,6 +11,7 @@ DELAYED = "1000000001"
 REFUSED = "1000000002"
 RETURNED_LATER = "1000000003"
 NEEDS_MICRO_DEPOSITS = "1000000004"
+RETURNED_FREE = "1000000005"
 
 MICRO_DEPOSITS = (Decimal("0.32"), Decimal("0.45"))
 SETTLES_AFTER = timedelta(seconds=5)
@@ -25,6 +26,8 @@ SANDBOX_GUIDE = f"""
 with `failure_reason: returned_by_bank`; until then a deposit is held |
 | `{NEEDS_MICRO_DEPOSITS}` | the account stays `pending` until it is verified with the amounts \
 `"{MICRO_DEPOSITS[0]}"` and `"{MICRO_DEPOSITS[1]}"` |
+| `{RETURNED_FREE}` | the same as `{RETURNED_LATER}`, but a deposit can be spent \
+meanwhile: what has been spent is owed then (`debt` of `balances/`) |
 | any other | verified at once; transactions complete at once |
 """
 
@@ -46,12 +49,14 @@ class SandboxRail:
             return Refused("account_closed")
         if number == RETURNED_LATER:
             return Completed(RETURNED_AFTER)
+        if number == RETURNED_FREE:
+            return Completed(RETURNED_AFTER, is_free_meanwhile=True)
         return Completed()
 
     def settle(self, payment: Payment, now: datetime) -> Pending | Completed | Refused:
         return Completed()
 
     def confirm(self, payment: Payment, now: datetime) -> Completed | Returned:
-        if payment.bank.account_number == RETURNED_LATER:
+        if payment.bank.account_number in (RETURNED_LATER, RETURNED_FREE):
             return Returned("returned_by_bank")
         return Completed()
