@@ -14,7 +14,7 @@ from typing import Any
 import environ
 from corsheaders.defaults import default_headers
 
-from be.configuration import databases, environment, local_hosts
+from be.configuration import databases, environment, local_hosts, log
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
@@ -444,31 +444,7 @@ ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="paper-admin-2026")
 # Logging ----------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=environment.LOG_LEVELS)
 LOG_FORMAT = env.choice("LOG_FORMAT", default="text", among=("text", "json"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "be.api.request_id.RequestIdFilter"}},
-    "formatters": {
-        "text": {"()": "be.logs.formatters.TextFormatter"},
-        "json": {"()": "be.logs.formatters.JSONFormatter"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["request_id"],
-        }
-    },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # Django's own lines for requests would come in another format beside those of the handler.
-        "django": {"handlers": []},
-        "django.request": {"level": "ERROR"},
-        # Requests with a foreign Host header would fill the log; each has its own line anyway.
-        "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
-        "daphne.http_protocol": {"level": "WARNING"},
-    },
-}
+LOGGING = log.configured(level=LOG_LEVEL, format=LOG_FORMAT)
 
 
 def refuse_unsafe_production() -> None:

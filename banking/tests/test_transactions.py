@@ -2,11 +2,13 @@
 
 import json
 import uuid
+from datetime import date
 
 import pytest
 
 from authentication.tests.problems import assert_problem
 from banking.models import BankTransaction, HouseAccount, JournalEntry
+from banking.rules import business_days
 from banking.tests.factories import BankAccountFactory, give
 from banking.tests.money import assert_books_are_right, dollars, house_dollars
 
@@ -24,7 +26,9 @@ def test_a_deposit_is_available_at_once(api, alice, account):
     deposit = answer.json()
     assert uuid.UUID(deposit.pop("id")).version == 7
     assert deposit.pop("created_at") == deposit.pop("completed_at")
+    assert business_days.is_business_day(date.fromisoformat(deposit.pop("settles_on")))
     assert deposit == {
+        "review": None,
         "account": str(account.pk),
         "type": "deposit",
         "amount": "250.00",
