@@ -16,7 +16,6 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from rest_framework_simplejwt.tokens import AccessToken
 
 from authentication import attempts, factor_tokens, factors, passwords, tokens
 from authentication.grants import AccessGrant
@@ -405,5 +404,5 @@ def _tokens_for(user: User, pair: tokens.Pair, *, age: timedelta = timedelta(0))
         user=user,
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
-        expires_in=max(int((AccessToken.lifetime - age).total_seconds()), 0),
+        expires_in=max(int((settings.ACCESS_TOKEN_LIFETIME - age).total_seconds()), 0),
     )

@@ -14,7 +14,8 @@ from typing import Any
 import environ
 from corsheaders.defaults import default_headers
 
-from be.configuration import databases, environment, local_hosts, log
+from authentication.rules import signing_keys
+from be.configuration import databases, environment, key_files, local_hosts, log
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
@@ -206,14 +207,17 @@ REFRESH_TOKEN_LIFETIME = timedelta(
 # first answer again, instead of ending the session: docs/decisions/sessions.md has the risks.
 LONGEST_REFRESH_GRACE = 60
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=0, at_most=LONGEST_REFRESH_GRACE)
-SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
-    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
-    "ISSUER": "brokerpro",
-    "AUTH_HEADER_TYPES": ("Bearer",),
-}
+# What signs tokens: JWT_SIGNING_KEYS is a JWK set, or a file that has one, which servers read again
+# when it changes. Without it SECRET_KEY signs. docs/keys.md.
+JWT_ALGORITHM = env.choice(
+    "JWT_ALGORITHM", default=signing_keys.HS256, among=signing_keys.ALGORITHMS
+)
+JWT_SIGNING_KEYS = env.str("JWT_SIGNING_KEYS", default="")
+parse_setting(
+    "JWT_SIGNING_KEYS",
+    lambda: signing_keys.check(key_files.text_of(JWT_SIGNING_KEYS), algorithm=JWT_ALGORITHM),
+    f"Make them: JWT_ALGORITHM= python manage.py rotate_signing_key --algorithm {JWT_ALGORITHM}",
+)
 # Second factors ---------------------------------------------------------------------------------
 # Where people reach this server, as scheme and host: passkeys are made for its domain.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")

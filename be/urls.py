@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from authentication.api.jwks import jwks
 from be.api import problems
 from be.pages import documentation, first_page
 
 urlpatterns = [
     path("", first_page.first_page, name="first_page"),
     path("admin/", admin.site.urls),
+    path(".well-known/jwks.json", jwks),
     path("api/auth/", include("authentication.api.urls")),
     path("api/banking/", include("banking.api.urls")),
     path("api/exchange/api/v1/", include("exchange.api.urls")),

@@ -150,7 +150,7 @@ def test_what_is_no_token_is_refused(anonymous, token):
     assert_problem(refresh(anonymous, token), status=401, code="invalid_token")
 
 
-@pytest.mark.parametrize("value", [None, 7, True, [], {}, "", "x" * 1001, "\x00"])
+@pytest.mark.parametrize("value", [None, 7, True, [], {}, "", "x" * 1201, "\x00"])
 @pytest.mark.django_db
 def test_malformed_input_is_refused_by_field(anonymous, value):
     assert_problem(refresh(anonymous, value), status=400, code="invalid", field="refresh_token")

@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from authentication import sessions
-from authentication.models import User
+from authentication import api_keys, sessions
+from authentication.models import ApiKey, User
+from authentication.rules.scopes import Scope
 from banking.rules.assets import USD
 from exchange import engine
 from exchange.market import quotes
@@ -58,6 +59,35 @@ def sign_in(*, email: str, seconds_left: int | None = None) -> dict[str, str]:
         "token": tokens.access_token,
         "refresh_token": tokens.refresh_token,
     }
+
+
+def make_api_key(
+    *, email: str, scopes: list[str], addresses: list[str], seconds: float | None = None
+) -> str:
+    """A key of this user, made if need be, as it is sent; it lasts for so many seconds."""
+    user, _ = User.objects.get_or_create(email=email)
+    now = timezone.now()
+    made = api_keys.make(
+        user=user,
+        name="bot",
+        scopes={Scope(scope) for scope in scopes},
+        addresses=addresses,
+        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        now=now,
+    )
+    return f"{made.key.key_id}.{made.secret}"
+
+
+def revoke_api_keys(*, email: str) -> None:
+    user = User.objects.get(email=email)
+    reason = api_keys.RevokeReason.BY_USER
+    api_keys.revoke_all(user=user, now=timezone.now(), reason=reason)
+
+
+def last_uses(*, email: str) -> list[str | None]:
+    """When the keys of this user were last used."""
+    used = ApiKey.objects.filter(user__email=email).values_list("last_used_at", flat=True)
+    return [None if at is None else at.isoformat() for at in used]
 
 
 def log_out(*, refresh_token: str) -> None:
