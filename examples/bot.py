@@ -53,7 +53,7 @@ def trade(url: str, key: str, symbol: str, dollars: str, fall: Decimal, updates:
     me = call(url, key, "GET", "/api/auth/me/")
     print(f"acting for {me['email']}; watching {symbol}")
     highest = Decimal(0)
-    for price, _ in zip(prices(url, key, symbol), range(updates), strict=False):
+    for _, price in zip(range(updates), prices(url, key, symbol), strict=False):
         highest = max(highest, price)
         if price > highest * (1 - fall / 100):
             continue

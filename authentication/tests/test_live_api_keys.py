@@ -161,6 +161,7 @@ def test_the_example_of_a_bot_trades_with_a_key(server):
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
     assert done.returncode == 0, done.stderr
