@@ -15,6 +15,8 @@ from exchange.tests.server import ROOT, LiveServer
 
 DATABASE_COMMANDS = (
     "check_ledger",
+    "destroy_unlinked_numbers",
+    "export_audit_log",
     "import_portfolio",
     "prune_history",
     "rebuild_portfolio",
@@ -22,12 +24,13 @@ DATABASE_COMMANDS = (
     "run_corporate_actions",
     "run_exchange_simulator",
     "seed_market",
+    "verify_audit_log",
 )
 
 
 def test_every_command_that_needs_a_database_is_known_here():
     """Those of the project that don't are listed: a new command joins one list or the other."""
-    without = {"run_broker", "runserver", "market_report"}
+    without = {"run_broker", "runserver", "market_report", "rotate_signing_key"}
     found = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
     assert found - without == set(DATABASE_COMMANDS)
 
