@@ -1,4 +1,4 @@
-"""Read-only admin pages of banking.
+"""Read-only admin pages of banking, with the steps that staff can take.
 
 An edit by hand of a balance or status would have no journal entry. Account numbers are shown by
 their last four digits, integer units as decimal amounts.
@@ -22,9 +22,11 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from banking import admin_steps
 from banking.models import (
     BankAccount,
     BankTransaction,
+    Correction,
     Hold,
     JournalEntry,
     LedgerAccount,
@@ -32,6 +34,7 @@ from banking.models import (
 )
 from banking.rules.assets import USD, Asset
 from be.admin_pages.base import ReadOnly, ReadOnlyAdmin, TabularInline
+from be.admin_pages.steps import StepPages
 
 
 def amount_text(asset: Asset, units: int) -> str:
@@ -93,13 +96,15 @@ dollars_moved = amount_column("cents", lambda row: USD, "amount (USD)")
 
 
 @admin.register(BankTransaction)
-class BankTransactionAdmin(ReadOnlyAdmin):
+class BankTransactionAdmin(StepPages):
+    steps = admin_steps.OF_TRANSACTIONS
     list_display = (
         "id",
         "owner",
         "type",
         dollars_moved,
         "status",
+        "review",
         "failure_reason",
         "created_at",
     )
@@ -110,14 +115,48 @@ class BankTransactionAdmin(ReadOnlyAdmin):
         "type",
         dollars_moved,
         "status",
+        "review",
         "failure_reason",
         "created_at",
         "completed_at",
+        "settles_on",
+        "sent_at",
         "due_at",
     )
     readonly_fields = (dollars_moved,)
-    list_filter = ("status", "type")
+    list_filter = ("review", "status", "type")
     list_select_related = ("owner",)
+    search_fields = ("=id", "owner__email")
+    ordering = ("-pk",)
+
+
+correction_amount = amount_column("cents", lambda row: USD, "amount (USD)")
+
+
+@admin.register(Correction)
+class CorrectionAdmin(StepPages):
+    """What was corrected and why; what awaits a second look is decided here."""
+
+    steps = admin_steps.OF_CORRECTIONS
+    list_display = ("asked_at", "owner", "kind", correction_amount, "state", "asked_by", "reason")
+    fields = (
+        "id",
+        "owner",
+        "kind",
+        "transaction",
+        "reverses",
+        correction_amount,
+        "reason",
+        "state",
+        ("asked_by", "asked_at"),
+        ("approved_by", "carried_out_at"),
+        ("declined_by", "declined_at"),
+    )
+    readonly_fields = (correction_amount, "kind", "state")
+    list_filter = tuple(
+        (name, admin.EmptyFieldListFilter) for name in ("carried_out_at", "declined_at")
+    )
+    list_select_related = ("owner", "asked_by")
     search_fields = ("=id", "owner__email")
     ordering = ("-pk",)
 

@@ -1,7 +1,8 @@
 """Cash flows: money that moves between a customer's account and the outside.
 
 It comes from the customer's bank or goes there. What a customer brings from another broker counts
-as money that comes in, for which its securities are delivered (`banking/transfers_in.py`).
+as money that comes in, for which its securities are delivered (`banking/transfers_in.py`). So does
+what the house adjusts (`banking/corrections.py`): it is no gain of anything that was held.
 
 Returns are measured between cash flows, so the value of the whole account at each of them has to be
 stored. Banking does not know prices. An app that can value the account installs a `listener` here
@@ -22,6 +23,7 @@ KINDS = frozenset(
         EntryKind.DEPOSIT_RETURN,
         EntryKind.WITHDRAWAL,
         EntryKind.TRANSFER_IN,
+        EntryKind.ADJUSTMENT,
     }
 )
 

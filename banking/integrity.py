@@ -8,6 +8,7 @@ from django.db.models import F, Q, Sum
 from banking.models import (
     BankTransaction,
     Bucket,
+    Correction,
     EntryKind,
     Hold,
     LedgerAccount,
@@ -29,6 +30,7 @@ def check() -> Iterator[str]:
     yield from _pending_withdrawals_are_held()
     yield from _transfers_in_equal_postings()
     yield from _opening_lots_equal_deliveries()
+    yield from _adjustments_equal_postings()
 
 
 def _entries_sum_to_zero() -> Iterator[str]:
@@ -129,6 +131,21 @@ def _opening_lots_equal_deliveries() -> Iterator[str]:
             )
     for reference, asset in posted:
         yield f"An entry for {reference} delivers {asset}, and there are no opening lots."
+
+
+def _adjustments_equal_postings() -> Iterator[str]:
+    """An adjustment that was carried out has moved what it says, and no other one has."""
+    posted = _posted(EntryKind.ADJUSTMENT)
+    made = Correction.objects.filter(transaction=None, carried_out_at__isnull=False)
+    for correction in made.order_by("pk"):
+        found = posted.pop((correction.pk, USD.code), 0)
+        if found != correction.cents:
+            yield (
+                f"Correction {correction.pk} is of {correction.cents} cents; the ledger posted "
+                f"{found}."
+            )
+    for reference, _ in posted:
+        yield f"An entry for {reference} is of an adjustment, and none was carried out."
 
 
 def _posted(kind: EntryKind) -> dict[tuple[UUID, str], int]:

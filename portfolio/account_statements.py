@@ -72,6 +72,7 @@ class CashChange:
     withdrawals: int
     returned_deposits: int
     transfers_in: int
+    adjustments: int
     deliveries: int
     purchases: int
     sales: int
@@ -84,7 +85,8 @@ class CashChange:
 
     @property
     def net_deposits(self) -> int:
-        return self.deposits + self.withdrawals + self.returned_deposits + self.transfers_in
+        paid = self.deposits + self.withdrawals + self.returned_deposits
+        return paid + self.transfers_in + self.adjustments
 
     @property
     def income(self) -> int:
@@ -272,6 +274,7 @@ def _cash_change(opening: PastAccount, closing: PastAccount, booked: _Booked) ->
         "withdrawals": _sum(booked.transfers, kind=EntryKind.WITHDRAWAL),
         "returned_deposits": _sum(booked.transfers, kind=EntryKind.DEPOSIT_RETURN),
         "transfers_in": _sum(booked.transfers, kind=EntryKind.TRANSFER_IN),
+        "adjustments": _sum(booked.transfers, kind=EntryKind.ADJUSTMENT),
         "deliveries": -sum(each.value_cents for each in booked.deliveries),
         "purchases": sum(each.cents for each in booked.trades if each.side == Side.BUY),
         "sales": sum(each.cents for each in booked.trades if each.side == Side.SELL),

@@ -25,6 +25,8 @@ REVERSAL = EntryKind.REVERSAL.value
 class Transfer(NamedTuple):
     """Money from outside or to it; `kind` is that of the ledger, `reference` the bank transaction.
 
+    An adjustment is what the house has put right; its reference is the correction.
+
     A returned deposit is one that the bank has taken back. What came from another broker
     (`transfer_in`) is its cash, and what its securities were worth.
     """

@@ -6,6 +6,7 @@ from banking.models.bank_accounts import (
     BankAccountStatus,
     VerificationDay,
 )
+from banking.models.corrections import Correction
 from banking.models.ledger import (
     Bucket,
     EntryKind,
@@ -31,6 +32,7 @@ __all__ = [
     "BankAccountStatus",
     "BankTransaction",
     "Bucket",
+    "Correction",
     "EntryKind",
     "Hold",
     "HouseAccount",

@@ -92,6 +92,7 @@ class EntryKind(models.TextChoices):
     TRANSFER_IN = "transfer_in"
     DELIVERY = "delivery"
     DEBT_PAYMENT = "debt_payment"
+    ADJUSTMENT = "adjustment"
 
 
 class JournalEntry(models.Model):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +23,9 @@ from be.admin_pages.base import ReadOnlyAdmin
 from be.kernel.refusals import Refusal
 
 LONGEST_REASON = 300
+# The hidden field with the proof that the effect of exactly these values was shown.
+CONFIRMED = "_confirmed"
+CONFIRM_WITHIN_SECONDS = 3600
 
 
 class NotNow(Refusal):
@@ -49,6 +53,8 @@ class Step:
     `is_possible` decides whether the button is there; it gets the row, who asks and the time.
     `effect` says what the step will do. `apply` gets what the form says besides, and returns the
     line for the history; it raises a Refusal when it is not the time for the step.
+
+    Where it depends on the form, `preview` says it for what was filled in, on one more page.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Step:
     effect: Callable[[Any, Any, datetime], str]
     apply: Callable[[Any, Any, Mapping[str, Any], datetime], str]
     form: type[forms.Form] = ReasonForm
+    preview: Callable[[Any, Any, Mapping[str, Any], datetime], str] | None = None
 
 
 class StepPages(ReadOnlyAdmin):
@@ -121,12 +128,28 @@ class StepPages(ReadOnlyAdmin):
         try:
             self._require_possible(request, row, step)
             if request.method == "POST" and form.is_valid():
-                self._apply(request, row, step, form.cleaned_data)
+                given = form.cleaned_data
+                if step.preview is not None and not _is_confirmed(request, row, step, given):
+                    effect = step.preview(row, request.user, given, timezone.now())
+                    return self._ask(request, row, step, form, effect, confirming=True)
+                self._apply(request, row, step, given)
                 return HttpResponseRedirect(self.page_of(row))
             effect = step.effect(row, request.user, timezone.now())
         except Refusal as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
             return HttpResponseRedirect(self.page_of(row))
+        return self._ask(request, row, step, form, effect, confirming=False)
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        row: Model,
+        step: Step,
+        form: forms.Form,
+        effect: str,
+        *,
+        confirming: bool,
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -137,6 +160,10 @@ class StepPages(ReadOnlyAdmin):
             "step": step,
             "back": self.page_of(row),
         }
+        if confirming:
+            proof = signing.dumps(_shown(request, row, step, form.cleaned_data), salt=CONFIRMED)
+            sent = [(name, request.POST[name]) for name in form.fields if name in request.POST]
+            context["hidden"] = [*sent, (CONFIRMED, proof)]
         return TemplateResponse(request, "desk/step.html", context)
 
     def _require_possible(self, request: HttpRequest, row: Model, step: Step) -> None:
@@ -150,3 +177,21 @@ class StepPages(ReadOnlyAdmin):
         text = step.apply(row, request.user, given, timezone.now())
         self.log_change(request, row, " ".join([f"{step.title}.", given.get("reason", ""), text]))
         self.message_user(request, text)
+
+
+def _shown(
+    request: HttpRequest, row: Model, step: Step, given: Mapping[str, Any]
+) -> dict[str, str]:
+    """What was shown to whom, of which step and row."""
+    values = {name: str(value) for name, value in given.items()}
+    return {**values, "step": step.name, "row": str(row.pk), "user": str(request.user.pk)}
+
+
+def _is_confirmed(request: HttpRequest, row: Model, step: Step, given: Mapping[str, Any]) -> bool:
+    """Whether the request carries the proof that the effect of exactly these values was shown."""
+    proof = request.POST.get(CONFIRMED, "")
+    try:
+        shown = signing.loads(proof, salt=CONFIRMED, max_age=CONFIRM_WITHIN_SECONDS)
+    except signing.BadSignature:
+        return False
+    return bool(shown == _shown(request, row, step, given))

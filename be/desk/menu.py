@@ -14,6 +14,7 @@ GROUPS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         "Money",
         {
             "banking.BankTransaction": ("Deposits and withdrawals", "sync_alt"),
+            "banking.Correction": ("Corrections", "undo"),
             "banking.BankAccount": ("Bank accounts", "account_balance"),
             "banking.JournalEntry": ("Journal", "menu_book"),
             "banking.Posting": ("Ledger lines", "receipt_long"),

@@ -17,6 +17,7 @@ LOOK = frozenset(
         "authentication.view_session",
         "banking.view_bankaccount",
         "banking.view_banktransaction",
+        "banking.view_correction",
         "banking.view_hold",
         "banking.view_journalentry",
         "banking.view_ledgeraccount",
@@ -50,6 +51,10 @@ ROLES: dict[str, frozenset[str]] = {
     },
     "operations": LOOK
     | {
+        "banking.add_correction",
+        "banking.approve_correction",
+        "banking.approve_withdrawal",
+        "banking.propose_withdrawal",
         "exchange.add_corporateaction",
         "exchange.approve_corporateaction",
         "exchange.change_corporateaction",
@@ -68,6 +73,9 @@ ROLES: dict[str, frozenset[str]] = {
         "authentication.change_apikey",
         "authentication.change_session",
         "authentication.reset_factors",
+        "banking.approve_correction",
+        "banking.approve_withdrawal",
+        "banking.propose_withdrawal",
         "desk.freeze_customer",
         "desk.unfreeze_customer",
     },

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django import forms
+
 from authentication import audit, factor_reset, privileges, restrictions, sessions
 from authentication.models import User
 from authentication.sessions import EndReason
-from be.admin_pages.steps import Step
+from banking import admin_steps, corrections
+from banking.rules.assets import USD
+from be.admin_pages.steps import ReasonForm, Step
 from be.database import transactions
 from be.kernel.refusals import Refusal
 from exchange.models import OPEN_STATUSES, Order
@@ -73,6 +77,29 @@ def _reset_factors(customer: User, by: User, given: Mapping[str, Any], now: date
     return "The second factors are removed, and all sessions ended."
 
 
+class AdjustmentForm(ReasonForm):
+    """Dollars that the house gives to a customer, or takes back, and why."""
+
+    amount = forms.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        help_text="In dollars; below zero it is taken from the customer.",
+    )
+    field_order = ("amount", "reason")
+
+
+def _adjust(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    correction = corrections.adjust(
+        owner=customer, amount=given["amount"], by=by, reason=given["reason"], now=now
+    )
+    return admin_steps.state_text(correction)
+
+
+def _adjustment(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    effect = corrections.preview(customer, USD.units(given["amount"]))
+    return f"{admin_steps.effect_text(effect)}\nReason: {given['reason']}"
+
+
 STEPS = (
     Step(
         "freeze",
@@ -124,5 +151,18 @@ STEPS = (
             "Until the customer sets up new ones, the password alone is enough: be sure who asks."
         ),
         _reset_factors,
+    ),
+    Step(
+        "adjust",
+        "Credit or debit",
+        corrections.ASK,
+        lambda customer, by, now: True,
+        lambda customer, by, now: (
+            "Dollars between the house's errors account and the customer. You will be shown what "
+            "it does before it is done."
+        ),
+        _adjust,
+        AdjustmentForm,
+        _adjustment,
     ),
 )

@@ -33,6 +33,7 @@ CASH = (
     "withdrawals",
     "returned_deposits",
     "transfers_in",
+    "adjustments",
     "deliveries",
     "purchases",
     "sales",

@@ -38,6 +38,7 @@ STATEMENT = OpenApiExample(
             "withdrawals": "-1000.00",
             "returned_deposits": "0.00",
             "transfers_in": "0.00",
+            "adjustments": "0.00",
             "deliveries": "0.00",
             "purchases": "0.00",
             "sales": "780.00",

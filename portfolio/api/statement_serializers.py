@@ -11,7 +11,7 @@ from portfolio.api.serializers import TERMS
 from portfolio.rules.lots import LotMethod
 
 PERIOD_TYPES = ("month", "year")
-TRANSFER_TYPES = ("deposit", "deposit_return", "withdrawal", "transfer_in")
+TRANSFER_TYPES = ("deposit", "deposit_return", "withdrawal", "transfer_in", "adjustment")
 INCOME_TYPES = ("dividend", "coupon", "reversal")
 ACTION_TYPES = ("split", "redemption")
 
@@ -61,6 +61,7 @@ class CashChangeSerializer(serializers.Serializer[Any]):
     withdrawals = MoneyField()
     returned_deposits = MoneyField(help_text="Deposits that a bank has taken back.")
     transfers_in = MoneyField(help_text="From another broker: cash, and the worth of securities.")
+    adjustments = MoneyField(help_text="What the broker has put right by a credit or debit.")
     deliveries = MoneyField(help_text="What these securities were paid with on arrival.")
     purchases = MoneyField(help_text="Fees included.")
     sales = MoneyField(help_text="Fees taken off.")

@@ -157,6 +157,7 @@ def assert_adds_up(document):
         "withdrawals": "withdrawal",
         "returned_deposits": "deposit_return",
         "transfers_in": "transfer_in",
+        "adjustments": "adjustment",
         "purchases": "buy",
         "sales": "sell",
         "dividends": "dividend",

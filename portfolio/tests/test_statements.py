@@ -14,6 +14,7 @@ from pypdf import PdfReader
 
 from authentication.tests.api_client import signed_in_client
 from authentication.tests.problems import assert_problem
+from banking import corrections
 from exchange.corporate import reversals
 from exchange.corporate.rules import terms
 from exchange.models import ActionKind, Candle, CorporateAction
@@ -260,6 +261,22 @@ def test_a_deposit_that_the_bank_takes_back_is_shown_as_such(ada):
         ("deposit_return", "-50.00")
     ]
     assert may["cash"]["returned_deposits"] == may["equity"]["net_deposits"] == "-50.00"
+
+
+def test_what_the_house_puts_right_is_money_from_outside_and_no_gain(ada, admin_user):
+    for amount in ("30.00", "-10.00"):
+        corrections.adjust(
+            owner=ada, amount=Decimal(amount), by=admin_user, reason="A fee too many", now=LATER
+        )
+
+    may = statement(ada, "2026-05")
+
+    assert [(row["type"], row["amount"]) for row in may["transfers"]] == [
+        ("adjustment", "30.00"),
+        ("adjustment", "-10.00"),
+    ]
+    assert may["cash"]["adjustments"] == may["equity"]["net_deposits"] == "20.00"
+    assert may["cash"]["other"] == may["equity"]["other"] == "0.00"
 
 
 def test_fees_and_accrued_interest_are_in_the_amounts(ada):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from authentication.models import User
 from banking import ledger
-from banking.models import BankAccount, BankTransaction, LedgerAccount, Posting
+from banking.models import BankAccount, BankTransaction, Correction, LedgerAccount, Posting
 from banking.rules.assets import USD, Asset
 from be.desk.story import parts
 from be.desk.story.parts import Cell, Table
@@ -12,10 +12,10 @@ from be.desk.story.parts import Cell, Table
 
 def balances(customer: User, now: datetime) -> Table:
     """What they have of each asset, dollars first. Assets that are used up are left out."""
-    rows = [row for row in ledger.balances_of(customer.pk) if row.available or row.held]
+    rows = [row for row in ledger.balances_of(customer.pk) if row.available or row.held or row.debt]
     return parts.table(
         "Balances",
-        "Asset|Available|Held|Total",
+        "Asset|Available|Held|Owed|Total",
         [
             [
                 parts.page(row, row.asset),
@@ -28,8 +28,9 @@ def balances(customer: User, now: datetime) -> Table:
     )
 
 
-def _units_of(account: LedgerAccount) -> tuple[int, int, int]:
-    return account.available, account.held, account.available + account.held
+def _units_of(account: LedgerAccount) -> tuple[int, int, int, int]:
+    total = account.available + account.held - account.debt
+    return account.available, account.held, account.debt, total
 
 
 def _amount(account: LedgerAccount, units: int) -> str:
@@ -62,13 +63,13 @@ def transactions(customer: User, now: datetime) -> Table:
     rows, cut = parts.first(found.order_by("-pk"))
     return parts.table(
         "Deposits and withdrawals",
-        "Asked for|Type|Amount (USD)|Bank|Status|Reason",
+        "Asked for|Type|Amount (USD)|Bank|Status|Review|Reason",
         [
             [
                 parts.page(row, f"{row.created_at:%Y-%m-%d %H:%M:%S}"),
                 *parts.texts(row.type, f"{USD.amount(row.cents):,f}", row.account),
                 _status(row.status),
-                *parts.texts(row.failure_reason),
+                *parts.texts(row.review, row.failure_reason),
             ]
             for row in rows
         ],
@@ -86,6 +87,26 @@ def _status(status: str) -> Cell:
         "pending": "warn",
     }
     return Cell(status, mark=marks.get(status, ""))
+
+
+def corrections(customer: User, now: datetime) -> Table:
+    """What was corrected, and what awaits a second look."""
+    found = Correction.objects.filter(owner=customer.pk).select_related("asked_by")
+    rows, cut = parts.first(found.order_by("-pk"))
+    return parts.table(
+        "Corrections",
+        "Asked for|What|Amount (USD)|State|By|Reason",
+        [
+            [
+                parts.page(row, f"{row.asked_at:%Y-%m-%d %H:%M:%S}"),
+                *parts.texts(row.kind, f"{USD.amount(row.cents):+,f}", row.state),
+                *parts.texts(row.asked_by.email, row.reason),
+            ]
+            for row in rows
+        ],
+        more=parts.listed(Correction, owner__id__exact=customer.pk),
+        cut=cut,
+    )
 
 
 def postings(customer: User, now: datetime) -> Table:

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from authentication.models import User
+from banking import ledger
+from banking.rules.assets import USD
 from be.desk.story import parts
 from be.desk.story.parts import Cell, Facts, Table
 from portfolio import holdings
@@ -16,10 +18,10 @@ LARGE = Decimal("0.25")
 def risk(customer: User, now: datetime) -> tuple[Facts, Table]:
     """The account's value at the newest prices, and its positions, largest first."""
     found = holdings.holdings(owner_id=customer.pk, lot_method=None, now=now)
-    return _facts(found), _positions(found)
+    return _facts(customer, found), _positions(found)
 
 
-def _facts(found: Holdings) -> Facts:
+def _facts(customer: User, found: Holdings) -> Facts:
     totals = found.totals
     exposure = totals.market_value / totals.equity if totals.equity > 0 else None
     unpriced = [row.instrument.symbol for row in found.results if row.market_value is None]
@@ -32,9 +34,19 @@ def _facts(found: Holdings) -> Facts:
         ("Today", _dollars(totals.day_change)),
         ("Not realized", _dollars(totals.unrealized_pnl)),
     ]
+    if (debt := _debt(customer)) is not None:
+        facts.append(("Debt", debt))
     if unpriced:
         facts.append(("Without a price", Cell(", ".join(unpriced[: parts.ROWS]), mark="warn")))
     return Facts("Value and risk", facts)
+
+
+def _debt(customer: User) -> Cell | None:
+    """What the customer owes the house; None if nothing."""
+    wallet = ledger.find(customer.pk, USD)
+    if wallet is None or not wallet.debt:
+        return None
+    return Cell(f"{USD.amount(wallet.debt):,.2f}", mark="bad")
 
 
 def _positions(found: Holdings) -> Table:

@@ -17,6 +17,7 @@ PARTS: tuple[tuple[str, Callable[[User, datetime], Told]], ...] = (
     ("banking.view_ledgeraccount", money.balances),
     ("exchange.view_order", trading.open_orders),
     ("banking.view_banktransaction", money.transactions),
+    ("banking.view_correction", money.corrections),
     ("banking.view_bankaccount", money.bank_accounts),
     ("exchange.view_order", trading.past_orders),
     ("banking.view_posting", money.postings),

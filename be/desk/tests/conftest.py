@@ -17,7 +17,7 @@ from authentication.rules.scopes import Scope
 from authentication.tests.api_client import signed_in
 from authentication.tests.browsers import administrator, browser
 from authentication.tests.factories import UserFactory
-from banking import transactions
+from banking import corrections, transactions
 from banking.models import BankAccount, BankTransaction
 from banking.tests.factories import BankAccountFactory
 from exchange.models import CorporateAction, Instrument, MarketClosure, Order, Simulator
@@ -59,6 +59,10 @@ def everything(db: None, now: datetime) -> Everything:
     )
     MarketClosure.objects.create(day=date(2026, 3, 5), reason="A day of mourning")
     Simulator.objects.get_or_create(name="exchange")
+    asks = UserFactory.create(email="asks@example.com", is_superuser=True)
+    corrections.adjust(
+        owner=alice, amount=Decimal(50_000), by=asks, reason="A double debit", now=NOW
+    )
     return Everything(
         alice=alice,
         session=alice.sessions.get(),

@@ -28,6 +28,7 @@ LOOK_ONLY = {
     "authentication_session",
     "banking_bankaccount",
     "banking_banktransaction",
+    "banking_correction",
     "banking_hold",
     "banking_journalentry",
     "banking_ledgeraccount",
@@ -46,7 +47,15 @@ NEVER = {
 # Pages beyond lists and forms, and the right that each asks for.
 PAGES = {
     "auth_user_password_change": "authentication.change_user",
+    "banking_banktransaction_propose": "banking.propose_withdrawal",
+    "banking_banktransaction_approve": "banking.approve_withdrawal",
+    "banking_banktransaction_reject": "banking.propose_withdrawal",
+    "banking_banktransaction_reverse": "banking.add_correction",
+    "banking_correction_approve": "banking.approve_correction",
+    "banking_correction_decline": "banking.approve_correction",
+    "banking_correction_reverse": "banking.add_correction",
     "desk_story": "desk.view_customer",
+    "desk_customer_adjust": "banking.add_correction",
     "desk_customer_cancel-orders": "desk.freeze_customer",
     "desk_customer_end-sessions": "authentication.change_session",
     "desk_customer_freeze": "desk.freeze_customer",

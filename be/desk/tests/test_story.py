@@ -74,6 +74,7 @@ PARTS = {
     "exchange.view_order": {"Open orders", "Recent orders"},
     "banking.view_banktransaction": {"Deposits and withdrawals"},
     "banking.view_bankaccount": {"Bank accounts"},
+    "banking.view_correction": {"Corrections"},
     "banking.view_posting": {"Ledger"},
     "authentication.view_session": {"Sessions"},
     "authentication.view_apikey": {"API keys"},

@@ -32,6 +32,7 @@ _CASH = {
     "withdrawals": "Withdrawals",
     "returned_deposits": "Returned deposits",
     "transfers_in": "From another broker",
+    "adjustments": "Adjustments",
     "deliveries": "Securities from there",
     "purchases": "Purchases, with fees",
     "sales": "Sales, less fees",
