@@ -34,20 +34,17 @@ MEDIA_TYPES: Mapping[str, FileFormat | None] = {
     "application/octet-stream": None,
 }
 
-# Where a body that is a file stands in the place of a form; no field of a form has this name.
-RAW = ""
-
 
 class _FileParser(BaseParser):
-    """The body as it is, in the place of a part of a form."""
+    """The body as it is: bytes, where a form is a mapping."""
 
     def parse(
         self,
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, bytes]:
-        return {RAW: stream.read()}
+    ) -> bytes:
+        return stream.read()
 
 
 FILE_PARSERS = [type(f"{name}Parser", (_FileParser,), {"media_type": name}) for name in MEDIA_TYPES]
@@ -198,8 +195,8 @@ class ImportsView(StrictView):
 
 
 def _content(request: Request) -> bytes:
-    if RAW in request.data:
-        return cast(bytes, request.data[RAW])
+    if isinstance(request.data, bytes):
+        return request.data
     form = ImportForm(data=request.data)
     form.is_valid(raise_exception=True)
     file: UploadedFile = form.validated_data["file"]
