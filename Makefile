@@ -10,12 +10,13 @@ MANAGE := $(RUN) python manage.py
 SERVE := .venv/bin/python manage.py
 # Tests run with default settings, whatever the environment and .env have for a real server.
 CLEAN := env -u DATABASE_URL -u REDIS_URL -u REDIS_HOST -u VAR_DIR ENV_FILE=/dev/null
+CODE := authentication banking be bench examples exchange portfolio manage.py
 
 # Use the machine's own certificates, for networks whose proxy has one of its own.
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle test-clients lint format picture \
+.PHONY: help install serving run runserver run-simulator prepare test test-fast test-servers test-oracle test-clients fuzz audit lint format picture \
 	typecheck check migrate makemigrations createsuperuser shell seed bench docker-build docker-run
 
 help: ## show this list
@@ -70,8 +71,15 @@ test-oracle: install ## bonds, returns and risk compared with other libraries, i
 test-clients: install ## clients made from the schema by three generators, which are installed for it (170 MB, and npm's)
 	@$(CLEAN) $(RUN) --group clients pytest -m clients be/tests/test_generated_clients.py
 
-lint: install ## style and layers
+fuzz: install ## many requests made from the schema, others each time; EXAMPLES=200 for each operation
+	@$(CLEAN) FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(RUN) pytest -n 2 be/tests/test_requests_from_the_schema.py
+
+audit: install ## known holes in the installed packages; run it each week, it needs the network
+	@$(RUN) python .ci/audit.py
+
+lint: install ## style, weak places and layers
 	@$(RUN) ruff check .
+	@$(RUN) bandit --quiet --configfile pyproject.toml --recursive $(CODE)
 	@$(RUN) ruff format --check .
 	@$(CLEAN) $(RUN) lint-imports
 
@@ -86,6 +94,7 @@ typecheck: install ## mypy, strict
 	@$(CLEAN) $(RUN) mypy .
 
 check: lint typecheck ## all checks that need no tests
+	@$(RUN) python .ci/audit.py --if-reachable
 	@$(RUN) python docs/draw_architecture.py --check
 	@$(CLEAN) $(MANAGE) check
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
