@@ -5,7 +5,7 @@ It migrates the database of DATABASE_URL, lists instruments, signs customers in,
 """
 
 import os
-import pickle  # nosec B403 - writes and reads files of its own
+import pickle  # nosec B403  # writes and reads files of its own
 import sys
 from datetime import datetime
 from decimal import Decimal

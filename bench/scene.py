@@ -1,6 +1,6 @@
 """What the load generator and the compared servers need to know; imports no Django."""
 
-import pickle  # nosec B403 - reads the file that bench.market wrote
+import pickle  # nosec B403  # reads the file that bench.market wrote
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal

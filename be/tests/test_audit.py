@@ -19,7 +19,7 @@ def audit() -> ModuleType:
     return module
 
 
-def report(*packages: dict[str, object]) -> str:
+def report(*packages: object) -> str:
     return json.dumps({"dependencies": packages, "fixes": []})
 
 

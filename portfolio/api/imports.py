@@ -34,17 +34,21 @@ MEDIA_TYPES: Mapping[str, FileFormat | None] = {
     "application/octet-stream": None,
 }
 
+# Where a body that is a file stands in the place of a form. Names of a form are texts, and may be
+# empty; this is none.
+RAW: Any = object()
+
 
 class _FileParser(BaseParser):
-    """The body as it is: bytes, where a form is a mapping."""
+    """The body as it is, in the place of a part of a form."""
 
     def parse(
         self,
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        return stream.read()
+    ) -> dict[Any, bytes]:
+        return {RAW: stream.read()}
 
 
 FILE_PARSERS = [type(f"{name}Parser", (_FileParser,), {"media_type": name}) for name in MEDIA_TYPES]
@@ -195,8 +199,8 @@ class ImportsView(StrictView):
 
 
 def _content(request: Request) -> bytes:
-    if isinstance(request.data, bytes):
-        return request.data
+    if RAW in request.data:
+        return cast(bytes, request.data[RAW])
     form = ImportForm(data=request.data)
     form.is_valid(raise_exception=True)
     file: UploadedFile = form.validated_data["file"]

@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-from xml.etree.ElementTree import Element  # nosec B405 - a node; no file is parsed by it
-from xml.sax.saxutils import unescape  # nosec B406 - three fixed entities; it parses nothing
+from xml.etree.ElementTree import Element  # nosec B405  # a node; no file is parsed by it
+from xml.sax.saxutils import unescape  # nosec B406  # three fixed entities; it parses nothing
 
 from exchange.simulator.sources.replay.rules.refusals import Problem, Unreadable
 from portfolio.imports.rules import amounts, records
