@@ -335,11 +335,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
 # Load balancers probe the status over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^api/exchange/api/v1/status/$"]
-# For pages; be/pages/documentation.py has those of its own.
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policies.STRICT}
 ADMIN_CONTENT_SECURITY_POLICY = policies.ADMIN
 SESSION_COOKIE_SECURE = EXPECTS_TLS
 CSRF_COOKIE_SECURE = EXPECTS_TLS
+# No other host of the domain, and nothing over plain HTTP, can set cookies with this prefix.
+SESSION_COOKIE_NAME = "__Host-sessionid" if EXPECTS_TLS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if EXPECTS_TLS else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # forms have the token inside; no script reads it
+LOGIN_REDIRECT_URL = "/admin/"
+SESSION_COOKIE_AGE = 12 * 3600  # of the admin's sessions: a working day
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 # Static files -----------------------------------------------------------------------------------
 STATIC_URL = "/static/"

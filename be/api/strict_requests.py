@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 # How many refused names the error shows, and how much of each.
@@ -39,7 +40,17 @@ class _Call:
 
 
 class StrictView(APIView):
-    """A view that refuses unknown parameters, and a body where it reads none."""
+    """A view that refuses unknown parameters, and a body where it reads none.
+
+    Its answers are kept by no cache, unless it says how (be/api/conditional_get.py).
+    """
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

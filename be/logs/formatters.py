@@ -4,6 +4,7 @@ Both have the time in UTC, the level, the logger, the request id, the message, a
 record (be/logs/events.py).
 """
 
+import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,8 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         fields = getattr(record, "fields", {})
-        return " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in fields.items())])
+        message = _one_line(super().formatMessage(record))
+        return " ".join([message, *(f"{name}={_one_word(fields[name])}" for name in fields)])
 
 
 class JSONFormatter(MsgspecFormatter):
@@ -47,6 +49,23 @@ class JSONFormatter(MsgspecFormatter):
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         fields = log_data.pop("fields", {})
         return {**log_data, **fields}
+
+
+def _one_line(text: str) -> str:
+    """Without line ends and other controls, by which a client's words could pass for a line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _one_word(value: object) -> str:
+    """A value that can't be read as several fields: in quotation marks where it has blanks."""
+    text = str(value)
+    if text.isprintable() and " " not in text and '"' not in text:
+        return text
+    return json.dumps(text)
 
 
 def _time(record: logging.LogRecord) -> str:

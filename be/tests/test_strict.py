@@ -129,6 +129,14 @@ def test_a_part_of_a_form_that_is_not_known_is_refused(client: APIClient, method
     assert_problem(answer, status=400, code="invalid", field="fiel")
 
 
+@pytest.mark.parametrize(("method", "path"), FILES)
+def test_a_part_of_a_form_without_a_name_is_no_file(client: APIClient, method: str, path: str):
+    body = encode_multipart(BOUNDARY, {"": "symbol,quantity,cost,acquired"}).decode()
+    answer = client.generic(method.upper(), path, body, MULTIPART_CONTENT)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "unknown_field"
+
+
 @pytest.mark.parametrize(("method", "path"), WITHOUT_BODY)
 @pytest.mark.parametrize("body", [{"symbol": "AAPL"}, ["AAPL"]])
 def test_a_body_that_is_not_read_is_refused(

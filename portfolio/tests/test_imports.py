@@ -415,14 +415,6 @@ def test_a_file_may_come_in_a_form(alice):
     assert_problem(answer, status=400, code="invalid", field="file")
 
 
-def test_a_part_of_a_form_without_a_name_is_no_file(alice):
-    before = booked()
-    answer = signed_in_client(alice).post(URL, {"": LOTS}, format="multipart")
-    assert answer.status_code == 400
-    assert {error["code"] for error in answer.json()["errors"]} == {"unknown_field"}
-    assert booked() == before
-
-
 @pytest.mark.parametrize("value", ["%25Y%25Y", "%25A", "%25d " * 9, "%25", "d"])
 def test_a_format_of_dates_that_is_none_is_refused(alice, value):
     answer = post(alice, LOTS, date_format=value.replace(" ", "%20"))
