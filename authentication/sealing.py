@@ -6,6 +6,7 @@ The cryptography is in `be.kernel.encryption`. A sealed value opens for its purp
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Model
 
 from be.kernel import encryption
 
@@ -30,6 +31,15 @@ def unseal(sealed: bytes, *, purpose: bytes, row_id: UUID) -> str:
     return encryption.unseal(key_ring(), sealed, purpose=purpose, row_id=row_id)
 
 
-def is_current(sealed: bytes) -> bool:
-    """Whether a value is under the newest key, so that it needs no older one."""
-    return encryption.is_sealed_with_newest(key_ring(), sealed)
+def reseal(row: Model, column: str, *, purpose: bytes) -> bool:
+    """Bring the value in a column of `row` under the newest key; False if it is, or is none.
+
+    A value that is changed meanwhile is left alone: the UPDATE names the one that it replaces.
+    Raises encryption.Unreadable.
+    """
+    stored = getattr(row, column)
+    if stored is None or encryption.is_sealed_with_newest(key_ring(), bytes(stored)):
+        return False
+    text = unseal(bytes(stored), purpose=purpose, row_id=row.pk)
+    unchanged = type(row)._default_manager.filter(**{"pk": row.pk, column: stored})
+    return bool(unchanged.update(**{column: seal(text, purpose=purpose, row_id=row.pk)}))

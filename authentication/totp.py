@@ -79,18 +79,5 @@ def uri(secret: str, *, user: User) -> str:
     return totp.uri(secret, account=user.email, issuer=ISSUER)
 
 
-def rotate_key(app: AuthenticatorApp) -> bool:
-    """Bring a secret under the newest key; False if it is. Raises encryption.Unreadable.
-
-    Whoever set the app up anew meanwhile is not disturbed: the UPDATE names the value it replaces.
-    """
-    old = bytes(app.secret_encrypted)
-    if sealing.is_current(old):
-        return False
-    sealed = sealing.seal(_secret(app), purpose=PURPOSE, row_id=app.pk)
-    unchanged = AuthenticatorApp.objects.filter(pk=app.pk, secret_encrypted=old)
-    return bool(unchanged.update(secret_encrypted=sealed))
-
-
 def _secret(app: AuthenticatorApp) -> str:
     return sealing.unseal(bytes(app.secret_encrypted), purpose=PURPOSE, row_id=app.pk)

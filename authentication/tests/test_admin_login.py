@@ -40,6 +40,15 @@ def test_a_few_slips_are_forgotten(admin: User):
         assert sign_in(client, PASSWORD)
 
 
+def test_a_form_without_a_password_forgets_nothing(admin: User):
+    client = Client()
+    for _ in range(9):
+        assert not sign_in(client, "wrong")
+        assert not sign_in(client, "")
+    assert not sign_in(client, "wrong")
+    assert not sign_in(client, PASSWORD)
+
+
 def test_signing_in_and_being_refused_are_told_in_the_log(
     admin: User, caplog: pytest.LogCaptureFixture
 ):

@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import reverse
 
+from authentication import admin_login
 from be.desk import search, staff
 
 if TYPE_CHECKING:  # unfold has no types
@@ -20,6 +21,7 @@ class Site(AdminSite):
     """The admin. `password_change_form` is the form for one's own password."""
 
     password_change_form: Any = None
+    login_template = "desk/login.html"
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page is given; the colours come from a file, so that no page has a style."""
@@ -28,8 +30,21 @@ class Site(AdminSite):
             **context,
             "colors": None,
             "styles": [static("desk/colors.css"), static("desk/desk.css")],
-            "scripts": [static("desk/no_inline_styles.js")],
+            "scripts": [static("desk/no_inline_styles.js"), static("desk/passkey.js")],
         }
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Active staff; who has a second factor has signed in by it."""
+        return super().has_permission(request) and admin_login.has_brought_all(request)
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page to sign in. What redirects after a form was sent is a sign-in."""
+        response: HttpResponse = super().login(request, extra_context)
+        if request.method == "POST" and isinstance(response, HttpResponseRedirect):
+            admin_login.note_sign_in(request)
+        return response
 
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -48,6 +63,7 @@ class Site(AdminSite):
         """The page for one's own password, with the form that also ends sessions."""
         view = PasswordChangeView.as_view(
             form_class=self.password_change_form,
+            template_name="desk/password_change.html",
             success_url=reverse("admin:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
