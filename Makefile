@@ -99,7 +99,7 @@ check: lint typecheck ## all checks that need no tests
 	@$(CLEAN) $(MANAGE) check
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
 	@$(CLEAN) $(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
-	@$(CLEAN) DEBUG=false SECRET_KEY=$$(head -c 45 /dev/urandom | base64) ALLOWED_HOSTS=broker.example \
+	@$(CLEAN) DEBUG=false SECRET_KEY=$$(head -c 45 /dev/urandom | base64) ALLOWED_HOSTS=broker.example EMAIL_URL=smtp+tls://mail.broker.example \
 		BANKING_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
 		IDENTITY_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 | tr +/ -_) \
 		$(MANAGE) check --deploy --fail-level WARNING

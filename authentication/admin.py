@@ -134,7 +134,7 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "date_joined")
     search_fields = ("email", "first_name", "last_name")
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "email_verified_at")
     fieldsets = (
         (None, {"fields": ("email", "password")}),
         ("Name", {"fields": ("first_name", "last_name")}),
@@ -142,7 +142,7 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
         ),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined", "email_verified_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
 
@@ -178,6 +178,8 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
     def save_model(
         self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool
     ) -> None:
+        if "email" in form.changed_data:
+            obj.email_verified_at = timezone.now()  # the administrator vouches for it
         super().save_model(request, obj, form, change)
         if change and not obj.is_active:
             sessions.end_all(user=obj, now=timezone.now(), reason=EndReason.DEACTIVATED)

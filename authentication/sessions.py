@@ -17,9 +17,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from authentication import attempts, factor_tokens, factors, passwords, tokens
+from authentication import attempts, factor_tokens, factors, outbox, passwords, tokens
 from authentication.grants import AccessGrant
 from authentication.models import Session, User
+from authentication.outbox import Kind
 from authentication.recent_checks import Live, reader, recent_checks
 from authentication.tokens import InvalidToken
 from be.database import statements, transactions
@@ -62,6 +63,19 @@ class InvalidCredentials(Refusal):
 
     def __init__(self) -> None:
         super().__init__("No active account has this e-mail and password.")
+
+
+class EmailNotVerified(Refusal):
+    """The password is right, and the e-mail has to be verified before a sign-in."""
+
+    code = "email_not_verified"
+    status = 403
+    title = "The e-mail is not verified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Open the link in the mail that we sent you, or ask for another one; then sign in."
+        )
 
 
 class WrongPassword(Refusal):
@@ -126,7 +140,7 @@ def log_in(
     """Open a session for the user with this e-mail and password, or ask for the second factor.
 
     Unknown e-mails, inactive users and wrong passwords get the same answer after the same work.
-    Raises InvalidCredentials, and TooManyAttempts after too many of them.
+    Raises InvalidCredentials, TooManyAttempts after too many of them, and EmailNotVerified.
     """
     email = email.strip().lower()
     attempts.check(email=email, ip_address=ip_address, now=now)
@@ -137,6 +151,7 @@ def log_in(
         attempts.record_failure(email=email, ip_address=ip_address, now=now)
         raise InvalidCredentials
     attempts.check(email=email, ip_address=ip_address, now=now)
+    _require_verified(user)
     new_hash = passwords.hashed(password) if outdated else user.password
     if user.has_second_factor:
         return _ask_second_factor(user, new_hash, now)
@@ -164,6 +179,11 @@ def _ask_second_factor(user: User, new_hash: str, now: datetime) -> SecondFactor
     )
 
 
+def _require_verified(user: User) -> None:
+    if settings.REQUIRE_VERIFIED_EMAIL and not user.email_verified:
+        raise EmailNotVerified
+
+
 @transactions.atomic
 def open_unless_changed(
     *, user: User, new_hash: str, user_agent: str, ip_address: str | None, now: datetime
@@ -172,8 +192,9 @@ def open_unless_changed(
 
     The UPDATE locks the user against `change_password`, which ends all sessions: a session opened
     with the old password is either seen by it or not opened. The same holds for a first factor that
-    is added meanwhile. Raises InvalidCredentials.
+    is added meanwhile. Raises InvalidCredentials, and EmailNotVerified.
     """
+    _require_verified(user)
     unchanged = User.objects.filter(
         pk=user.pk,
         password=user.password,
@@ -332,6 +353,7 @@ def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
         raise WrongPassword
     events.log_on_commit("password changed", user_id=user.pk)
     end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED)
+    outbox.post(kind=Kind.PASSWORD_CHANGED, address=user.email, user_id=user.pk, now=now)
 
 
 def authenticate_access(token: str, now: datetime) -> AccessGrant:

@@ -10,7 +10,7 @@ django.setup(set_prefix=False)  # first: what follows imports models
 
 from django.conf import settings  # noqa: E402
 
-from be.serving import daphne_shutdown, proxies  # noqa: E402
+from be.serving import daphne_shutdown, mail_thread, proxies  # noqa: E402
 from be.serving.http_handler import HTTPHandler  # noqa: E402
 from be.serving.proxies import BehindProxies  # noqa: E402
 from exchange.streaming import routing  # noqa: E402
@@ -18,6 +18,8 @@ from exchange.streaming import routing  # noqa: E402
 daphne_shutdown.install()
 proxies.install()
 application = BehindProxies(
-    ProtocolTypeRouter({"http": HTTPHandler(), "websocket": routing.application}),
+    ProtocolTypeRouter(
+        {"http": mail_thread.started_by(HTTPHandler()), "websocket": routing.application}
+    ),
     settings.TRUSTED_PROXIES,
 )

@@ -10,12 +10,13 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from corsheaders.defaults import default_headers
 
 from authentication.rules import signing_keys
-from be.configuration import databases, environment, key_files, local_hosts, log
+from be.configuration import databases, enum_names, environment, key_files, local_hosts, log, mail
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
@@ -41,6 +42,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
 if DEBUG:  # add to them: with a private address for a phone, localhost goes on working
     ALLOWED_HOSTS = [*dict.fromkeys([*LOCAL_HOSTS, *ALLOWED_HOSTS])]
 environment.require_hosts(ALLOWED_HOSTS)
+# While ALLOWED_HOSTS names only this machine, no proxy with TLS is expected.
+EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOSTS)
+# Where people reach this server: links in mails begin with it, passkeys are made for its domain.
+PUBLIC_URL = env.str("PUBLIC_URL", default=environment.public_url(ALLOWED_HOSTS, tls=EXPECTS_TLS))
+environment.require_origins("PUBLIC_URL", env.list("PUBLIC_URL", default=[]), wildcards=False)
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 parse_setting(
@@ -219,8 +225,6 @@ parse_setting(
     f"Make them: JWT_ALGORITHM= python manage.py rotate_signing_key --algorithm {JWT_ALGORITHM}",
 )
 # Second factors ---------------------------------------------------------------------------------
-# Where people reach this server, as scheme and host: passkeys are made for its domain.
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
 # The domain of passkeys, if it is not the host of PUBLIC_URL but one above it.
 WEBAUTHN_RP_ID = env.str("WEBAUTHN_RP_ID", default="")
 REQUIRE_SECOND_FACTOR_FOR_TRANSFERS = env.bool("REQUIRE_SECOND_FACTOR_FOR_TRANSFERS", default=False)
@@ -238,6 +242,19 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# Mail -------------------------------------------------------------------------------------------
+# While DEBUG is on, mails are printed. In production nothing is sent unless EMAIL_URL says how: a
+# log is no place for links that let somebody in.
+EMAIL_URL = env.str("EMAIL_URL", default="console://" if DEBUG else "")
+SENDS_MAIL = bool(EMAIL_URL)
+globals().update(parse_setting("EMAIL_URL", lambda: mail.parse(EMAIL_URL), mail.REMEDY))
+EMAIL_FROM = env.str("EMAIL_FROM", default=f"BrokerPro <no-reply@{urlsplit(PUBLIC_URL).hostname}>")
+# Whether an e-mail has to be verified before the first sign-in.
+REQUIRE_VERIFIED_EMAIL = env.bool("REQUIRE_VERIFIED_EMAIL", default=not DEBUG)
+# Registrations, requests for a new password and for another link, each of them: an hour from one
+# address. A developer's own tests all come from one.
+SIGN_UPS_PER_ADDRESS = env.int("SIGN_UPS_PER_ADDRESS", default=10_000 if DEBUG else 30, at_least=1)
 
 # HTTP API ---------------------------------------------------------------------------------------
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
@@ -296,23 +313,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # serializers say what a PATCH may leave out
     "SCHEMA_PATH_PREFIX": r"/api/",
-    "ENUM_NAME_OVERRIDES": {
-        "OrderStatusEnum": "exchange.models.OrderStatus",
-        "InstrumentStatusEnum": "exchange.models.InstrumentStatus",
-        "BankTransactionStatusEnum": "banking.models.TransactionStatus",
-        "BankTransactionTypeEnum": "banking.models.TransactionType",
-        "BankAccountStatusEnum": "banking.models.BankAccountStatus",
-        "TimeInForceEnum": "exchange.models.TimeInForce",
-        "ExitTimeInForceEnum": "exchange.api.serializers.EXIT_TIMES_IN_FORCE",
-        "OrderStatusFilterEnum": "exchange.api.serializers.ORDER_FILTERS",
-        "ServerStatusEnum": "exchange.api.serializers.SERVER_STATUSES",
-        "CheckEnum": "exchange.api.serializers.CHECKS",
-        "FreshnessEnum": "exchange.api.serializers.FRESHNESS",
-        "StatementPeriodTypeEnum": "portfolio.api.statement_serializers.PERIOD_TYPES",
-        "StatementTransferTypeEnum": "portfolio.api.statement_serializers.TRANSFER_TYPES",
-        "StatementIncomeTypeEnum": "portfolio.api.statement_serializers.INCOME_TYPES",
-        "StatementActionTypeEnum": "portfolio.api.statement_serializers.ACTION_TYPES",
-    },
+    "ENUM_NAME_OVERRIDES": enum_names.NAMES,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "be.api.openapi_document.finish",
@@ -320,8 +321,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Security headers, strict when not in development ------------------------------------------------
-# While ALLOWED_HOSTS names only this machine, no proxy with TLS is expected.
-EXPECTS_TLS = not DEBUG and any(host not in LOCAL_HOSTS for host in ALLOWED_HOSTS)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=EXPECTS_TLS)
 # Proxies whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto count: see be/serving/proxies.py.
 # SECURE_PROXY_SSL_HEADER is not set: it would believe everybody's X-Forwarded-Proto.
@@ -484,6 +483,12 @@ def refuse_unsafe_production() -> None:
         )
     for name, keys in ENCRYPTION_KEYS.items():
         _refuse_weak_keys(name, keys)
+    if REQUIRE_VERIFIED_EMAIL and not SENDS_MAIL:
+        raise Misconfigured(
+            "EMAIL_URL",
+            "New users have to verify their e-mail, and no mail can be sent without it.",
+            f"{mail.REMEDY} Or set REQUIRE_VERIFIED_EMAIL=false.",
+        )
     if WEB_CONCURRENCY > 1 and not REDIS_URL:
         raise Misconfigured(
             "REDIS_URL", "Several workers share ticks over Redis.", "Set it, or WEB_CONCURRENCY=1."

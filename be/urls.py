@@ -10,6 +10,9 @@ from be.pages import documentation, first_page
 
 urlpatterns = [
     path("", first_page.first_page, name="first_page"),
+    # What links in mails lead to; the page's script reads the token that follows the #.
+    path("verify/", first_page.first_page),
+    path("reset/", first_page.first_page),
     path("admin/", admin.site.urls),
     path(".well-known/jwks.json", jwks),
     path("api/auth/", include("authentication.api.urls")),

@@ -89,6 +89,7 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
         "DATABASE_URL": url,
         "REDIS_URL": os.environ.get("BENCH_REDIS_URL", ""),
         "DEBUG": "false",
+        "REQUIRE_VERIFIED_EMAIL": "false",
         **KEYS,
         "ALLOWED_HOSTS": "localhost",
         "SECURE_SSL_REDIRECT": "false",

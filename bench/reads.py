@@ -106,6 +106,7 @@ def environment(url: str, folder: Path) -> dict[str, str]:
         "REDIS_URL": os.environ.get("BENCH_REDIS_URL", ""),
         "CHANNEL_PREFIX": f"bench{os.getpid()}",
         "DEBUG": "false",
+        "REQUIRE_VERIFIED_EMAIL": "false",
         **KEYS,
         "ALLOWED_HOSTS": "localhost",
         "SECURE_SSL_REDIRECT": "false",

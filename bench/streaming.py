@@ -126,6 +126,7 @@ def _environment(folder: Path, redis: str) -> dict[str, str]:
         "VAR_DIR": str(folder),
         "REDIS_URL": redis,
         "DEBUG": "false",
+        "REQUIRE_VERIFIED_EMAIL": "false",
         **KEYS,
         "ALLOWED_HOSTS": "localhost",
         "LOG_LEVEL": "ERROR",

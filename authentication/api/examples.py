@@ -5,6 +5,7 @@ from drf_spectacular.utils import OpenApiExample
 USER = {
     "id": "019a0b6e-5a00-7c3d-9f21-4be2c1f0a9d3",
     "email": "alice@example.com",
+    "email_verified": True,
     "first_name": "Alice",
     "last_name": "Archer",
     "frozen": False,
@@ -133,6 +134,55 @@ REGISTRATION_REFUSED = problem(
 TOO_MANY_ATTEMPTS = problem(
     429,
     "too_many_attempts",
-    "Too many wrong passwords",
+    "Too many attempts",
     "Too many wrong passwords for this account; wait, then try again.",
+)
+TOO_MANY_REGISTRATIONS = problem(
+    429,
+    "too_many_attempts",
+    "Too many attempts",
+    "Too many registrations; wait, then try again.",
+)
+TOO_MANY_MAILS = problem(
+    429,
+    "too_many_attempts",
+    "Too many attempts",
+    "Too many requests for a mail; wait, then try again.",
+)
+EMAIL_NOT_VERIFIED = problem(
+    403,
+    "email_not_verified",
+    "The e-mail is not verified",
+    "Open the link in the mail that we sent you, or ask for another one; then sign in.",
+)
+INVALID_LINK = problem(
+    422,
+    "invalid_link",
+    "The link is not valid",
+    "This link has expired or was used before; ask for a new mail.",
+)
+SENDS_NO_MAIL = problem(
+    422,
+    "sends_no_mail",
+    "This server sends no mail",
+    "This server sends no mail; ask whoever runs it.",
+)
+LINK_TOKEN = "eyJmb3IiOiJ2ZXJpZnkiLCJ1c2VyIjoiMDE5YTBiNmUifQ:mR0xq3v2Wc"  # noqa: S105
+LINK = OpenApiExample("What follows the #", value={"token": LINK_TOKEN}, request_only=True)
+PASSWORD_RESET = OpenApiExample(
+    "What follows the #, and a new password",
+    value={"token": LINK_TOKEN, "new_password": "a battery, a window"},
+    request_only=True,
+)
+EMAIL = OpenApiExample("Alice", value={"email": USER["email"]}, request_only=True)
+NEW_EMAIL = OpenApiExample(
+    "A new address",
+    value={"email": "alice@work.example", "current_password": PASSWORD},
+    request_only=True,
+)
+VERIFICATION_SENT = OpenApiExample(
+    "Look into your mail",
+    value={"status": "verification_sent"},
+    response_only=True,
+    status_codes=["202"],
 )

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from authentication.links import MAX_LENGTH as MAX_LINK_LENGTH
 from authentication.models import Session, User
 from authentication.tokens import MAX_LENGTH as MAX_TOKEN_LENGTH
 from be.api.strict_requests import Body
@@ -72,7 +73,29 @@ class PasswordChangeSerializer(Body):
     new_password = password_field()
 
 
+class EmailSerializer(Body):
+    email = email_field()
+
+
+class LinkSerializer(Body):
+    token = TextField(max_length=MAX_LINK_LENGTH, help_text="What follows the # of the link.")
+
+
+class PasswordResetSerializer(LinkSerializer):
+    new_password = password_field()
+
+
+class NewEmailSerializer(Body):
+    email = email_field()
+    current_password = password_field()
+
+
+class MailSentSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["verification_sent"])
+
+
 class UserSerializer(serializers.ModelSerializer[User]):
+    email_verified = serializers.BooleanField(read_only=True)
     frozen = serializers.BooleanField(
         source="is_frozen", help_text="Staff keeps the account from trading and moving money."
     )
@@ -82,7 +105,15 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ["id", "email", "first_name", "last_name", "frozen", "second_factor"]
+        fields = [
+            "id",
+            "email",
+            "email_verified",
+            "first_name",
+            "last_name",
+            "frozen",
+            "second_factor",
+        ]
         read_only_fields = fields
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from authentication.api import api_key_views, factor_views, views
+from authentication.api import api_key_views, factor_views, recovery_views, views
 
 urlpatterns = [
     path("register/", views.RegisterView.as_view(), name="auth-register"),
@@ -25,6 +25,15 @@ urlpatterns = [
     path("factors/passkeys/<str:id>/", factor_views.PasskeyView.as_view()),
     path("step-up/", factor_views.StepUpView.as_view(), name="auth-step-up"),
     path("step-up/passkey/options/", factor_views.StepUpOptionsView.as_view()),
+    path("password/reset/", recovery_views.ResetView.as_view(), name="auth-reset"),
+    path(
+        "password/reset/confirm/",
+        recovery_views.ResetConfirmView.as_view(),
+        name="auth-reset-confirm",
+    ),
+    path("email/", recovery_views.EmailView.as_view(), name="auth-email"),
+    path("email/verify/", recovery_views.VerifyView.as_view(), name="auth-verify"),
+    path("email/resend/", recovery_views.ResendView.as_view(), name="auth-resend"),
     path("sessions/", views.SessionsView.as_view(), name="auth-sessions"),
     path("sessions/<str:id>/", views.SessionView.as_view(), name="auth-session"),
 ]

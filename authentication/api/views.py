@@ -23,6 +23,7 @@ from authentication.api import examples, factor_examples, origin
 from authentication.api.factor_serializers import SecondFactorAskedSerializer
 from authentication.api.serializers import (
     LoginSerializer,
+    MailSentSerializer,
     PasswordChangeSerializer,
     ProfileSerializer,
     RefreshTokenSerializer,
@@ -59,10 +60,28 @@ class RegisterView(PublicView):
     @extend_schema(
         operation_id="auth_register",
         summary="Register and sign in",
+        description=(
+            "A link that verifies the e-mail is mailed. Where it has to be opened before the first "
+            "sign-in (`REQUIRE_VERIFIED_EMAIL`, the default in production), the answer is a 202 "
+            "without tokens, the same for a free and a taken e-mail, whose owner gets a mail that "
+            "says so. Elsewhere it is a 201 with tokens, and a taken e-mail is refused. Five "
+            "registrations an hour with one e-mail, or too many from one address, close it for a "
+            "while (429, `Retry-After`)."
+        ),
         tags=TAGS,
         request=RegisterSerializer,
-        responses={201: TokensSerializer, **problems(400, 422, 503)},
-        examples=[examples.REGISTER, examples.tokens("201"), examples.REGISTRATION_REFUSED],
+        responses={
+            201: TokensSerializer,
+            202: MailSentSerializer,
+            **problems(400, 422, 429, 503),
+        },
+        examples=[
+            examples.REGISTER,
+            examples.tokens("201"),
+            examples.VERIFICATION_SENT,
+            examples.REGISTRATION_REFUSED,
+            examples.TOO_MANY_REGISTRATIONS,
+        ],
     )
     def post(self, request: Request) -> Response:
         tokens = registration.sign_up(
@@ -70,6 +89,8 @@ class RegisterView(PublicView):
             **origin.of(request),
             now=timezone.now(),
         )
+        if tokens is None:
+            return Response({"status": "verification_sent"}, status=202)
         return token_response(tokens, status=201)
 
 
@@ -80,16 +101,18 @@ class LoginView(PublicView):
         description=(
             "Ten wrong passwords from one address within 15 minutes, or 19 from anywhere, close "
             "the account to further tries for a while (429, `Retry-After`). Who has a second "
-            "factor gets no tokens yet, but a `factor_token` for `login/factor/`."
+            "factor gets no tokens yet, but a `factor_token` for `login/factor/`. With the right "
+            "password, an e-mail that still has to be verified is a 403."
         ),
         tags=TAGS,
         request=LoginSerializer,
-        responses={200: SIGNED_IN_OR_ASKED, **problems(400, 401, 429, 503)},
+        responses={200: SIGNED_IN_OR_ASKED, **problems(400, 401, 403, 429, 503)},
         examples=[
             examples.LOGIN,
             examples.tokens("200"),
             factor_examples.SECOND_FACTOR_ASKED,
             examples.INVALID_CREDENTIALS,
+            examples.EMAIL_NOT_VERIFIED,
             examples.TOO_MANY_ATTEMPTS,
         ],
     )

@@ -1,6 +1,7 @@
-"""The tables of users, their credentials and sessions, and of the audit log; no rule in `save`."""
+"""Tables of users, their credentials and sessions, of mails, and of the audit log; no rules."""
 
 from authentication.models.audit import AuditEvent, AuditLink, UnlinkedAuditEvent
+from authentication.models.mail import OutgoingMail
 from authentication.models.users import (
     ApiKey,
     AuthenticatorApp,
@@ -20,6 +21,7 @@ __all__ = [
     "AuditLink",
     "AuthenticatorApp",
     "LoginAttempt",
+    "OutgoingMail",
     "Passkey",
     "PasskeyChallenge",
     "RecoveryCode",

@@ -22,7 +22,9 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
+        """Whoever runs a command on the server vouches for the e-mail: it counts as verified."""
+        verified: dict[str, object] = {"email_verified_at": timezone.now()}
+        user = self.model(email=email.strip().lower(), **verified | fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -36,6 +38,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     `has_second_factor` says whether there is an authenticator app or a passkey. It changes together
     with them, under a lock of this row, so that an UPDATE of the row can depend on it.
+    `email_verified_at` is when the user proved to read mail at this address; None until then.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -48,6 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Set by `authentication.restrictions`.
     frozen_at = models.DateTimeField(null=True, editable=False)
     has_second_factor = models.BooleanField(default=False, editable=False)
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -67,6 +71,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_frozen(self) -> bool:
         return self.frozen_at is not None
+
+    @property
+    def email_verified(self) -> bool:
+        return self.email_verified_at is not None
 
 
 class Session(models.Model):
@@ -128,21 +136,28 @@ class ApiKey(models.Model):
 
 
 class LoginAttempt(models.Model):
-    """A wrong password or code, kept as long as `authentication.attempts` counts it.
+    """A try that counts, kept as long as `authentication.attempts` counts it.
 
-    `account` is a keyed digest of the e-mail that was typed, and not the text itself: people type
-    passwords into the wrong field.
+    `action` says what was tried: a sign-in with a wrong password, a registration, a request for
+    mail. `account` is a keyed digest of the e-mail that was typed, and not the text itself: people
+    type passwords into the wrong field.
     """
 
+    action = models.CharField(max_length=16, default="sign_in")
     account = models.CharField(max_length=64)
     ip_address = models.GenericIPAddressField(null=True, blank=True)
     failed_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        indexes = [models.Index(fields=["account", "failed_at"], name="login_attempt_by_account")]
+        indexes = [
+            models.Index(fields=["account", "failed_at"], name="login_attempt_by_account"),
+            models.Index(
+                fields=["action", "ip_address", "failed_at"], name="login_attempt_by_address"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"wrong password at {self.failed_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.action} at {self.failed_at:%Y-%m-%d %H:%M:%S}"
 
 
 class AuthenticatorApp(models.Model):

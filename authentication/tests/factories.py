@@ -1,6 +1,7 @@
 """Users, for the tests of this app and of the apps above it."""
 
-from factory.declarations import Sequence
+from django.utils import timezone
+from factory.declarations import LazyFunction, Sequence
 from factory.django import DjangoModelFactory, Password
 
 from authentication.models import User
@@ -9,7 +10,7 @@ PASSWORD = "a horse, a staple"
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """An active user whose password is PASSWORD."""
+    """An active user with a verified e-mail, whose password is PASSWORD."""
 
     class Meta:
         model = User
@@ -19,3 +20,4 @@ class UserFactory(DjangoModelFactory[User]):
     first_name = "Alice"
     last_name = "Archer"
     password = Password(PASSWORD)
+    email_verified_at = LazyFunction(timezone.now)

@@ -15,6 +15,7 @@ def test_me_is_the_signed_in_user(alice, bob):
     assert response.json() == {
         "id": str(alice.pk),
         "email": "alice@example.com",
+        "email_verified": True,
         "first_name": "Alice",
         "last_name": "Archer",
         "frozen": False,

@@ -33,6 +33,7 @@ def test_registering_answers_with_the_user_and_tokens_that_work(anonymous):
     assert answer["user"] == {
         "id": str(user.pk),
         "email": "alice@example.com",
+        "email_verified": False,
         "first_name": "Alice",
         "last_name": "Archer",
         "frozen": False,

@@ -8,7 +8,7 @@ import builtins
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -193,6 +193,14 @@ def require_origins(setting: str, origins: Iterable[str], *, wildcards: bool) ->
         if origin != "null" and (not _is_origin(origin) or ("*" in origin and not wildcards)):
             fault = f"{origin[:80]!r} is no origin: small letters, and no path, not even a slash."
             raise Misconfigured(setting, fault, ORIGIN)
+
+
+def public_url(hosts: Sequence[str], *, tls: bool) -> str:
+    """Where people reach a server with these hosts, if nobody says it: the first of them by https.
+
+    A server of this machine alone is at its usual port.
+    """
+    return f"https://{hosts[0].lstrip('.')}" if tls else "http://localhost:8000"
 
 
 def _is_origin(text: str) -> bool:

@@ -12,6 +12,11 @@ def first_page(request: HttpRequest) -> HttpResponse:
     demo = None
     if settings.DEBUG:
         demo = {"email": settings.DEMO_EMAIL, "password": settings.DEMO_PASSWORD}
-    response = render(request, "index.html", {"demo": demo, "version": settings.VERSION})
+    context = {
+        "demo": demo,
+        "sandbox": getattr(settings, "BANK_RAIL", "sandbox") == "sandbox",
+        "version": settings.VERSION,
+    }
+    response = render(request, "index.html", context)
     response["Cache-Control"] = "no-cache"
     return response

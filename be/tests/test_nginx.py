@@ -30,6 +30,7 @@ PRODUCTION = {
     "BANKING_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "IDENTITY_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "TRUSTED_PROXIES": "127.0.0.1",
+    "EMAIL_URL": "console://",
 }
 # With the servers' own options, which believe whatever a client writes.
 COMMANDS = {

@@ -20,6 +20,7 @@ from be.configuration.environment import is_guessable
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "DEBUG": "false",
+    "EMAIL_URL": "smtp+tls://broker:secret@mail.example:587",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "ALLOWED_HOSTS": "broker.example",
     "BANKING_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -93,6 +94,16 @@ SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
         ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": ""}),
         ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": "not-a-key"}),
         ("IDENTITY_ENCRYPTION_KEY", {"IDENTITY_ENCRYPTION_KEY": WEAK_KEY}),
+        ("EMAIL_URL", {"EMAIL_URL": ""}),
+        ("EMAIL_URL", {"EMAIL_URL": "mail.example:587"}),
+        ("EMAIL_URL", {"EMAIL_URL": "http://mail.example"}),
+        ("EMAIL_URL", {"EMAIL_URL": "smtp://"}),
+        ("EMAIL_URL", {"EMAIL_URL": "smtp://broker:pa/ss@mail.example:587"}),
+        ("EMAIL_URL", {"EMAIL_URL": "file://"}),
+        ("PUBLIC_URL", {"PUBLIC_URL": "broker.example"}),
+        ("PUBLIC_URL", {"PUBLIC_URL": "https://broker.example/"}),
+        ("REQUIRE_VERIFIED_EMAIL", {"REQUIRE_VERIFIED_EMAIL": "perhaps"}),
+        ("SIGN_UPS_PER_ADDRESS", {"SIGN_UPS_PER_ADDRESS": "0"}),
         ("REDIS_URL", {"WEB_CONCURRENCY": "2"}),
         ("REDIS_URL", {"REDIS_URL": "localhost:6379"}),
         ("REDIS_URL", {"REDIS_URL": "http://localhost:6379"}),
@@ -238,3 +249,61 @@ def test_every_variable_stands_in_the_example_with_its_default():
     listed = {line.lstrip("#").split("=")[0] for line in example.splitlines() if "=" in line[:40]}
     assert len(read) > 20
     assert read - listed == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"DEBUG": "true", "ALLOWED_HOSTS": "", "EMAIL_URL": ""}, [False, True]),
+        ({}, [True, True]),
+        ({"REQUIRE_VERIFIED_EMAIL": "false"}, [False, True]),
+        ({"REQUIRE_VERIFIED_EMAIL": "false", "EMAIL_URL": ""}, [False, False]),
+    ],
+)
+def test_emails_are_verified_in_production_unless_it_is_set_otherwise(
+    tmp_path: Path, change: dict[str, str], expected: list[bool]
+):
+    env = {**PRODUCTION, "VAR_DIR": str(tmp_path), **change}
+    names = ("REQUIRE_VERIFIED_EMAIL", "SENDS_MAIL")
+    assert [value_of(name, **env) for name in names] == expected
+
+
+def test_without_a_way_to_send_mail_production_says_both_ways_out(tmp_path: Path):
+    done = start(**{**PRODUCTION, "EMAIL_URL": ""}, VAR_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "smtp+tls://" in done.stderr
+    assert "REQUIRE_VERIFIED_EMAIL=false" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls"),
+    [
+        ("smtp+tls://me%40b.example:p%40ss@mail.example", 587, "EMAIL_USE_TLS"),
+        ("smtps://mail.example:4650", 4650, "EMAIL_USE_SSL"),
+    ],
+)
+def test_a_mail_server_is_one_url(tmp_path: Path, url: str, port: int, tls: str):
+    env = {**PRODUCTION, "VAR_DIR": str(tmp_path), "EMAIL_URL": url}
+    assert value_of("EMAIL_HOST", **env) == "mail.example"
+    assert value_of("EMAIL_PORT", **env) == port
+    assert value_of(tls, **env) is True
+
+
+@pytest.mark.parametrize(
+    ("change", "public", "sender"),
+    [
+        ({}, "https://broker.example", "BrokerPro <no-reply@broker.example>"),
+        ({"ALLOWED_HOSTS": ""}, "http://localhost:8000", "BrokerPro <no-reply@localhost>"),
+        (
+            {"PUBLIC_URL": "https://b.example"},
+            "https://b.example",
+            "BrokerPro <no-reply@b.example>",
+        ),
+    ],
+)
+def test_links_in_mails_lead_to_a_set_address(
+    tmp_path: Path, change: dict[str, str], public: str, sender: str
+):
+    env = {**PRODUCTION, "VAR_DIR": str(tmp_path), **change}
+    assert value_of("PUBLIC_URL", **env) == public
+    assert value_of("EMAIL_FROM", **env) == sender

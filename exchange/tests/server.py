@@ -56,6 +56,7 @@ class LiveServer:
             "VAR_DIR": str(directory / "var"),
             "DATABASE_URL": f"sqlite:///{directory / 'test.sqlite3'}",
             "PYTHONUNBUFFERED": "1",
+            "PUBLIC_URL": f"http://localhost:{self.port}",  # passkeys need a name
             **(env or {}),
         }
         self._command = [part.format(port=self.port) for part in command]

@@ -32,6 +32,8 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
+        if settings.DEBUG:  # so that links in mails lead here
+            os.environ.setdefault("PUBLIC_URL", f"http://localhost:{port}")
         require_free_port(host, port)
         call_command("migrate", verbosity=0)
         self.stdout.write("Database ready.")

@@ -4,9 +4,9 @@ import * as account from "./account.js";
 import * as chart from "./chart.js";
 import * as decimals from "./decimals.js";
 import { $, writeSigned } from "./dom.js";
+import * as entry from "./entry.js";
 import * as feed from "./feed.js";
 import * as market from "./market.js";
-import * as secondFactor from "./second_factor.js";
 import * as session from "./session.js";
 import "./step_up.js";
 import * as ticket from "./ticket.js";
@@ -25,6 +25,7 @@ function welcome() {
   $("welcome").hidden = false;
   notice(sessionStorage.getItem(NOTICE) ?? "");
   sessionStorage.removeItem(NOTICE);
+  entry.start(openDesk);
 }
 
 /** Begin again with an empty page, so that nothing of the customer stays in memory. */
@@ -34,33 +35,6 @@ function leave(reason) {
   location.reload();
 }
 
-function signIn(form, enter) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    attempt(form.querySelector("button"), () => enter(Object.fromEntries(new FormData(form))));
-  });
-}
-
-async function attempt(button, enter) {
-  button.disabled = true;
-  $("entry-outcome").textContent = "";
-  try {
-    const asked = await enter();
-    if (asked) secondFactor.ask(asked, attempt);
-    else await openDesk();
-  } catch (problem) {
-    $("entry-outcome").textContent = problem.message;
-  } finally {
-    button.disabled = false;
-  }
-}
-
-signIn($("login"), session.logIn);
-signIn($("register"), session.register);
-secondFactor.offer(attempt);
-$("demo")?.addEventListener("click", ({ currentTarget }) => {
-  attempt(currentTarget, () => session.logIn({ ...currentTarget.dataset }));
-});
 $("sign-out").addEventListener("click", async () => {
   stream?.close();
   await session.logOut().catch(() => {}); // signed out here, whatever the server says
@@ -201,7 +175,7 @@ async function report(work) {
   }
 }
 
-if (session.user()) openDesk().catch((problem) => problem.status !== 401 && retryDesk(problem));
+if (session.user() && !entry.hasLink()) openDesk().catch((problem) => problem.status !== 401 && retryDesk(problem));
 else welcome();
 
 /** The server cannot be reached now, or not yet. */

@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 import * as passkeys from "./passkeys.js";
 import * as session from "./session.js";
 
-/** Show the form in the place of the others. `finish` is called with what opens the session. */
+/** Prepare the form. `finish` is called with a button and what opens the session. */
 export function ask({ factor_token, methods }, finish) {
   const form = $("second-factor");
   const byCode = methods.includes("totp") || methods.includes("recovery_code");
@@ -24,10 +24,6 @@ export function ask({ factor_token, methods }, finish) {
       await session.passSecondFactor({ factor_token, passkey: await passkeys.get(options) });
     });
   form.elements.cancel.onclick = () => location.reload();
-  for (const other of form.parentElement.querySelectorAll("form, details")) {
-    other.hidden = other !== form;
-  }
-  form.elements[byCode ? "code" : "passkey"].focus();
 }
 
 function hint(methods, byPasskey) {

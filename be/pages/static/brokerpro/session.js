@@ -35,17 +35,20 @@ export const register = (fields) => enter("register", fields);
 export const passSecondFactor = (fields) => enter("login/factor", fields);
 export const logInByPasskey = (passkey) => enter("login/passkey", { passkey });
 
-/** Null once somebody is signed in; else what the server asks for: a second factor. */
+/** Null once somebody is signed in; else what is missing: a second factor, or a verified e-mail. */
 async function enter(path, body) {
-  const answer = await send("POST", `/api/auth/${path}/`, { body });
-  if (answer.second_factor_required) return answer;
+  const answer = await ask(`${path}/`, body);
+  if (!answer.access_token) return answer;
   keep(dated(answer));
   return null;
 }
 
+/** A call below /api/auth/ that needs no tokens. */
+export const ask = (path, body) => send("POST", `/api/auth/${path}`, { body });
+
 /** What the browser needs for signing in by a passkey. */
 export const passkeyOptions = async (body) =>
-  (await send("POST", "/api/auth/login/passkey/options/", { body })).public_key;
+  (await ask("login/passkey/options/", body)).public_key;
 
 export async function logOut() {
   await renewal?.catch(() => {});
@@ -122,7 +125,8 @@ function keep(fresh) {
   events.dispatchEvent(new Event("renewed"));
 }
 
-async function forget() {
+/** Forget the tokens: the session has ended. */
+export async function forget() {
   const ended = tokens;
   tokens = null;
   clearTimeout(timer);

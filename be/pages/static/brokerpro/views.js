@@ -3,6 +3,7 @@
 
 import * as bank from "./account_bank.js";
 import * as keys from "./account_keys.js";
+import * as profile from "./account_profile.js";
 import * as security from "./account_security.js";
 import * as transfers from "./account_transfers.js";
 import { $ } from "./dom.js";
@@ -11,6 +12,7 @@ import { $ } from "./dom.js";
 const SECTIONS = {
   "account-bank": bank,
   "account-transfers": transfers,
+  "account-profile": profile,
   "account-security": security,
   "account-keys": keys,
 };
