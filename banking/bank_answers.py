@@ -130,7 +130,7 @@ def reverse(row: BankTransaction, reason: str, now: datetime) -> None:
             units = holds.settle(hold, remaining=0, final=True, at=now, journal=journal)
             kind, lines = EntryKind.DEPOSIT_RETURN, [Line(wallet, -units, Bucket.HELD)]
         else:
-            kind, lines = EntryKind.DEPOSIT_RETURN, debts.lines_taking(wallet, row.cents)
+            kind, lines = EntryKind.DEPOSIT_RETURN, [debts.line_taking(wallet, row.cents)]
         sign = -1 if row.type == TransactionType.WITHDRAWAL else 1
         journal.post(kind=kind, reference=row.pk, lines=[Line(clearing, sign * row.cents), *lines])
     row.failure_reason = reason

@@ -13,16 +13,14 @@ from banking.ledger import Line
 from banking.models import Bucket, LedgerAccount
 
 
-def lines_taking(account: LedgerAccount, cents: int) -> list[Line]:
-    """Lines that take `cents` from an account that the caller has locked.
+def line_taking(account: LedgerAccount, cents: int) -> Line:
+    """The line that takes `cents` from an account that the caller has locked.
 
-    They are taken from what is available; the rest becomes a debt.
+    Where that much is not available, all of it becomes a debt, of which the ledger at once pays
+    what is available. So it is one posting in either case, as portfolios expect of a flow.
     """
-    available = min(cents, account.available)
-    return [
-        Line(account, -available),
-        Line(account, available - cents, Bucket.DEBT),
-    ]
+    bucket = Bucket.AVAILABLE if account.available >= cents else Bucket.DEBT
+    return Line(account, -cents, bucket)
 
 
 def owners() -> list[UUID]:

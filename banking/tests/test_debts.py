@@ -94,9 +94,10 @@ def test_what_has_been_spent_of_it_is_owed_by_a_new_entry(alice, account):
     assert dollars(alice) == ("0.00", "0.00")
     assert debt(alice) == "70.00"
     assert lines(alice)[0] == ("deposit", "available", "100.00")
-    assert lines(alice)[-2:] == [
-        ("deposit_return", "available", "-30.00"),
-        ("deposit_return", "debt", "-70.00"),
+    assert lines(alice)[-3:] == [
+        ("deposit_return", "debt", "-100.00"),
+        ("debt_payment", "available", "-30.00"),
+        ("debt_payment", "debt", "30.00"),
     ]
     assert sum(Posting.objects.values_list("units", flat=True)) == 0
     assert debts.owners() == [alice.pk]

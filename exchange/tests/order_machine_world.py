@@ -65,7 +65,7 @@ BOND = Listing(
 LISTINGS = {listing.symbol: listing for listing in (STOCK, COIN, BOND)}
 CLASSES = {STOCK.symbol: "stock", COIN.symbol: "crypto", BOND.symbol: "bond"}
 
-BANK_NUMBERS = ("55000001", rails.DELAYED, rails.RETURNED_LATER, rails.REFUSED)
+BANK_NUMBERS = ("55000001", rails.DELAYED, rails.RETURNED_LATER, rails.REFUSED, rails.RETURNED_FREE)
 
 near = st.integers(-6, 6)
 client_order_ids = st.sampled_from([*[None] * 10, "one", "two"])
@@ -73,7 +73,10 @@ mostly = st.sampled_from([True, True, True, True, True, False])
 seldom = st.sampled_from([False, False, False, False, False, True])
 someone = st.integers(0, 2)
 banks = st.sampled_from(BANK_NUMBERS)
-dollars = st.sampled_from([Decimal("0.01"), Decimal("250.50"), Decimal("4000.00")])
+# The largest is most of what a customer has, so that a returned deposit can find it spent.
+dollars = st.sampled_from(
+    [Decimal("0.01"), Decimal("250.50"), Decimal("4000.00"), Decimal("17000.00")]
+)
 
 
 @st.composite

@@ -72,7 +72,9 @@ def assert_ledger_agrees(user, *, now, method="fifo"):
         amount = accounts[account].get_currency_units("USD").number
         return f"{amount:.2f}".replace("-0.00", "0.00")
 
-    assert cents(CASH) == holdings["totals"]["cash"]
+    totals = holdings["totals"]
+    cash = Decimal(totals["cash"]) - Decimal(totals["debt"])
+    assert cents(CASH) == f"{cash:.2f}"
     units: dict[str, Decimal] = defaultdict(Decimal)
     for position in accounts[SECURITIES]:
         units[beancount_text.symbol_of(position.units.currency)] += position.units.number
@@ -86,7 +88,7 @@ def assert_ledger_agrees(user, *, now, method="fifo"):
         for each in entries
         if isinstance(each, data.Balance)
     }
-    assert asserted.pop("USD") == Decimal(holdings["totals"]["cash"])
+    assert asserted.pop("USD") == cash
     assert {symbol: number for symbol, number in asserted.items() if number} == held
     assert accounts["Expenses:BrokerPro:Fees"].is_empty()
     assert {each.units.currency for each in accounts["Equity:BrokerPro:Other"]} <= {"USD"}

@@ -17,6 +17,8 @@ def nothing_is_overdrawn(state: State) -> Iterator[str]:
     for account in state.accounts:
         if account.owner_id is not None and (account.available < 0 or account.held < 0):
             yield f"{account.asset}: {account.available} available, {account.held} held"
+        if account.debt < 0 or (account.debt and account.available):
+            yield f"{account.asset}: {account.available} available, {account.debt} owed"
     for hold in state.ended_holds:
         if hold.remaining:
             yield f"hold {hold.pk} has ended and reserves {hold.remaining}"

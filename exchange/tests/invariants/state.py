@@ -108,9 +108,9 @@ class State:
         return {feed.pk: feed.sequence for feed in self._all(OrderFeed)}
 
     def cash(self, owner_id: UUID) -> int:
-        """Cents, held or not."""
+        """Cents, held or not, less what is owed."""
         return sum(
-            account.available + account.held
+            account.available + account.held - account.debt
             for account in self.accounts
             if account.owner_id == owner_id and account.asset == "USD"
         )
