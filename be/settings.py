@@ -124,7 +124,7 @@ UNFOLD = {
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 # In the pages of the admin; the API has formats of its own.
-DATE_FORMAT, TIME_FORMAT, DATETIME_FORMAT = "Y-m-d", "H:i:s", "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "be.desk.formats"
 USE_I18N = False
 USE_TZ = True
 

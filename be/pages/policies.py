@@ -41,12 +41,12 @@ REDOC: Directives = {
     ],
     "worker-src": [BLOB],
 }
-# Alpine.js evaluates attributes of the admin's templates ('unsafe-eval'), which have inline styles
-# as well. Forms go to the admin itself.
+# Alpine.js evaluates attributes of the admin's templates ('unsafe-eval'), which set styles by
+# attributes as well; style sheets are files. Forms go to the admin itself.
 ADMIN: Directives = {
     **SWAGGER,
     "script-src": [SELF, "'unsafe-eval'"],
-    "style-src": [SELF, "'unsafe-inline'"],
+    "style-src-attr": ["'unsafe-inline'"],
     "font-src": [SELF],
     "form-action": [SELF],
 }

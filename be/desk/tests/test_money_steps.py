@@ -145,6 +145,10 @@ def test_an_amount_that_is_none_is_refused_by_the_form(everything, amount):
     assert not Correction.objects.filter(owner=everything.alice, reason="Because").exists()
 
 
+def test_times_are_written_as_everywhere_else(root, everything):
+    assert "2026-03-02 15:00:00" in page(root, everything.withdrawal)
+
+
 def test_a_large_one_waits_for_a_second_person(everything):
     correction = Correction.objects.get()
     before = available(everything.alice)

@@ -1,0 +1,1 @@
+"""How the pages of the admin write dates and times, by language."""

@@ -1,0 +1,1 @@
+"""English, as log and documentation write them."""
