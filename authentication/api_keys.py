@@ -45,7 +45,8 @@ _USER_OF_KEY = (
     "WHERE api_key.key_id = %s AND api_key.revoked_at IS NULL "
     "AND (api_key.expires_at IS NULL OR api_key.expires_at > %s) AND person.is_active"
 )
-_OWN = 3 + len(_READ)
+_PLAIN = 3
+_OWN = _PLAIN + len(_READ)
 
 
 class RevokeReason(StrEnum):
@@ -226,23 +227,23 @@ def authenticate(credential: str, *, address: str, now: datetime) -> AccessGrant
 
     `address` is the client's; "" if it has none.
     """
-    pair = _parsed(credential)
-    secret_hash = api_key.hashed(pair.secret)
+    given = _parsed(credential)
     began = recent_checks.begin()
-    rows = statements.query(_USER_OF_KEY, (pair.key_id, now))
+    rows = statements.query(_USER_OF_KEY, (given.key_id, now))
     if not rows:
         raise InvalidApiKey
-    stored_hash, scopes, addresses, *own = rows[0][:_OWN]
-    if not (api_key.same(secret_hash, stored_hash) and api_key.is_from(address, addresses)):
+    row = rows[0]
+    stored_hash, scopes, addresses = row[:_PLAIN]
+    if not (api_key.same(given.secret_hash, stored_hash) and api_key.is_from(address, addresses)):
         raise InvalidApiKey
-    id, expires_at, last_used_at = _columns.load(tuple(own))
+    id, expires_at, last_used_at = _columns.load(row[_PLAIN:_OWN])
     last_uses.note(id, now, last=last_used_at)
-    user: User = _users.make(rows[0][_OWN:])
+    user: User = _users.make(row[_OWN:])
     grant = AccessGrant(
         user=user, api_key_id=id, scopes=parse_scopes(scopes), expires_at=expires_at
     )
     live = Live(user.pk, id, grant.scopes, expires_at)
-    recent_checks.note(began, (pair.key_id, secret_hash, address), live)
+    recent_checks.note(began, (given, address), live)
     return grant
 
 
@@ -273,18 +274,17 @@ def may_read_just_now(credential: str, *, address: str, now: datetime) -> bool:
 
 
 def _found_just_now(credential: str, address: str, now: datetime) -> Live | None:
-    pair = _parsed(credential)
-    live = recent_checks.find((pair.key_id, api_key.hashed(pair.secret), address))
+    live = recent_checks.find((_parsed(credential), address))
     if live is not None and live.expires_at is not None and live.expires_at <= now:
         return None
     return live
 
 
-def _parsed(credential: str) -> api_key.Pair:
-    pair = api_key.parse(credential)
-    if pair is None:
+def _parsed(credential: str) -> api_key.Presented:
+    given = api_key.parse(credential)
+    if given is None:
         raise InvalidApiKey
-    return pair
+    return given
 
 
 @lru_cache(maxsize=64)

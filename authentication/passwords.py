@@ -1,6 +1,9 @@
 """Passwords: validation and hashing. To verify one costs the same for users who do not exist."""
 
+import os
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth import hashers, password_validation
 from django.core.exceptions import ValidationError
@@ -9,10 +12,18 @@ from authentication.models import User
 from be.kernel.refusals import Invalid
 
 # Argon2 takes 100 MiB and several cores for each password. A burst of sign-ins waits here, so that
-# other requests keep memory and cores.
+# other requests keep memory; and what hashes runs at low priority, so that they keep the cores.
 HASHES_AT_ONCE = 2
+NICENESS = 15
 
-_hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
+
+def _give_way() -> None:
+    """Lower the priority of this thread, and so of those that Argon2 starts, where it has one."""
+    if sys.platform == "linux":  # elsewhere only a whole process has a priority
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+_hashing = ThreadPoolExecutor(HASHES_AT_ONCE, "hashing", initializer=_give_way)
 
 
 class UnacceptablePassword(Invalid):
@@ -32,8 +43,7 @@ def check_acceptable(password: str, *, user: User, field: str) -> None:
 
 def hashed(password: str) -> str:
     """The encoded hash that is stored."""
-    with _hashing:
-        return hashers.make_password(password)
+    return _hashing.submit(hashers.make_password, password).result()
 
 
 def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
@@ -41,5 +51,5 @@ def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
 
     `encoded` is None for a user who does not exist; that costs a hash too.
     """
-    with _hashing:
-        return hashers.verify_password(password, encoded or hashers.UNUSABLE_PASSWORD_PREFIX)
+    stored = encoded or hashers.UNUSABLE_PASSWORD_PREFIX
+    return _hashing.submit(hashers.verify_password, password, stored).result()

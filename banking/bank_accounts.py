@@ -3,9 +3,10 @@
 import random
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from authentication.models import User
 from banking import bank_rows, micro_deposits
 from banking.models import BankAccount, BankAccountStatus, BankTransaction, TransactionStatus
 from banking.rules import encryption, rails
+from be.database import reencryption
 from be.database.transactions import atomic
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid, NotFound, Refusal
@@ -30,6 +32,7 @@ ACCOUNT_NUMBER = re.compile(r"[0-9]{4,17}")
 UNPREDICTABLE = secrets.SystemRandom()
 # The ciphertext of a number that is no longer stored.
 DESTROYED = b""
+SEALED = "account_number_encrypted"
 
 
 class BankAccountExists(Refusal):
@@ -207,31 +210,35 @@ def details(account: BankAccount) -> rails.BankDetails:
     return _details(key_ring(), account)
 
 
-@atomic
-def rotate_key(account_id: UUID) -> bool:
-    """Re-encrypt one account's number under the newest key; False if that was done before.
+def under_older_keys() -> QuerySet[BankAccount]:
+    """The accounts whose number is encrypted under another key than the newest."""
+    return reencryption.outdated(BankAccount.objects.all(), column=SEALED, ring=key_ring())
 
-    The amounts of micro-deposits go along; a destroyed number needs no key. Raises
-    encryption.Unreadable when no key of the ring decrypts it.
+
+def rotate_keys(*, progress: Callable[[int], None]) -> reencryption.Reencrypted:
+    """Bring every number under the newest key, batch by batch, while customers link and unlink.
+
+    `progress` is told how many were done so far. Micro-deposits and fingerprints go along.
     """
     ring = key_ring()
-    account = BankAccount.objects.select_for_update().get(pk=account_id)
-    if bytes(account.account_number_encrypted) == DESTROYED:
-        return False
-    if encryption.is_sealed_with_newest(ring, bytes(account.account_number_encrypted)):
-        return False
+    return reencryption.run(
+        BankAccount.objects.all(),
+        column=SEALED,
+        ring=ring,
+        reencrypt=partial(_reencrypt, ring),
+        progress=progress,
+    )
+
+
+def _reencrypt(ring: encryption.KeyRing, account: BankAccount) -> None:
+    """Bring one account, which is locked, under the newest key. Raises encryption.Unreadable."""
     bank = _details(ring, account)
     account.account_number_encrypted = encryption.seal(ring, bank.account_number, row_id=account.pk)
     account.account_number_fingerprint = encryption.fingerprint(ring, _identity(bank))
     micro_deposits.reseal(ring, account)
     account.save(
-        update_fields=[
-            "account_number_encrypted",
-            "account_number_fingerprint",
-            "micro_deposits_encrypted",
-        ]
+        update_fields=[SEALED, "account_number_fingerprint", "micro_deposits_encrypted"],
     )
-    return True
 
 
 def key_ring() -> encryption.KeyRing:

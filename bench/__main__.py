@@ -15,7 +15,7 @@ from pathlib import Path
 
 import django
 
-from bench import growth, http, portfolio_growth, reads, streaming
+from bench import credentials, growth, http, portfolio_growth, reads, streaming
 from bench.keys import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +43,7 @@ def main() -> None:
             _run({"VAR_DIR": folder, "DATABASE_URL": own, "REDIS_URL": redis}, "bench.history")
     http.run(write)
     reads.run(write)
+    credentials.run(write)
     growth.run(write)
     portfolio_growth.run(write)
     streaming.run(write)

@@ -38,10 +38,19 @@ def new_pair() -> Pair:
     return Pair(PREFIX + key_id, secrets.token_urlsafe(SECRET_BYTES))
 
 
-def parse(credential: str) -> Pair | None:
-    """The pair in `<key_id>.<secret>`; None if it has not this form."""
+class Presented(NamedTuple):
+    """A key as the server looks it up: by its id, and the hash of its secret."""
+
+    key_id: str
+    secret_hash: str
+
+
+# A program sends its key with every request.
+@lru_cache(maxsize=4096)
+def parse(credential: str) -> Presented | None:
+    """What `<key_id>.<secret>` has to be looked up by; None if it has not this form."""
     found = FORM.fullmatch(credential)
-    return None if found is None else Pair(found[1], found[2])
+    return None if found is None else Presented(found[1], hashed(found[2]))
 
 
 def hashed(secret: str) -> str:
@@ -54,7 +63,6 @@ def same(given: str, stored: str) -> bool:
     return hmac.compare_digest(given, stored)
 
 
-@lru_cache(maxsize=1024)
 def networks(text: str) -> tuple[Network, ...]:
     """The networks of a list with blanks between them. Raises ValueError for what is none.
 
@@ -68,6 +76,7 @@ def listed(given: Sequence[Network]) -> str:
     return " ".join(map(str, given))
 
 
+@lru_cache(maxsize=4096)
 def is_from(address: str, text: str) -> bool:
     """Whether a client's address is in one of the networks; an empty list is everywhere."""
     if not text:

@@ -10,6 +10,7 @@ from banking.bank_accounts import BankAccountExists
 from banking.rules import rails
 from banking.rules.encryption import Unreadable
 from banking.tests.factories import NOW, BankAccountFactory
+from be.database import reencryption
 
 OLD = base64.urlsafe_b64encode(b"o" * 32).decode()
 NEW = base64.urlsafe_b64encode(b"n" * 32).decode()
@@ -28,7 +29,7 @@ def test_rotation_makes_the_old_key_superfluous(account, settings, capsys):
 
     call_command("rotate_banking_key")
 
-    assert "1 of 1" in capsys.readouterr().out
+    assert "1 of 1 account" in capsys.readouterr().out
     settings.BANKING_ENCRYPTION_KEY = NEW
     account.refresh_from_db()
     assert bank_accounts.details(account).account_number == NUMBER
@@ -60,7 +61,7 @@ def test_rotating_again_does_nothing(account, settings, capsys):
 
     call_command("rotate_banking_key")
 
-    assert "0 of 1" in capsys.readouterr().out
+    assert "0 of 0 account" in capsys.readouterr().out
     account.refresh_from_db()
     assert bytes(account.account_number_encrypted) == sealed
 
@@ -76,7 +77,7 @@ def test_an_account_that_no_key_opens_is_named_and_the_others_are_rotated(
         call_command("rotate_banking_key")
 
     assert NUMBER not in str(refusal.value)
-    assert "1 of 2" in capsys.readouterr().out
+    assert "1 of 2 account" in capsys.readouterr().out
     with pytest.raises(Unreadable):
         bank_accounts.details(lost)
 
@@ -100,7 +101,7 @@ def test_a_destroyed_number_needs_no_key(account, settings, capsys):
 
     call_command("rotate_banking_key")
 
-    assert "0 of" in capsys.readouterr().out
+    assert "0 of 0 account" in capsys.readouterr().out
 
 
 def test_an_account_that_another_customer_links_is_found_after_rotation(account, bob, settings):
@@ -111,3 +112,46 @@ def test_an_account_that_another_customer_links_is_found_after_rotation(account,
     account.refresh_from_db()
     assert list(bank_accounts.linked_by_others(account)) == [his]
     assert list(bank_accounts.linked_by_others(his)) == [account]
+
+
+def test_it_works_in_batches_and_goes_on_where_it_was(alice, settings, capsys, monkeypatch):
+    settings.BANKING_ENCRYPTION_KEY = OLD
+    for number in range(7):
+        BankAccountFactory.create(owner=alice, account_number=f"6000000{number:02}")
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    monkeypatch.setattr(reencryption, "BATCH", 2)
+
+    def stop_after_four(done: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bank_accounts.rotate_keys(progress=stop_after_four)
+    assert bank_accounts.under_older_keys().count() == 3
+
+    call_command("rotate_banking_key")
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["2 of 3", "3 of 3"]
+    assert "3 of 3 account numbers were re-encrypted." in said
+    assert bank_accounts.under_older_keys().count() == 0
+
+
+def test_what_fails_in_a_batch_leaves_the_batch_as_it_was(alice, settings, monkeypatch):
+    settings.BANKING_ENCRYPTION_KEY = OLD
+    for number in range(3):
+        BankAccountFactory.create(owner=alice, account_number=f"6000000{number:02}")
+    settings.BANKING_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    calls = iter([None, RuntimeError])
+    reencrypt = bank_accounts._reencrypt
+
+    def fail_at_second(ring, account):
+        if (error := next(calls)) is not None:
+            raise error
+        reencrypt(ring, account)
+
+    monkeypatch.setattr(bank_accounts, "_reencrypt", fail_at_second)
+    with pytest.raises(RuntimeError):
+        bank_accounts.rotate_keys(progress=print)
+
+    assert bank_accounts.under_older_keys().count() == 3

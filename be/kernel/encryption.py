@@ -116,6 +116,11 @@ def unseal(ring: KeyRing, sealed: bytes, *, purpose: bytes, row_id: UUID) -> str
     return plaintext.decode()
 
 
+def header(ring: KeyRing) -> bytes:
+    """What every value begins with that is encrypted under the newest key."""
+    return VERSION + ring.newest.id
+
+
 def is_sealed_with_newest(ring: KeyRing, sealed: bytes) -> bool:
     """Whether this value is encrypted under the newest key already."""
     return sealed[:HEADER_BYTES] == VERSION + ring.newest.id

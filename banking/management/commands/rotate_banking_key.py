@@ -5,8 +5,6 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from banking import bank_accounts
-from banking.models import BankAccount
-from banking.rules import encryption
 from be.database.base_commands import DatabaseCommand
 
 
@@ -14,7 +12,8 @@ class Command(DatabaseCommand):
     """Bring every stored account number under the first key of BANKING_ENCRYPTION_KEY.
 
     Run it after a new key was put first and all servers have it; then the old keys can be dropped.
-    It may be stopped and run again, also while the servers run.
+    It works in batches while the servers run, and says how far it is. Stopped or killed, it goes on
+    with the rows that are left when it is run again.
     """
 
     help = (
@@ -23,16 +22,14 @@ class Command(DatabaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rotated, unreadable = 0, []
-        ids = list(BankAccount.objects.order_by("pk").values_list("pk", flat=True))
-        for account_id in ids:
-            try:
-                rotated += bank_accounts.rotate_key(account_id)
-            except encryption.Unreadable:
-                unreadable.append(str(account_id))
-        self.stdout.write(f"{rotated} of {len(ids)} account numbers were re-encrypted.")
-        if unreadable:
+        total = bank_accounts.under_older_keys().count()
+        result = bank_accounts.rotate_keys(
+            progress=lambda done: self.stdout.write(f"{done} of {total}")
+        )
+        self.stdout.write(f"{result.rows} of {total} account numbers were re-encrypted.")
+        if result.unreadable:
             raise CommandError(
                 "No key of the ring opens these bank accounts; keep the old keys and add the one "
-                f"that is missing: {', '.join(unreadable)}"
+                f"that is missing: {', '.join(map(str, result.unreadable))}"
             )
+        self.stdout.write("All are under the first key: the others can be dropped.")
