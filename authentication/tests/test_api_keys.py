@@ -90,7 +90,7 @@ def test_what_is_stored_opens_nothing(alice):
             "addresses",
             "invalid",
         ),
-        ({"name": "bot", "scopes": ["read"], "addresses": [7]}, "addresses.0", "invalid"),
+        ({"name": "bot", "scopes": ["read"], "addresses": [7]}, "addresses", "invalid"),
         (
             {"name": "bot", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z"},
             "expires_at",
