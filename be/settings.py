@@ -17,6 +17,7 @@ from corsheaders.defaults import default_headers
 
 from authentication.rules import signing_keys
 from be.configuration import databases, enum_names, environment, key_files, local_hosts, log, mail
+from be.configuration.admin_look import UNFOLD  # noqa: F401 - read by django-unfold
 from be.configuration.environment import Misconfigured, parse_setting
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
@@ -111,15 +112,6 @@ TEMPLATES = [
         },
     }
 ]
-
-# The admin's look and its menu: be/desk/site.py and be/desk/menu.py.
-UNFOLD = {
-    "SITE_TITLE": "BrokerPro",
-    "SITE_HEADER": "BrokerPro",
-    "SITE_SYMBOL": "candlestick_chart",
-    "SITE_URL": "/",
-    "SIDEBAR": {"show_search": True, "navigation": "be.desk.menu.groups"},
-}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
