@@ -22,7 +22,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from banking import admin_steps
+from banking import admin_steps, bank_accounts
 from banking.models import (
     BankAccount,
     BankTransaction,
@@ -35,6 +35,9 @@ from banking.models import (
 from banking.rules.assets import USD, Asset
 from be.admin_pages.base import ReadOnly, ReadOnlyAdmin, TabularInline
 from be.admin_pages.steps import StepPages
+
+# Of a number that very many have linked, the first are enough to see that.
+MOST_OTHERS = 20
 
 
 def amount_text(asset: Asset, units: int) -> str:
@@ -82,14 +85,25 @@ class BankAccountAdmin(ReadOnlyAdmin):
         "account_type",
         "account_number_last4",
         "routing_number",
+        "rail",
         "status",
+        "wrong_tries",
+        "verification_expires_at",
         "created_at",
         "unlinked_at",
+        "also_linked_by",
     )
+    readonly_fields = ("also_linked_by",)
     list_filter = ("status", "account_type")
     list_select_related = ("owner",)
     search_fields = ("=id", "owner__email", "account_holder")
     ordering = ("-pk",)
+
+    @admin.display(description="also linked by")
+    def also_linked_by(self, account: BankAccount) -> str:
+        """Other customers with the same account: a joint one, or something to look at."""
+        others = bank_accounts.linked_by_others(account).select_related("owner")
+        return ", ".join(other.owner.email for other in others[:MOST_OTHERS]) or "-"
 
 
 dollars_moved = amount_column("cents", lambda row: USD, "amount (USD)")

@@ -15,8 +15,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from authentication.models import User
 from banking import bank_rows, micro_deposits
-from banking.models import BankAccount, BankAccountStatus, BankTransaction, TransactionStatus
-from banking.rules import encryption, rails
+from banking.models import (
+    BankAccount,
+    BankAccountStatus,
+    BankTransaction,
+    NachaEntry,
+    TransactionStatus,
+)
+from banking.rules import encryption, rails, routing_numbers
 from be.database import reencryption
 from be.database.transactions import atomic
 from be.kernel.identifiers import uuid7
@@ -25,8 +31,7 @@ from be.logs import events
 
 NO_SUCH_ACCOUNT = "There is no bank account with this id."
 
-ROUTING_NUMBER = re.compile(r"[0-9]{9}")
-ROUTING_WEIGHTS = (3, 7, 1) * 3
+ROUTING_NUMBER = routing_numbers.PATTERN
 ACCOUNT_NUMBER = re.compile(r"[0-9]{4,17}")
 
 UNPREDICTABLE = secrets.SystemRandom()
@@ -157,6 +162,22 @@ def _unlink(owner: User, account_id: UUID, now: datetime) -> None:
     events.log_on_commit("bank account unlinked", user_id=owner.pk, account_id=account.pk)
 
 
+@atomic
+def require_new_link(account_id: UUID, *, now: datetime) -> None:
+    """Take no more transactions on an account that its bank does not know, or does not serve.
+
+    Its owner can only unlink it; who links it again has to verify it again.
+    """
+    account = BankAccount.objects.select_for_update().get(pk=account_id)
+    if account.status == BankAccountStatus.UNLINKED:
+        return
+    account.status = BankAccountStatus.PENDING
+    account.verified_at = None
+    account.verification_expires_at = now
+    account.save(update_fields=["status", "verified_at", "verification_expires_at"])
+    events.log_on_commit("bank account not served", user_id=account.owner_id, account_id=account.pk)
+
+
 def destroy_unlinked_numbers(
     *, account_ids: Sequence[UUID] | None = None, transaction_ids: Sequence[UUID] | None = None
 ) -> int:
@@ -174,7 +195,11 @@ def destroy_unlinked_numbers(
     still_needed = BankTransaction.objects.filter(
         Q(status=TransactionStatus.PENDING) | Q(due_at__isnull=False), account=OuterRef("pk")
     )
-    whole = found.exclude(account_number_encrypted=DESTROYED).exclude(Exists(still_needed))
+    # A file that is decided and not yet written is made of the numbers again.
+    in_the_making = NachaEntry.objects.filter(file__written_at=None, account=OuterRef("pk"))
+    whole = found.exclude(
+        Q(account_number_encrypted=DESTROYED) | Exists(still_needed) | Exists(in_the_making)
+    )
     return whole.update(
         account_number_encrypted=DESTROYED,
         account_number_fingerprint="",
@@ -252,18 +277,9 @@ def key_ring() -> encryption.KeyRing:
 
 
 def _require_routing_number(number: str) -> None:
-    """The check digit of an ABA routing number: 3(d1+d4+d7) + 7(d2+d5+d8) + (d3+d6+d9) ≡ 0 mod 10.
-
-    Source: American Bankers Association, Routing Number Policy, and
-    https://en.wikipedia.org/wiki/ABA_routing_transit_number#Check_digit.
-    """
-    if not ROUTING_NUMBER.fullmatch(number):
+    if not routing_numbers.PATTERN.fullmatch(number):
         raise Invalid("Send the 9 digits of the routing number.", field="routing_number")
-    weighted = sum(
-        weight * int(digit) for weight, digit in zip(ROUTING_WEIGHTS, number, strict=True)
-    )
-    # Nine zeros satisfy the formula and name no bank.
-    if weighted % 10 or not weighted:
+    if not routing_numbers.has_right_check_digit(number):
         raise Invalid(
             "The check digit does not fit; compare the number with a check or bank statement.",
             field="routing_number",

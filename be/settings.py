@@ -16,6 +16,7 @@ import environ
 from corsheaders.defaults import default_headers
 
 from authentication.rules import signing_keys
+from banking.rules.nacha import originators
 from be.configuration import databases, enum_names, environment, key_files, local_hosts, log, mail
 from be.configuration.admin_look import UNFOLD  # noqa: F401 - read by django-unfold
 from be.configuration.environment import Misconfigured, parse_setting
@@ -365,13 +366,18 @@ for name, keys in ENCRYPTION_KEYS.items():
     if keys:
         parse_setting(name, partial(encryption.parse_key_ring, keys), NEW_KEY)
 
-# Wrong tries to verify a bank account, and all of a customer's in a day (UTC).
+# Wrong tries to verify a bank account, those of a customer in a day (UTC), to how many accounts a
+# day one customer has micro-deposits sent, and for how many days an account waits for its amounts.
 MICRO_DEPOSIT_TRIES = env.int("MICRO_DEPOSIT_TRIES", default=3, at_least=1, at_most=10)
 MICRO_DEPOSIT_TRIES_A_DAY = env.int("MICRO_DEPOSIT_TRIES_A_DAY", default=10, at_least=1)
-# To how many accounts a day one customer has micro-deposits sent.
 MICRO_DEPOSIT_STARTS_A_DAY = env.int("MICRO_DEPOSIT_STARTS_A_DAY", default=5, at_least=1)
-# For how many days an account waits for its amounts.
 MICRO_DEPOSIT_DAYS = env.int("MICRO_DEPOSIT_DAYS", default=10, at_least=1, at_most=365)
+# How money moves: by the sandbox, or by files, and how long deposits are held: docs/nacha.md.
+BANK_RAIL = env.choice("BANK_RAIL", default="sandbox", among=("sandbox", "nacha"))
+DEPOSIT_HOLD_DAYS = env.int("DEPOSIT_HOLD_DAYS", default=3, at_most=60)
+NACHA = originators.originator(env) if BANK_RAIL == "nacha" else None
+NACHA_CUTOFF = originators.cutoff(env)
+NACHA_FOLDER = Path(env.str("NACHA_FOLDER", default=str(VAR_DIR / "nacha")))
 
 # What a customer may deposit and withdraw, in dollars: at once, a day and a month of New York.
 TRANSFER_LIMITS = {

@@ -134,7 +134,12 @@ class BankTransactionSerializer(serializers.ModelSerializer[BankTransaction]):
     account = serializers.UUIDField(source="account_id", read_only=True)
     amount = serializers.SerializerMethodField()
     currency = serializers.SerializerMethodField()
-    failure_reason = serializers.SerializerMethodField()
+    failure_reason = serializers.SerializerMethodField(
+        help_text=(
+            "Why it failed or was returned, as a word for programs: `account_closed`, "
+            "`insufficient_funds_at_bank`. docs/nacha.md has a table with plain words for people."
+        )
+    )
     review = serializers.SerializerMethodField(
         help_text="Of a large withdrawal: whether it waits for approval, or how that ended."
     )

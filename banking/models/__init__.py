@@ -16,6 +16,7 @@ from banking.models.ledger import (
     LedgerAccount,
     Posting,
 )
+from banking.models.nacha import NachaEntry, NachaFile, NachaReturn, NachaSequence
 from banking.models.transactions import (
     BankTransaction,
     Review,
@@ -38,6 +39,10 @@ __all__ = [
     "HouseAccount",
     "JournalEntry",
     "LedgerAccount",
+    "NachaEntry",
+    "NachaFile",
+    "NachaReturn",
+    "NachaSequence",
     "OpeningLot",
     "Posting",
     "Review",

@@ -79,3 +79,12 @@ def test_a_journal_entry_shows_its_postings(admin, account):
 
     assert "-100.00 USD" in text
     assert "+100.00 USD" in text
+
+
+def test_who_else_has_linked_an_account_is_shown_with_it(admin, account, bob):
+    page = url(BankAccount, "change", account.pk)
+    assert "bob@example.com" not in admin.get(page).content.decode()
+
+    BankAccountFactory.create(owner=bob, account_number=NUMBER)
+
+    assert "bob@example.com" in admin.get(page).content.decode()

@@ -19,12 +19,14 @@ DATABASE_COMMANDS = (
     "export_audit_log",
     "import_portfolio",
     "prune_history",
+    "read_nacha_returns",
     "rebuild_portfolio",
     "rotate_banking_key",
     "run_corporate_actions",
     "run_exchange_simulator",
     "seed_market",
     "verify_audit_log",
+    "write_nacha_file",
 )
 
 

@@ -66,6 +66,20 @@ def test_a_whole_production_configuration_starts(tmp_path: Path):
     assert done.returncode == 0, done.stderr
 
 
+NACHA = {
+    "BANK_RAIL": "nacha",
+    "NACHA_COMPANY_NAME": "Example Broker",
+    "NACHA_COMPANY_ID": "1234567890",
+    "NACHA_DESTINATION": "021000021",
+    "NACHA_DESTINATION_NAME": "First Example Bank",
+}
+
+
+def test_a_broker_whose_money_moves_by_files_starts(tmp_path: Path):
+    done = start(**PRODUCTION, **NACHA, VAR_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
 KEY = PRODUCTION["BANKING_ENCRYPTION_KEY"]
 WEAK_KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
@@ -85,6 +99,18 @@ SHORT_KEY = base64.urlsafe_b64encode(b"k" * 31).decode()
         ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "broker.example:443"}),
         ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "::1"}),
         ("ALLOWED_HOSTS", {"DEBUG": "true"}),
+        ("BANK_RAIL", {"BANK_RAIL": "wire"}),
+        ("NACHA_COMPANY_ID", {"BANK_RAIL": "nacha"}),
+        ("NACHA_COMPANY_NAME", {**NACHA, "NACHA_COMPANY_NAME": "a name of 17 lett"}),
+        ("NACHA_COMPANY_NAME", {**NACHA, "NACHA_COMPANY_NAME": "Bröker"}),
+        ("NACHA_DESTINATION", {**NACHA, "NACHA_DESTINATION": "021000022"}),
+        ("NACHA_DESTINATION_NAME", {**NACHA, "NACHA_DESTINATION_NAME": " "}),
+        ("NACHA_ORIGIN", {**NACHA, "NACHA_ORIGIN": "12345678901"}),
+        ("NACHA_ODFI", {**NACHA, "NACHA_ODFI": "123"}),
+        ("NACHA_CUTOFF", {"NACHA_CUTOFF": "5 pm"}),
+        ("NACHA_CUTOFF", {"NACHA_CUTOFF": "25:00"}),
+        ("DEPOSIT_HOLD_DAYS", {"DEPOSIT_HOLD_DAYS": "-1"}),
+        ("MICRO_DEPOSIT_TRIES", {"MICRO_DEPOSIT_TRIES": "0"}),
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": ""}),
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": "not-a-key"}),
         ("BANKING_ENCRYPTION_KEY", {"BANKING_ENCRYPTION_KEY": SHORT_KEY}),

@@ -1,0 +1,1 @@
+"""Tests of files to and from banks."""
