@@ -20,6 +20,7 @@ from banking.rules.nacha import originators
 from be.configuration import databases, enum_names, environment, key_files, local_hosts, log, mail
 from be.configuration.admin_look import UNFOLD  # noqa: F401 - read by django-unfold
 from be.configuration.environment import Misconfigured, parse_setting
+from be.configuration.schema_texts import DESCRIPTION, TAGS
 from be.configuration.trusted_proxies import TrustedProxies
 from be.kernel import encryption
 from be.pages import policies
@@ -282,23 +283,11 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "BrokerPro",
-    "DESCRIPTION": (
-        "A brokerage backend: accounts, money, orders, live prices. Decimals are strings in plain "
-        "notation, times are RFC 3339 in UTC with six decimals of a second, errors are problem "
-        "documents (RFC 9457). Live prices and order updates come over the WebSocket at "
-        "`/ws/market-data/`."
-    ),
+    "DESCRIPTION": DESCRIPTION,
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
-    "TAGS": [
-        {"name": "Authentication", "description": "Users, their sessions and tokens."},
-        {"name": "Banking", "description": "Bank accounts, deposits, withdrawals, the ledger."},
-        {"name": "Market data", "description": "Instruments, quotes, candles, statistics, books."},
-        {"name": "Orders", "description": "Orders of every type, and their executions."},
-        {"name": "Portfolio", "description": "Holdings, tax lots, gains and performance."},
-        {"name": "Status", "description": "Whether this server can do its work."},
-    ],
+    "TAGS": TAGS,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -22,6 +22,7 @@ DATABASE_COMMANDS = (
     "read_nacha_returns",
     "rebuild_portfolio",
     "rotate_banking_key",
+    "rotate_identity_key",
     "run_corporate_actions",
     "run_exchange_simulator",
     "seed_market",
