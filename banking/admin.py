@@ -194,6 +194,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         account_balance,
         "available_amount",
         "held_amount",
+        "debt_amount",
     )
     fields = (
         "id",
@@ -204,8 +205,9 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         account_balance,
         "available_amount",
         "held_amount",
+        "debt_amount",
     )
-    readonly_fields = (account_balance, "available_amount", "held_amount")
+    readonly_fields = (account_balance, "available_amount", "held_amount", "debt_amount")
     list_filter = ("house",)
     list_select_related = ("owner",)
     search_fields = ("owner__email", "=asset")
@@ -216,7 +218,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         of_house = Subquery(posted.annotate(total=Sum("units")).values("total"))
         units: BigIntegerField[int, int] = BigIntegerField()
         balance = Case(
-            When(owner__isnull=False, then=F("available") + F("held")),
+            When(owner__isnull=False, then=F("available") + F("held") - F("debt")),
             default=Coalesce(of_house, 0, output_field=units),
             output_field=units,
         )
@@ -235,6 +237,10 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
     @admin.display(description="held", ordering="held")
     def held_amount(self, account: LedgerAccount) -> str:
         return self._stored(account, account.held)
+
+    @admin.display(description="debt", ordering="debt")
+    def debt_amount(self, account: LedgerAccount) -> str:
+        return self._stored(account, account.debt)
 
     def _stored(self, account: LedgerAccount, units: int) -> str:
         return "-" if account.owner_id is None else amount_text(_asset(account), units)

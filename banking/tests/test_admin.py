@@ -88,3 +88,15 @@ def test_who_else_has_linked_an_account_is_shown_with_it(admin, account, bob):
     BankAccountFactory.create(owner=bob, account_number=NUMBER)
 
     assert "bob@example.com" in admin.get(page).content.decode()
+
+
+def test_the_balance_of_an_account_in_debt_is_below_zero(admin, alice):
+    account = BankAccountFactory.create(owner=alice)
+    row = transactions.deposit(owner=alice, account_id=account.pk, amount=Decimal(90), now=NOW)
+    transactions.withdraw(owner=alice, account_id=account.pk, amount=Decimal(70), now=NOW)
+    transactions.return_payment(transaction_id=row.pk, reason="R01", now=NOW)
+
+    page = admin.get("/admin/banking/ledgeraccount/").content.decode()
+
+    assert "-70.00" in page
+    assert '<td class="field-debt_amount' in page
