@@ -1,4 +1,5 @@
-"""What a user may not do for now: a frozen account trades and moves no money.
+"""What a user may not do for now: a frozen account trades and moves no money, nor does, where
+KYC_REQUIRED is on, one whose owner's identity was not approved.
 
 A frozen customer can sign in, look at everything, and cancel what is open. What decides stands in
 the user's row, which authentication reads with every request: a gate costs no query, and holds for
@@ -6,6 +7,8 @@ every request that begins after the freeze was answered.
 """
 
 from datetime import datetime
+
+from django.conf import settings
 
 from authentication import audit, privileges
 from authentication.models import User
@@ -28,6 +31,19 @@ class AccountFrozen(Refusal):
         )
 
 
+class IdentityNotVerified(Refusal):
+    """Where KYC_REQUIRED is on, a customer trades and transfers once their identity is approved."""
+
+    code = "identity_not_verified"
+    status = 403
+    title = "Your identity is not verified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Apply at /api/auth/identity/ first, or see there what your application lacks."
+        )
+
+
 class FreezeRefused(Refusal):
     """The account is in that state already, or is of somebody with more rights."""
 
@@ -37,18 +53,21 @@ class FreezeRefused(Refusal):
 
 
 def require_may_trade(user: User) -> None:
-    """Raise AccountFrozen unless `user` may place and replace orders. Costs no query."""
-    _require_not_frozen(user)
+    """Raise AccountFrozen or IdentityNotVerified unless `user` may place and replace orders."""
+    _require_unrestricted(user)
 
 
 def require_may_transfer(user: User) -> None:
-    """Raise AccountFrozen unless `user` may deposit, withdraw and bring assets. Costs no query."""
-    _require_not_frozen(user)
+    """Raise what `require_may_trade` raises unless `user` may deposit, withdraw and import."""
+    _require_unrestricted(user)
 
 
-def _require_not_frozen(user: User) -> None:
+def _require_unrestricted(user: User) -> None:
+    """Without a query: the user is as read for this request."""
     if user.is_frozen:
         raise AccountFrozen
+    if settings.KYC_REQUIRED and user.identity_verified_at is None:
+        raise IdentityNotVerified
 
 
 @atomic

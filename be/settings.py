@@ -223,6 +223,15 @@ parse_setting(
 WEBAUTHN_RP_ID = env.str("WEBAUTHN_RP_ID", default="")
 REQUIRE_SECOND_FACTOR_FOR_TRANSFERS = env.bool("REQUIRE_SECOND_FACTOR_FOR_TRANSFERS", default=False)
 
+# Identity ---------------------------------------------------------------------------------------
+# Whether customers trade and transfer only once their identity is approved, and who approves it:
+# the sandbox, which believes everybody, or staff in the admin.
+KYC_REQUIRED = env.bool("KYC_REQUIRED", default=not DEBUG)
+IDENTITY_PROVIDER = env.choice(
+    "IDENTITY_PROVIDER", default="sandbox" if DEBUG else "staff", among=("sandbox", "staff")
+)
+
+# Passwords --------------------------------------------------------------------------------------
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

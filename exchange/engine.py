@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from authentication import identity
 from banking import debts, ledger
 from banking import transactions as bank_transactions
 from be.database import transactions
@@ -37,6 +38,7 @@ def advance(round_: Round) -> int:
     changed = sum(rounds.work_quote(pk, now=round_.at) for pk in _unworked_quotes())
     bank_transactions.settle_due(now=round_.at)
     _let_reserved_money_pay_debts(round_.at)
+    identity.settle_due(now=round_.at)
     return changed
 
 

@@ -107,6 +107,33 @@ def problem(status: int, code: str, title: str, detail: str) -> OpenApiExample:
     )
 
 
+_STATED = {
+    "first_name": "Alice",
+    "last_name": "Archer",
+    "birth_date": "1990-05-17",
+    "street": "12 Wall Street",
+    "city": "New York",
+    "region": "NY",
+    "postal_code": "10005",
+    "country": "US",
+}
+NEW_IDENTITY = OpenApiExample(
+    "Alice says who she is", value={**_STATED, "tax_id": "123-45-6789"}, request_only=True
+)
+_IDENTITY = {
+    "status": "approved",
+    "reason": "",
+    "documents_asked": [],
+    "documents": [],
+    **_STATED,
+    "tax_id_last4": "6789",
+    "submitted_at": "2026-03-02T14:30:00.000000Z",
+    "decided_at": "2026-03-02T14:30:00.000000Z",
+}
+IDENTITY = OpenApiExample("Approved", value=_IDENTITY, response_only=True, status_codes=["200"])
+IDENTITY_SUBMITTED = OpenApiExample(
+    "Approved at once", value=_IDENTITY, response_only=True, status_codes=["201"]
+)
 INVALID_CREDENTIALS = problem(
     401,
     "invalid_credentials",

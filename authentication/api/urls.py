@@ -2,7 +2,13 @@
 
 from django.urls import path
 
-from authentication.api import api_key_views, factor_views, recovery_views, views
+from authentication.api import (
+    api_key_views,
+    factor_views,
+    identity_views,
+    recovery_views,
+    views,
+)
 
 urlpatterns = [
     path("register/", views.RegisterView.as_view(), name="auth-register"),
@@ -34,6 +40,12 @@ urlpatterns = [
     path("email/", recovery_views.EmailView.as_view(), name="auth-email"),
     path("email/verify/", recovery_views.VerifyView.as_view(), name="auth-verify"),
     path("email/resend/", recovery_views.ResendView.as_view(), name="auth-resend"),
+    path("identity/", identity_views.IdentityView.as_view(), name="auth-identity"),
+    path(
+        "identity/documents/",
+        identity_views.IdentityDocumentsView.as_view(),
+        name="auth-identity-documents",
+    ),
     path("sessions/", views.SessionsView.as_view(), name="auth-sessions"),
     path("sessions/<str:id>/", views.SessionView.as_view(), name="auth-session"),
 ]

@@ -1,6 +1,7 @@
 """Tables of users, their credentials and sessions, of mails, and of the audit log; no rules."""
 
 from authentication.models.audit import AuditEvent, AuditLink, UnlinkedAuditEvent
+from authentication.models.identity import IdentityApplication, IdentityDocument
 from authentication.models.mail import OutgoingMail
 from authentication.models.users import (
     ApiKey,
@@ -20,6 +21,8 @@ __all__ = [
     "AuditEvent",
     "AuditLink",
     "AuthenticatorApp",
+    "IdentityApplication",
+    "IdentityDocument",
     "LoginAttempt",
     "OutgoingMail",
     "Passkey",

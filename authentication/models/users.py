@@ -50,6 +50,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(default=timezone.now)
     # Set by `authentication.restrictions`.
     frozen_at = models.DateTimeField(null=True, editable=False)
+    # Set by `authentication.identity`.
+    identity_verified_at = models.DateTimeField(null=True, editable=False)
     has_second_factor = models.BooleanField(default=False, editable=False)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -10,6 +10,8 @@ NAMES = {
     "ExitTimeInForceEnum": "exchange.api.serializers.EXIT_TIMES_IN_FORCE",
     "OrderStatusFilterEnum": "exchange.api.serializers.ORDER_FILTERS",
     "ServerStatusEnum": "exchange.api.serializers.SERVER_STATUSES",
+    "IdentityStatusEnum": "authentication.api.identity_serializers.IDENTITY_STATUSES",
+    "IdentityDocumentKindEnum": "authentication.api.identity_serializers.DOCUMENT_KINDS",
     "CheckEnum": "exchange.api.serializers.CHECKS",
     "FreshnessEnum": "exchange.api.serializers.FRESHNESS",
     "StatementPeriodTypeEnum": "portfolio.api.statement_serializers.PERIOD_TYPES",

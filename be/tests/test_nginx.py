@@ -29,6 +29,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": HOST,
     "BANKING_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "IDENTITY_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "KYC_REQUIRED": "false",
     "TRUSTED_PROXIES": "127.0.0.1",
     "EMAIL_URL": "console://",
 }
