@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 MAX_NAMES_SHOWN = 10
 MAX_LETTERS_SHOWN = 60
 
-TEXTS = (serializers.CharField, serializers.UUIDField)
+TEXTS = (serializers.CharField, serializers.UUIDField, serializers.DateField)
 
 _calls: dict[tuple[type, str], "_Call"] = {}
 _reading_schema = threading.Lock()

@@ -34,7 +34,11 @@ CALLS = [
     for method, operation in methods.items()
 ]
 READS = [call for call in CALLS if "requestBody" in PATHS[call.values[1]][call.values[0]]]
-FILES = [call for call in READS if call.values[1] == "/api/portfolio/imports/"]
+FILES = [
+    call
+    for call in READS
+    if "application/json" not in PATHS[call.values[1]][call.values[0]]["requestBody"]["content"]
+]
 WITH_BODY = [call for call in READS if call not in FILES]
 WITHOUT_BODY = [call for call in CALLS if call not in READS]
 ORDERS = "/api/exchange/api/v1/orders/"
