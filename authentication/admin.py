@@ -1,26 +1,41 @@
-"""Admin pages of users, groups, sessions, API keys and the audit log.
+"""Admin pages of users, groups, sessions, API keys, identities and the audit log.
 
 An administrator changes only users who have no permission that the administrator lacks: see
 `authentication.privileges`.
 """
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 
-from authentication import api_keys, privileges, sessions
+from authentication import api_keys, identity, privileges, sessions
 from authentication.admin_login import OwnPasswordForm, ThrottledLoginForm
 from authentication.api_keys import RevokeReason
-from authentication.models import ApiKey, AuditEvent, Session, User
+from authentication.models import (
+    ApiKey,
+    AuditEvent,
+    IdentityApplication,
+    IdentityDocument,
+    Session,
+    User,
+)
+from authentication.rules.identity import PASSPORT_OR_LICENCE, TRANSITIONS, IdentityStatus
 from authentication.sessions import EndReason
 from be.admin_pages.base import ModelAdmin, ReadOnlyAdmin
+from be.admin_pages.steps import ConfirmationForm, Step, StepPages
 from be.database import transactions
 from be.kernel.refusals import NotFound
 
@@ -182,7 +197,12 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
             obj.email_verified_at = timezone.now()  # the administrator vouches for it
         super().save_model(request, obj, form, change)
         if change and not obj.is_active:
-            sessions.end_all(user=obj, now=timezone.now(), reason=EndReason.DEACTIVATED)
+            sessions.end_all(
+                user=obj,
+                now=timezone.now(),
+                reason=EndReason.DEACTIVATED,
+                actor=_actor(request),
+            )
 
 
 @admin.register(Session)
@@ -220,6 +240,7 @@ class SessionAdmin(ReadOnlyAdmin):
                     session_id=session.pk,
                     now=now,
                     reason=EndReason.ENDED_BY_ADMIN,
+                    actor=_actor(request),
                 )
             except NotFound:
                 continue  # it has ended meanwhile
@@ -277,3 +298,109 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_select_related = ("actor", "subject")
     search_fields = ("=id", "=request_id", "actor__email", "subject__email")
     ordering = ("-pk",)
+
+
+# By which suffix a document is saved.
+SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
+DECIDE = "authentication.decide_identity"
+
+
+def _may_become(status: IdentityStatus) -> Callable[[IdentityApplication, User, datetime], bool]:
+    def is_possible(application: IdentityApplication, by: User, now: datetime) -> bool:
+        return status in TRANSITIONS[IdentityStatus(application.status)]
+
+    return is_possible
+
+
+def _approve(row: IdentityApplication, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    identity.approve(actor=by, application_id=row.pk, now=now)
+    return "The identity is approved."
+
+
+def _ask(row: IdentityApplication, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    identity.ask_for_documents(actor=by, application_id=row.pk, kinds=PASSPORT_OR_LICENCE, now=now)
+    return "A passport or driving licence is asked for."
+
+
+def _refuse(row: IdentityApplication, by: User, given: Mapping[str, Any], now: datetime) -> str:
+    identity.refuse(actor=by, application_id=row.pk, reason=given["reason"], now=now)
+    return "The identity is refused."
+
+
+@admin.register(IdentityApplication)
+class IdentityApplicationAdmin(StepPages):
+    """Who customers say that they are, and the decision about it. Tax ids by their last digits."""
+
+    list_display = ("submitted_at", "user", "status", "last_name", "country", "decided_at")
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_fields = ("user__email", "=id", "last_name")
+    ordering = ("-pk",)
+    exclude = ("tax_id_encrypted",)
+    readonly_fields = ("papers",)
+    steps = (
+        Step(
+            "approve",
+            "Approve",
+            DECIDE,
+            _may_become(IdentityStatus.APPROVED),
+            lambda row, by, now: "The customer may trade and transfer where that is required.",
+            _approve,
+            ConfirmationForm,
+        ),
+        Step(
+            "ask-for-documents",
+            "Ask for a passport or licence",
+            DECIDE,
+            _may_become(IdentityStatus.DOCUMENTS_REQUIRED),
+            lambda row, by, now: "The customer is asked for a passport or driving licence.",
+            _ask,
+            ConfirmationForm,
+        ),
+        Step(
+            "refuse",
+            "Refuse",
+            DECIDE,
+            _may_become(IdentityStatus.REFUSED),
+            lambda row, by, now: "The customer reads the reason, and may apply again.",
+            _refuse,
+        ),
+    )
+
+    @admin.display(description="documents")
+    def papers(self, application: IdentityApplication) -> str:
+        """Links to the documents."""
+        found = application.documents.defer("content_encrypted").order_by("pk")
+        links = ((_address_of(each), each.kind, each.media_type, each.size) for each in found)
+        return format_html_join(" ", '<a href="{}">{} ({}, {} bytes)</a>', links) or "-"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path(
+            "document/<uuid:document_id>/",
+            self.admin_site.admin_view(self.document_view),
+            name="authentication_identitydocument_content",
+        )
+        return [page, *super().get_urls()]
+
+    def document_view(self, request: HttpRequest, document_id: UUID) -> HttpResponse:
+        """A document, as a file to save: what a customer has sent is never shown as a page."""
+        if not request.user.has_perm(DECIDE):
+            raise PermissionDenied
+        found = IdentityDocument.objects.select_related("application").filter(pk=document_id)
+        document = found.first()
+        if document is None:
+            raise Http404
+        identity.note_look(document, actor=_actor(request), now=timezone.now())
+        name = f"{document.kind}.{SUFFIXES[document.media_type]}"
+        return HttpResponse(
+            identity.content_of(document),
+            content_type=document.media_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+
+def _address_of(document: IdentityDocument) -> str:
+    return reverse("admin:authentication_identitydocument_content", args=[document.pk])

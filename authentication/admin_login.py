@@ -13,14 +13,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 
-from authentication import attempts, factors, passkeys, sessions
+from authentication import attempts, audit, factors, passkeys, sessions
 from authentication.api import origin
 from authentication.api.factor_serializers import MAX_CODE_LENGTH, MAX_CREDENTIAL_LENGTH
 from authentication.challenges import Purpose
 from authentication.factors import Proof, WrongFactor
 from authentication.models import User
 from authentication.sessions import EndReason
-from be.logs import events
+from be.database import transactions
 
 if TYPE_CHECKING:  # unfold has no types; these are what it extends
     from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
@@ -131,14 +131,13 @@ class ThrottledLoginForm(SecondFactorFields, AdminAuthenticationForm):
 
     def _clean_passkey_alone(self, now: datetime) -> dict[str, Any]:
         """A passkey says by itself whose it is, and is two factors at once."""
-        ip_address = origin.ip_address_of(self.request) if self.request else None
         user = owner_of(self.cleaned_data["passkey"], now)
         if user is None:
-            events.log("sign-in refused", client=ip_address, to="admin")
+            audit.record("sign-in refused", actor=None, subject=None, at=now, to="admin")
             raise ValidationError(WrongFactor().detail)
         self.user_cache = user
         self.confirm_login_allowed(user)
-        events.log("signed in", user_id=user.pk, client=ip_address, to="admin")
+        audit.record("signed in", actor=user, subject=user, at=now, to="admin")
         return self.cleaned_data
 
     def _clean_and_count(self, email: str, ip_address: str | None, now: datetime) -> dict[str, Any]:
@@ -146,7 +145,8 @@ class ThrottledLoginForm(SecondFactorFields, AdminAuthenticationForm):
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
-            events.log("sign-in refused", client=ip_address, to="admin")
+            user = User.objects.filter(email=email).first()
+            audit.record("sign-in refused", actor=None, subject=user, at=now, to="admin")
             attempts.record_failure(email=email, ip_address=ip_address, now=now)
             raise
         attempts.check(email=email, ip_address=ip_address, now=now)
@@ -157,7 +157,7 @@ class ThrottledLoginForm(SecondFactorFields, AdminAuthenticationForm):
             self.require_second_factor(user, ip_address, now)
         # Not before: with the password alone, guesses at codes would never come to an end.
         attempts.clear(email=email, ip_address=ip_address)
-        events.log("signed in", user_id=user.pk, client=ip_address, to="admin")
+        audit.record("signed in", actor=user, subject=user, at=now, to="admin")
         return cleaned
 
 
@@ -176,7 +176,10 @@ class OwnPasswordForm(SecondFactorFields, AdminPasswordChangeForm):
                 raise ValidationError(refusal.detail, code=refusal.code) from refusal
         return cleaned
 
+    @transactions.atomic
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)
-        sessions.end_all(user=user, now=timezone.now(), reason=EndReason.PASSWORD_CHANGED)
+        now = timezone.now()
+        audit.record("password changed", actor=user, subject=user, at=now, to="admin")
+        sessions.end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED, actor=user)
         return user

@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from authentication.models import LoginAttempt
+from authentication import audit
+from authentication.models import LoginAttempt, User
 from be.database import transactions
 from be.kernel.refusals import Refusal
 
@@ -98,7 +99,21 @@ def record_failure(
     """
     account = _digest(email)
     _record(limits, account, ip_address, now)
+    if limits is SIGN_INS:
+        _tell_lockout(email, account, ip_address, now)
     _check(limits, account, ip_address, now, already_made=1)
+
+
+def _tell_lockout(email: str, account: str, ip_address: str | None, now: datetime) -> None:
+    """Write that this was the last try, once: those that are refused unseen are not written."""
+    failures = LoginAttempt.objects.filter(
+        action=SIGN_INS.action, account=account, failed_at__gt=now - SIGN_INS.window
+    )
+    addresses = list(failures.values_list("ip_address", flat=True))
+    here = addresses.count(ip_address)
+    if here == SIGN_INS.per_account_here or len(addresses) == SIGN_INS.per_account:
+        user = User.objects.filter(email=email).first()
+        audit.record("locked out", actor=None, subject=user, at=now)
 
 
 def count(*, email: str, ip_address: str | None, now: datetime, limits: Limits) -> None:

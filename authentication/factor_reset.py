@@ -38,6 +38,6 @@ def reset(*, actor: User, subject: User, reason: str = "", now: datetime) -> boo
     if not subject.has_second_factor:
         return False
     factors.destroy_all(user=subject)
-    sessions.end_all(user=subject, now=now, reason=EndReason.FACTORS_RESET)
+    sessions.end_all(user=subject, now=now, reason=EndReason.FACTORS_RESET, actor=actor)
     audit.record("factors reset", actor=actor, subject=subject, at=now, reason=reason)
     return True

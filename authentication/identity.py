@@ -172,6 +172,18 @@ def content_of(document: IdentityDocument) -> bytes:
     return base64.b64decode(text)
 
 
+def note_look(document: IdentityDocument, *, actor: User, now: datetime) -> None:
+    """Write that somebody of the staff has opened a document."""
+    audit.record(
+        "identity document opened",
+        actor=actor,
+        subject=document.application.user_id,
+        at=now,
+        application_id=document.application_id,
+        document_id=document.pk,
+    )
+
+
 def approve(*, actor: User, application_id: UUID, now: datetime) -> IdentityApplication:
     """Decide by hand that the applicant is who they say. Raises IdentityDecisionRefused."""
     return _decide(application_id, actor, lambda _: Approved(), now)

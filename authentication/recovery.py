@@ -11,13 +11,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from authentication import attempts, links, outbox, passwords, sessions
+from authentication import attempts, audit, links, outbox, passwords, sessions
 from authentication.links import InvalidLink, Purpose
 from authentication.models import User
 from authentication.outbox import Kind
 from authentication.sessions import EndReason, WrongPassword
 from be.database import transactions
-from be.logs import events
 
 
 @transactions.atomic
@@ -51,7 +50,7 @@ def verify(*, token: str, now: datetime) -> None:
     if link.purpose == Purpose.VERIFY_EMAIL:
         if not unchanged.filter(email_verified_at=None).update(email_verified_at=now):
             raise InvalidLink
-        events.log_on_commit("e-mail verified", user_id=link.user.pk)
+        audit.record("e-mail verified", actor=link.user, subject=link.user, at=now)
         return
     try:
         with transaction.atomic():
@@ -61,7 +60,14 @@ def verify(*, token: str, now: datetime) -> None:
     if not changed:
         raise InvalidLink
     outbox.post(kind=Kind.EMAIL_CHANGED, address=link.user.email, user_id=link.user.pk, now=now)
-    events.log_on_commit("e-mail changed", user_id=link.user.pk)
+    audit.record(
+        "e-mail changed",
+        actor=link.user,
+        subject=link.user,
+        at=now,
+        before={"email": link.user.email},
+        after={"email": link.new_email},
+    )
 
 
 def reset_password(*, token: str, new_password: str, ip_address: str | None, now: datetime) -> None:
@@ -81,7 +87,7 @@ def _replace_password(link: links.Opened, new_hash: str, now: datetime) -> None:
     verified = Coalesce("email_verified_at", Value(now))
     if not _unchanged(link).update(password=new_hash, email_verified_at=verified):
         raise InvalidLink
-    events.log_on_commit("password reset", user_id=link.user.pk)
+    audit.record("password reset", actor=None, subject=link.user, at=now)
     sessions.end_all(user=link.user, now=now, reason=EndReason.PASSWORD_CHANGED)
     outbox.post(kind=Kind.PASSWORD_CHANGED, address=link.user.email, user_id=link.user.pk, now=now)
 

@@ -6,13 +6,12 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from authentication import attempts, outbox, passwords, sessions
+from authentication import attempts, audit, outbox, passwords, sessions
 from authentication.models import User
 from authentication.outbox import Kind
 from be.database import transactions
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Refusal
-from be.logs import events
 
 
 class RegistrationRefused(Refusal):
@@ -122,5 +121,5 @@ def _insert(user: User) -> User:
             user.save(force_insert=True)
     except IntegrityError as error:
         raise RegistrationRefused from error
-    events.log_on_commit("registered", user_id=user.pk)
+    audit.record("registered", actor=user, subject=user, at=user.date_joined)
     return user

@@ -7,17 +7,18 @@ exactly one succeeds.
 import hashlib
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from authentication import attempts, factor_tokens, factors, outbox, passwords, tokens
+from authentication import attempts, audit, factor_tokens, factors, outbox, passwords, tokens
 from authentication.grants import AccessGrant
 from authentication.models import Session, User
 from authentication.outbox import Kind
@@ -27,7 +28,6 @@ from be.database import statements, transactions
 from be.database.rows import Reader
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import NotFound, Refusal
-from be.logs import events
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def open_session(*, user: User, user_agent: str, ip_address: str | None, now: da
         stepped_up_at=now,
         expires_at=pair.refresh_expires_at,
     )
-    events.log_on_commit("signed in", user_id=user.pk, session_id=session_id, client=ip_address)
+    audit.record("signed in", actor=user, subject=user, at=now, session_id=session_id)
     return _tokens_for(user, pair)
 
 
@@ -147,7 +147,7 @@ def log_in(
     user = User.objects.filter(email=email, is_active=True).first()
     correct, outdated = passwords.verify(password, user.password if user else None)
     if user is None or not correct:
-        events.log("sign-in refused", client=ip_address)
+        audit.record("sign-in refused", actor=None, subject=user, at=now)
         attempts.record_failure(email=email, ip_address=ip_address, now=now)
         raise InvalidCredentials
     attempts.check(email=email, ip_address=ip_address, now=now)
@@ -291,7 +291,7 @@ def _request_digest(claims: tokens.Claims, user_agent: str, ip_address: str | No
 @transactions.atomic
 def _end_if_reused(claims: tokens.Claims, now: datetime) -> None:
     family = Session.objects.filter(pk=claims.session_id).exclude(refresh_jti=claims.jti)
-    if _end(family, claims.user_id, EndReason.REUSE, now):
+    if _end(family, claims.user_id, EndReason.REUSE, now, actor=None):
         logger.warning("refresh token used twice; session %s ended", claims.session_id)
 
 
@@ -303,7 +303,7 @@ def log_out(*, refresh_token: str, now: datetime) -> None:
     """
     claims = tokens.read_refresh(refresh_token, now=now)
     family = Session.objects.filter(pk=claims.session_id)
-    _end(family, claims.user_id, EndReason.LOGGED_OUT, now)
+    _end(family, claims.user_id, EndReason.LOGGED_OUT, now, actor=claims.user_id)
 
 
 def end_session(
@@ -312,15 +312,32 @@ def end_session(
     session_id: uuid.UUID,
     now: datetime,
     reason: EndReason = EndReason.ENDED_BY_USER,
+    actor: User | None = None,
 ) -> None:
-    """End one live session of `user`. Raises NotFound for a foreign, ended or missing one."""
-    if not _end(live_of(user=user, now=now).filter(pk=session_id), user.pk, reason, now):
+    """End one live session of `user`, by the user or by another `actor`.
+
+    Raises NotFound for a foreign, ended or missing one.
+    """
+    family, who = live_of(user=user, now=now).filter(pk=session_id), (actor or user).pk
+    if not _end(family, user.pk, reason, now, actor=who):
         raise NotFound("You have no such session.")
 
 
-def end_all(*, user: User, now: datetime, reason: EndReason) -> int:
-    """End every session of `user`; returns how many were ended."""
-    return _end(Session.objects.filter(user=user), user.pk, reason, now)
+def end_all(
+    *,
+    user: User,
+    now: datetime,
+    reason: EndReason,
+    actor: User | None = None,
+    note: str = "",
+) -> int:
+    """End every session of `user`; returns how many were ended.
+
+    The audit log says who did it, if the caller knows, and keeps the `note` of staff.
+    """
+    details = {"reason": note} if note else {}
+    family, who = Session.objects.filter(user=user), None if actor is None else actor.pk
+    return _end(family, user.pk, reason, now, actor=who, details=details)
 
 
 def change_password(
@@ -351,8 +368,8 @@ def _replace_password(*, user: User, new_hash: str, now: datetime) -> None:
     """Replace the hash that was verified. Raises WrongPassword if it has changed meanwhile."""
     if not User.objects.filter(pk=user.pk, password=user.password).update(password=new_hash):
         raise WrongPassword
-    events.log_on_commit("password changed", user_id=user.pk)
-    end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED)
+    audit.record("password changed", actor=user, subject=user, at=now)
+    end_all(user=user, now=now, reason=EndReason.PASSWORD_CHANGED, actor=user)
     outbox.post(kind=Kind.PASSWORD_CHANGED, address=user.email, user_id=user.pk, now=now)
 
 
@@ -412,11 +429,28 @@ def _live(now: datetime) -> QuerySet[Session]:
     return Session.objects.filter(ended_at=None, expires_at__gt=now, user__is_active=True)
 
 
-def _end(family: QuerySet[Session], user_id: uuid.UUID, reason: EndReason, now: datetime) -> int:
+@transactions.atomic
+def _end(
+    family: QuerySet[Session],
+    user_id: uuid.UUID,
+    reason: EndReason,
+    now: datetime,
+    *,
+    actor: uuid.UUID | None,
+    details: Mapping[str, Any] | None = None,
+) -> int:
     ended = family.filter(ended_at=None).update(ended_at=now, end_reason=reason)
     transaction.on_commit(partial(recent_checks.forget, user_id))
     if ended:
-        events.log_on_commit("sessions ended", user_id=user_id, reason=reason, count=ended)
+        audit.record(
+            "sessions ended",
+            actor=actor,
+            subject=user_id,
+            at=now,
+            end_reason=reason,
+            sessions=ended,
+            **(details or {}),
+        )
     return ended
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from authentication import attempts, factor_tokens, factors, passkeys, sessions
+from authentication import attempts, audit, factor_tokens, factors, passkeys, sessions
 from authentication.challenges import Purpose
 from authentication.factors import Proof, WrongFactor
 from authentication.sessions import Tokens
-from be.logs import events
 
 
 def by_second_factor(
@@ -42,7 +41,7 @@ def by_passkey(
     """
     user = passkeys.use(passkey, user=None, purpose=Purpose.SIGN_IN, now=now)
     if user is None or not user.is_active:
-        events.log("sign-in refused", client=ip_address)
+        audit.record("sign-in refused", actor=None, subject=user, at=now, method="passkey")
         raise WrongFactor(field="passkey")
     return sessions.open_unless_changed(
         user=user, new_hash=user.password, user_agent=user_agent, ip_address=ip_address, now=now

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from authentication import audit
 from authentication.models import User
 from banking import bank_rows, micro_deposits
 from banking.models import (
@@ -27,7 +28,6 @@ from be.database import reencryption
 from be.database.transactions import atomic
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid, NotFound, Refusal
-from be.logs import events
 
 NO_SUCH_ACCOUNT = "There is no bank account with this id."
 
@@ -127,16 +127,19 @@ def _verify(
     if not amounts:
         raise Invalid("Send the amounts of the micro-deposits.", field="amounts")
     if refusal := micro_deposits.refusal_of(key_ring(), account, amounts, now):
-        events.log_on_commit(
-            f"bank account not verified: {refusal.code}",
-            user_id=owner.pk,
+        audit.record(
+            "bank account not verified",
+            actor=owner,
+            subject=owner,
+            at=now,
             account_id=account.pk,
+            refusal=refusal.code,
         )
         return refusal
     account.status = BankAccountStatus.VERIFIED
     account.verified_at = now
     account.save(update_fields=["status", "verified_at"])
-    events.log_on_commit("bank account verified", user_id=owner.pk, account_id=account.pk)
+    audit.record("bank account verified", actor=owner, subject=owner, at=now, account_id=account.pk)
     return account
 
 
@@ -159,7 +162,7 @@ def _unlink(owner: User, account_id: UUID, now: datetime) -> None:
     account.status = BankAccountStatus.UNLINKED
     account.unlinked_at = now
     account.save(update_fields=["status", "unlinked_at"])
-    events.log_on_commit("bank account unlinked", user_id=owner.pk, account_id=account.pk)
+    audit.record("bank account unlinked", actor=owner, subject=owner, at=now, account_id=account.pk)
 
 
 @atomic
@@ -303,8 +306,13 @@ def _insert_once(account: BankAccount, fingerprints: list[str]) -> None:
         .exclude(Q(owner=account.owner) | Q(status=BankAccountStatus.UNLINKED))
         .exists()
     ):  # a joint account, or something to look at
-        events.log_on_commit("bank account of another customer linked", account_id=account.pk)
-    events.log_on_commit("bank account linked", user_id=account.owner_id, account_id=account.pk)
+        _record("bank account of another customer linked", account)
+    _record("bank account linked", account)
+
+
+def _record(event: str, account: BankAccount) -> None:
+    owner_id, at = account.owner_id, account.created_at
+    audit.record(event, actor=owner_id, subject=owner_id, at=at, account_id=account.pk)
 
 
 def _locked(owner: User, account_id: UUID) -> BankAccount:

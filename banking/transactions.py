@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from authentication import restrictions
+from authentication import audit, restrictions
 from authentication.models import User
 from banking import (
     bank_accounts,
@@ -45,7 +45,6 @@ from be.database.transactions import atomic
 from be.kernel.formats import time_text
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Invalid, NotFound, Refusal
-from be.logs import events
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ def deposit(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) ->
     bank_answers.locked_wallet(owner.pk)
     row = _begin(TransactionType.DEPOSIT, owner, account, cents, State.PENDING, now)
     _submit(row, now)
-    _log(row)
+    _record(row, now, actor=owner)
     return row
 
 
@@ -130,7 +129,7 @@ def withdraw(*, owner: User, account_id: UUID, amount: Decimal, now: datetime) -
         withdrawal_reviews.begin(row)
     else:
         _submit(row, now)
-    _log(row)
+    _record(row, now, actor=owner)
     return row
 
 
@@ -143,7 +142,7 @@ def cancel(*, owner: User, transaction_id: UUID, now: datetime) -> BankTransacti
     if row.sent_at is not None:
         raise TransactionNotCancelable("It has been sent to the bank.")
     bank_answers.end_without_payment(row, State.CANCELED, "", now)
-    _log(row)
+    _record(row, now, actor=owner)
     return row
 
 
@@ -164,7 +163,15 @@ def approve(*, transaction_id: UUID, by: User, now: datetime) -> BankTransaction
         row.settles_on = business_days.settlement_day(now)
         row.save(update_fields=["status", "review", "settles_on"])
         _submit(row, now)
-        _log(row)
+        _record(row, now, actor=by)
+    else:
+        audit.record(
+            "withdrawal approval proposed",
+            actor=by,
+            subject=row.owner_id,
+            at=now,
+            transaction_id=row.pk,
+        )
     return row
 
 
@@ -177,7 +184,7 @@ def reject(*, transaction_id: UUID, by: User, reason: str, now: datetime) -> Ban
     row = _waiting(transaction_id)
     withdrawal_reviews.reject(row, by=by, reason=reason, now=now)
     bank_answers.end_without_payment(row, State.FAILED, REJECTED, now, review=Review.REJECTED)
-    _log(row)
+    _record(row, now, actor=by)
     return row
 
 
@@ -208,7 +215,7 @@ def return_payment(*, transaction_id: UUID, reason: str, now: datetime) -> BankT
         bank_answers.reverse(row, reason, now)
     else:
         raise TransactionNotReturnable(f"It is {state}; the bank has moved nothing.")
-    _log(row)
+    _record(row, now, actor=None)
     return row
 
 
@@ -287,7 +294,7 @@ def _reject_if_in_debt(transaction_id: UUID, now: datetime) -> bool:
         return False
     withdrawal_reviews.reject(row, by=None, reason="The account was in debt.", now=now)
     bank_answers.end_without_payment(row, State.FAILED, IN_DEBT, now, review=Review.REJECTED)
-    _log(row)
+    _record(row, now, actor=None)
     return True
 
 
@@ -371,15 +378,17 @@ def _settle_if_due(transaction_id: UUID, now: datetime) -> bool:
     else:
         bank_answers.confirm(row, rails.current.confirm(_payment(row), now), now)
     if row.status != before:
-        _log(row)
+        _record(row, now, actor=None)
     return True
 
 
-def _log(row: BankTransaction) -> None:
-    """Log the state that a transfer has reached."""
-    events.log_on_commit(
+def _record(row: BankTransaction, now: datetime, *, actor: User | None) -> None:
+    """Write the state that a transfer has reached, by its owner, staff, or the bank (None)."""
+    audit.record(
         f"{row.type} {bank_answers.state_of(row)}",
-        user_id=row.owner_id,
+        actor=actor,
+        subject=row.owner_id,
+        at=now,
         transaction_id=row.pk,
         amount=USD.amount(row.cents),
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authentication import audit
 from authentication.models import User
 from banking import ledger
 from banking.ledger import Accounts, Line
@@ -23,7 +24,6 @@ from banking.rules.assets import USD, Asset
 from be.database.transactions import atomic
 from be.kernel.identifiers import uuid7
 from be.kernel.refusals import Refusal
-from be.logs import events
 
 
 class AccountNotNew(Refusal):
@@ -119,9 +119,11 @@ def book(
             lines = _lines(delivery, accounts, owner.pk)
             journal.post(kind=EntryKind.DELIVERY, reference=reference, lines=lines)
             _store(delivery, transfer, reference)
-    events.log_on_commit(
+    audit.record(
         "transfer in",
-        user_id=owner.pk,
+        actor=owner,
+        subject=owner,
+        at=now,
         transfer_id=transfer.pk,
         amount=USD.amount(transfer.cents + transfer.value_cents),
     )

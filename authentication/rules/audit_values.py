@@ -1,7 +1,7 @@
 """What the audit log keeps of a value: plain JSON, bounded, and never a secret."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from be.kernel.formats import time_text
@@ -61,15 +61,13 @@ def _plain(value: Any) -> Any:
     """Numbers other than integers become text, so that they keep their digits in any database."""
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, datetime):
-        return time_text(value)
-    if isinstance(value, date):
-        return value.isoformat()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return HIDDEN  # what is stored in bytes is encrypted, or a key
     if isinstance(value, Mapping):
         return plain({str(name): part for name, part in value.items()})
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return [_plain(part) for part in list(value)[:MAX_ITEMS]]
-    shown = text(str(value))
+    shown = time_text(value) if isinstance(value, datetime) else text(str(value))
     return shown if len(shown) <= MAX_TEXT else f"{shown[:MAX_TEXT]}…"
 
 

@@ -34,6 +34,8 @@ class DocumentKind(StrEnum):
     PROOF_OF_ADDRESS = "proof_of_address"
 
 
+PASSPORT_OR_LICENCE = (DocumentKind.PASSPORT, DocumentKind.DRIVING_LICENCE)
+
 # Which status follows which. A refused customer may apply again: that is a new application.
 TRANSITIONS: dict[IdentityStatus, frozenset[IdentityStatus]] = {
     IdentityStatus.NOT_STARTED: frozenset({IdentityStatus.SUBMITTED}),

@@ -9,7 +9,13 @@ from django.urls import reverse
 
 # Titles and icons of what each group has, by model.
 GROUPS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
-    ("Desk", {"desk.Customer": ("Customers", "support_agent")}),
+    (
+        "Desk",
+        {
+            "desk.Customer": ("Customers", "support_agent"),
+            "authentication.IdentityApplication": ("Identities", "badge"),
+        },
+    ),
     (
         "Money",
         {

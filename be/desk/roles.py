@@ -36,6 +36,7 @@ OVERSIGHT = frozenset(
     {
         "auth.view_group",
         "authentication.view_auditevent",
+        "authentication.view_identityapplication",
         "authentication.view_user",
         "exchange.view_simulator",
     }
@@ -78,6 +79,7 @@ ROLES: dict[str, frozenset[str]] = {
         "banking.propose_withdrawal",
         "desk.freeze_customer",
         "desk.unfreeze_customer",
+        "authentication.decide_identity",
     },
     "auditor": LOOK | OVERSIGHT,
 }

@@ -9,7 +9,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from authentication import admin_login
+from be.admin_pages.base import ModelAdmin
 from be.desk import search, staff
+from be.desk.audited import audited
 
 if TYPE_CHECKING:  # unfold has no types
     from django.contrib.admin import AdminSite
@@ -22,6 +24,10 @@ class Site(AdminSite):
 
     password_change_form: Any = None
     login_template = "desk/login.html"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """As Django's; what is changed by the pages is in the audit log."""
+        super().register(model_or_iterable, audited(admin_class or ModelAdmin), **options)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page is given; the colours come from a file, so that no page has a style."""

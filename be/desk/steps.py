@@ -38,9 +38,12 @@ def _live_sessions(customer: User, now: datetime) -> int:
 
 @transactions.atomic
 def _end_sessions(customer: User, by: User, given: Mapping[str, Any], now: datetime) -> str:
-    ended = sessions.end_all(user=customer, now=now, reason=EndReason.ENDED_BY_ADMIN)
-    audit.record(
-        "sessions ended", actor=by, subject=customer, at=now, sessions=ended, reason=given["reason"]
+    ended = sessions.end_all(
+        user=customer,
+        now=now,
+        reason=EndReason.ENDED_BY_ADMIN,
+        actor=by,
+        note=given["reason"],
     )
     return f"Sessions ended: {ended}."
 

@@ -10,9 +10,10 @@ import time_machine
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from authentication import api_keys
+from authentication import api_keys, identity
 from authentication.api_keys import NewApiKey
 from authentication.models import Session, User
+from authentication.rules.identity import Applicant, DocumentKind
 from authentication.rules.scopes import Scope
 from authentication.tests.api_client import signed_in
 from authentication.tests.browsers import administrator, browser
@@ -24,6 +25,20 @@ from exchange.models import CorporateAction, Instrument, MarketClosure, Order, S
 from exchange.tests import market
 from exchange.tests.corporate.actions import announce_dividend
 from exchange.tests.market import NOW
+
+# Asked for a document, then approved.
+APPLICANT = Applicant(
+    first_name="Alice",
+    last_name="Archer",
+    birth_date=date(1990, 5, 17),
+    street="12 Wall Street",
+    city="New York",
+    region="NY",
+    postal_code="10005",
+    country="US",
+    tax_id="900000001",
+)
+PICTURE = b"\x89PNG\r\n\x1a\na picture"
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ def everything(db: None, now: datetime) -> Everything:
     withdrawal = transactions.withdraw(
         owner=alice, account_id=bank.pk, amount=Decimal("100.00"), now=NOW
     )
+    identity.submit(user=alice, applicant=APPLICANT, now=NOW)
+    identity.add_document(user=alice, kind=DocumentKind.PASSPORT, content=PICTURE, now=NOW)
     MarketClosure.objects.create(day=date(2026, 3, 5), reason="A day of mourning")
     Simulator.objects.get_or_create(name="exchange")
     asks = UserFactory.create(email="asks@example.com", is_superuser=True)

@@ -42,7 +42,10 @@ def check(html: str) -> None:
             assert finders.find(link.removeprefix("/static/")), link
 
 
-@pytest.mark.parametrize("name", sorted(FORMS | LISTS | {*PAGES}))
+FILES = {"authentication_identitydocument_content"}
+
+
+@pytest.mark.parametrize("name", sorted(FORMS | LISTS | ({*PAGES} - FILES)))
 def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(root, everything, name):
     answer = root.get(address(name, everything), follow=True)
 

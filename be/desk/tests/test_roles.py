@@ -13,6 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from authentication.models import IdentityDocument
 from authentication.tests.browsers import browser
 from be.desk import roles
 from be.desk.roles import ROLES
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("now", "everything")
 LOOK_ONLY = {
     "authentication_apikey",
     "authentication_auditevent",
+    "authentication_identityapplication",
     "authentication_session",
     "banking_bankaccount",
     "banking_banktransaction",
@@ -54,6 +56,10 @@ PAGES = {
     "banking_correction_approve": "banking.approve_correction",
     "banking_correction_decline": "banking.approve_correction",
     "banking_correction_reverse": "banking.add_correction",
+    "authentication_identityapplication_approve": "authentication.decide_identity",
+    "authentication_identityapplication_ask-for-documents": "authentication.decide_identity",
+    "authentication_identityapplication_refuse": "authentication.decide_identity",
+    "authentication_identitydocument_content": "authentication.decide_identity",
     "desk_story": "desk.view_customer",
     "desk_customer_adjust": "banking.add_correction",
     "desk_customer_cancel-orders": "desk.freeze_customer",
@@ -140,6 +146,7 @@ def address(name: str, found: Everything) -> str:
     rows = {
         "auth_user": found.alice,
         "authentication_user": found.alice,
+        "authentication_identitydocument": IdentityDocument.objects.first(),
         "desk_customer": found.alice,
         "desk_story": found.alice,
         "exchange_order": found.bought,
