@@ -164,14 +164,6 @@ def approve(*, transaction_id: UUID, by: User, now: datetime) -> BankTransaction
         row.save(update_fields=["status", "review", "settles_on"])
         _submit(row, now)
         _record(row, now, actor=by)
-    else:
-        audit.record(
-            "withdrawal approval proposed",
-            actor=by,
-            subject=row.owner_id,
-            at=now,
-            transaction_id=row.pk,
-        )
     return row
 
 
