@@ -58,7 +58,7 @@ def record(
             details=known,
         )
         UnlinkedAuditEvent.objects.create(event=written)
-        _log(event, who, whose, known)
+        _log(written)
         transaction.on_commit(audit_links.link_waiting, robust=True)
 
 
@@ -66,10 +66,13 @@ def _id(user: User | UUID | None) -> UUID | None:
     return user.pk if isinstance(user, User) else user
 
 
-def _log(event: str, who: UUID | None, whose: UUID | None, details: Mapping[str, Any]) -> None:
-    ids: dict[str, object] = {}
-    if whose is not None:
-        ids["user_id"] = whose
-    if who is not None and who != whose:
-        ids["actor_id"] = who
-    events.log_on_commit(event, **ids, **details)
+def _log(event: AuditEvent) -> None:
+    who, whose = event.actor_id, event.subject_id
+    fields: dict[str, object] = {
+        "user_id": whose,
+        "actor_id": None if who == whose else who,
+        "client": event.client,
+        **event.details,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    events.log_on_commit(event.event, **given)

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from authentication.models import User
+from authentication.models import AuditEvent, User
 
 URL = "/admin/login/"
 PASSWORD = "a long pass-phrase of an admin"
@@ -49,17 +49,15 @@ def test_a_form_without_a_password_forgets_nothing(admin: User):
     assert not sign_in(client, PASSWORD)
 
 
-def test_signing_in_and_being_refused_are_told_in_the_log(
-    admin: User, caplog: pytest.LogCaptureFixture
-):
-    caplog.set_level("INFO", "brokerpro.events")
+def test_signing_in_and_being_refused_are_in_the_audit_log(admin: User):
     assert not sign_in(Client(), "wrong")
     assert sign_in(Client(), PASSWORD)
-    told = [(record.message, record.__dict__["fields"]) for record in caplog.records]
-    assert told == [
-        ("sign-in refused", {"client": "127.0.0.1", "to": "admin"}),
-        ("signed in", {"user_id": str(admin.pk), "client": "127.0.0.1", "to": "admin"}),
+    told = AuditEvent.objects.order_by("id")
+    assert [(each.event, each.actor, each.subject) for each in told] == [
+        ("sign-in refused", None, admin),
+        ("signed in", admin, admin),
     ]
+    assert {(each.client, each.details["to"]) for each in told} == {("127.0.0.1", "admin")}
 
 
 def test_a_list_that_is_asked_for_an_absurd_year_is_shown_whole(admin: User):
