@@ -178,7 +178,13 @@ def require_new_link(account_id: UUID, *, now: datetime) -> None:
     account.verified_at = None
     account.verification_expires_at = now
     account.save(update_fields=["status", "verified_at", "verification_expires_at"])
-    events.log_on_commit("bank account not served", user_id=account.owner_id, account_id=account.pk)
+    audit.record(
+        "bank account not served",
+        actor=None,
+        subject=account.owner_id,
+        at=now,
+        account_id=account.pk,
+    )
 
 
 def destroy_unlinked_numbers(
