@@ -7,19 +7,20 @@ expired; `authentication.sessions` knows whether its session is still live.
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jwt
 from django.conf import settings
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from authentication import signing
 from authentication.rules.signing_keys import SigningKeys
 from be.kernel.refusals import Refusal
 
 ISSUER = "brokerpro"
-Kind = Literal["access", "refresh"]
 
 # Tokens issued here are about 400 characters, and 1,100 with RSA's longest keys. A longer one is
 # rejected before its JSON is parsed.
@@ -69,32 +70,24 @@ def issue(
     can issue a session's tokens again from what the session stores.
     """
     jti = refresh_jti or uuid.uuid4().hex
-    issued = int(now.timestamp())
-    claims = {"iat": issued, "user_id": str(user_id), "sid": str(session_id)}
-    access_ends = issued + int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
-    refresh_ends = issued + int(settings.REFRESH_TOKEN_LIFETIME.total_seconds())
-    access = {**claims, "jti": _access_jti(jti), "exp": access_ends}
-    refresh = {**claims, "jti": jti, "exp": refresh_ends}
+    access, refresh = _Access(), _Refresh()
+    for token, token_id in ((access, _access_jti(jti)), (refresh, jti)):
+        token["jti"] = token_id
+        token["user_id"] = str(user_id)
+        token["sid"] = str(session_id)
+        token.set_iat(at_time=now)
+    access.set_exp(from_time=now, lifetime=settings.ACCESS_TOKEN_LIFETIME)
+    refresh.set_exp(from_time=now, lifetime=settings.REFRESH_TOKEN_LIFETIME)
     return Pair(
-        access_token=_signed("access", access, now),
-        refresh_token=_signed("refresh", refresh, now),
+        access_token=str(access),
+        refresh_token=str(refresh),
         refresh_jti=jti,
-        refresh_expires_at=datetime.fromtimestamp(refresh_ends, UTC),
+        refresh_expires_at=_expiry(refresh),
     )
 
 
 def _access_jti(refresh_jti: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_OID, refresh_jti).hex
-
-
-def _signed(kind: Kind, claims: dict[str, Any], now: datetime) -> str:
-    key = signing.current().to_sign(now)
-    return jwt.encode(
-        {"token_type": kind, "iss": ISSUER, **claims},
-        key.signing,
-        algorithm=key.algorithm,
-        headers={"kid": key.id},
-    )
 
 
 def read_access(text: str, *, now: datetime) -> Claims:
@@ -104,53 +97,84 @@ def read_access(text: str, *, now: datetime) -> Claims:
 
 @lru_cache(maxsize=CACHED_TOKENS)
 def _verified_access(text: str, keys: SigningKeys) -> Claims:
-    return _read("access", text, keys)
+    """`keys` is what a token was read with: with other keys it is read again."""
+    return _read(_Access, text)
 
 
 def read_refresh(text: str, *, now: datetime) -> Claims:
     """The claims of a refresh token. Raises InvalidToken."""
-    return _unexpired(_read("refresh", text, signing.current()), now)
+    return _unexpired(_read(_Refresh, text), now)
 
 
-def _read(kind: Kind, text: str, keys: SigningKeys) -> Claims:
+def _read(kind: type[Token], text: str) -> Claims:
     if len(text) > MAX_LENGTH or not text.isascii():
         raise InvalidToken
     try:
-        key = keys.to_verify(jwt.get_unverified_header(text).get("kid"))
-        if key is None:
-            raise InvalidToken
-        # The key alone says which algorithm it is for, whatever the token says.
-        claims = jwt.decode(
-            text,
-            key.verifying,
-            algorithms=[key.algorithm],
-            issuer=ISSUER,
-            options={"require": ["exp", "iat", "iss", "jti"]},
+        token: Any = kind(text)  # type: ignore[arg-type]
+        return Claims(
+            session_id=uuid.UUID(str(token["sid"])),
+            user_id=uuid.UUID(str(token["user_id"])),
+            jti=token["jti"],
+            expires_at=_expiry(token),
         )
-        found = Claims(
-            session_id=uuid.UUID(str(claims["sid"])),
-            user_id=uuid.UUID(str(claims["user_id"])),
-            jti=claims["jti"],
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
-    # The others: signed with our key, but not issued by this module.
-    except (
-        jwt.PyJWTError,
-        KeyError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    # KeyError, ValueError: signed with our key, but not issued by this module.
+    except (TokenError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise InvalidToken from error
-    is_kind = claims.get("token_type") == kind
-    lifetime = settings.REFRESH_TOKEN_LIFETIME
-    if not is_kind or not keys.accepts(key, found.expires_at, lifetime=lifetime):
-        raise InvalidToken
-    return found
+
+
+class _Signatures:
+    """What the tokens of simplejwt are signed and read with: the keys of `authentication.signing`.
+
+    Its own backend knows one key, no `kid`, and not Ed25519.
+    """
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        key = signing.current().to_sign(datetime.fromtimestamp(payload["iat"], UTC))
+        return jwt.encode(
+            {**payload, "iss": ISSUER},
+            key.signing,
+            algorithm=key.algorithm,
+            headers={"kid": key.id},
+        )
+
+    def decode(self, token: str, verify: bool = True) -> dict[str, Any]:
+        keys = signing.current()
+        try:
+            key = keys.to_verify(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                raise TokenBackendError("no such key")
+            # The key alone says which algorithm it is for, whatever the token says.
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.verifying,
+                algorithms=[key.algorithm],
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "iss", "jti"]},
+            )
+            expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise TokenBackendError("not one of this server's tokens") from error
+        if not keys.accepts(key, expires_at, lifetime=settings.REFRESH_TOKEN_LIFETIME):
+            raise TokenBackendError("signed before the keys changed")
+        return claims
+
+    def get_leeway(self) -> timedelta:
+        return timedelta(0)
+
+
+class _Access(AccessToken):
+    _token_backend: Any = _Signatures()
+
+
+class _Refresh(RefreshToken):
+    _token_backend: Any = _Signatures()
 
 
 def _unexpired(claims: Claims, now: datetime) -> Claims:
     if claims.expires_at <= now:
         raise InvalidToken
     return claims
+
+
+def _expiry(token: Token) -> datetime:
+    return datetime.fromtimestamp(token["exp"], UTC)
