@@ -14,8 +14,10 @@ from authentication.models import AuditEvent, AuditLink, UnlinkedAuditEvent
 from authentication.rules import audit_chain
 from be.kernel.formats import time_text
 
-# So many events are linked in one transaction.
+# So many events are linked in one transaction, and so many times in a row by one request: under a
+# flood of events nobody links those of others for long. The next event's request goes on.
 AT_ONCE = 200
+ROUNDS = 3
 # PostgreSQL's advisory lock of whoever links; any number that nothing else uses.
 _LOCK = 0x41554449
 
@@ -24,8 +26,15 @@ def link_waiting() -> None:
     """Link the events that wait, or leave them to whoever is linking at this moment.
 
     Whoever links looks again after giving back the lock. So an event that was committed while
-    another held it is not left waiting.
+    another held it is not left waiting, unless there is a flood of them.
     """
+    for _ in range(ROUNDS):
+        if not (UnlinkedAuditEvent.objects.exists() and _link_some()):
+            return
+
+
+def link_all() -> None:
+    """Link everything that waits by now, however much it is."""
     while UnlinkedAuditEvent.objects.exists() and _link_some():
         pass
 

@@ -79,9 +79,22 @@ def test_a_link_that_fails_takes_nothing_from_what_was_done(
 def test_more_events_than_are_linked_at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(audit_links, "AT_ONCE", 2)
     with transaction.atomic():
-        for second in range(5):
+        for second in range(9):
             record(f"event {second}", second)
-    assert AuditLink.objects.count() == 5
+    assert AuditLink.objects.count() == 9
+
+
+def test_nobody_links_the_events_of_others_for_long(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit_links, "AT_ONCE", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_links, "link_waiting", lambda: None)
+        patch.setattr(audit_links, "_link_some", lambda: False)
+        for second in range(9):
+            record(f"event {second}", second)
+    audit_links.link_waiting()
+    assert AuditLink.objects.count() == audit_links.ROUNDS
+    audit_links.link_all()
+    assert AuditLink.objects.count() == 9
 
 
 @pytest.mark.servers
@@ -128,7 +141,6 @@ def test_eight_processes_that_write_at_once_make_one_chain_and_lose_nothing():
             assert writer.stdin is not None
             writer.stdin.close()
         assert [writer.wait(120) for writer in writers] == [0] * processes
-    audit_links.link_waiting()
     found = audit_log.verify()
     assert isinstance(found, Verified), found
     assert found.links == processes * events
