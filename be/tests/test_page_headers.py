@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 ADMIN_LOGIN = "/admin/login/"
 # Documents that are no pages.
-DOCUMENTS = {"/api/asyncapi/"}
+DOCUMENTS = {"/api/asyncapi/", "/.well-known/jwks.json"}
 
 
 def policy_of(response) -> dict[str, list[str]]:

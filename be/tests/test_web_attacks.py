@@ -17,6 +17,7 @@ from authentication.tests.api_client import signed_in_client
 from authentication.tests.factories import PASSWORD, UserFactory
 from be.logs.formatters import TextFormatter
 from be.tests.test_schema_of_answers import operations
+from be.tests.test_settings import PRODUCTION
 from exchange.tests import market
 from exchange.tests.conftest import aapl, alice, client, now  # noqa: F401 - fixtures
 from exchange.tests.server import ROOT
@@ -87,29 +88,23 @@ def test_a_cookie_of_the_admin_is_for_no_script_and_no_other_site(root):
     assert not browser.cookies["sessionid"]["max-age"]  # it goes with the browser
 
 
-# Keys that production asks for beside.
-EXTRA = {"IDENTITY_ENCRYPTION_KEY": "p1V9xkq1m7dHqGm3b6Jw2n8s5t4u1v0y9x8w7z6a5bA="}
-
-
-def test_in_production_cookies_need_tls_and_no_other_host_can_set_them():
+def test_in_production_cookies_need_tls_and_no_other_host_can_set_them(tmp_path):
     script = (
         "from django.conf import settings as s; import json; print(json.dumps("
         "[s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, "
         "s.CSRF_COOKIE_SECURE]))"
     )
     settings = {
+        **PRODUCTION,
         "ENV_FILE": os.devnull,
+        "VAR_DIR": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "be.settings",
-        "DEBUG": "false",
-        "SECRET_KEY": "0y9Jk2-Qx7_hV4mZ8tR1cW6bN3sD5fG0pL_aE9uI2oY7vX4qK1",
-        "BANKING_ENCRYPTION_KEY": "q0V9xkq1m7dHqGm3b6Jw2n8s5t4u1v0y9x8w7z6a5bA=",
-        "ALLOWED_HOSTS": "broker.example",
     }
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**kept, **EXTRA, **settings},
+        env={**kept, **settings},
         capture_output=True,
         text=True,
         check=True,
