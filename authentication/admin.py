@@ -140,6 +140,8 @@ def _actor(request: HttpRequest) -> User:
 class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
     """Users by e-mail. As in the API, a new password or deactivation ends the user's sessions.
 
+    Deactivation ends their API keys too.
+
     A user with a permission that the administrator lacks is read-only.
     """
 
@@ -201,6 +203,12 @@ class UserAdmin(GrantsOwnPermissionsOnly, UserModelAdmin, ModelAdmin[User]):
                 user=obj,
                 now=timezone.now(),
                 reason=EndReason.DEACTIVATED,
+                actor=_actor(request),
+            )
+            api_keys.revoke_all(
+                user=obj,
+                now=timezone.now(),
+                reason=RevokeReason.DEACTIVATED,
                 actor=_actor(request),
             )
 

@@ -41,8 +41,10 @@ def test_a_user_made_here_has_a_lower_case_email(admin):
     assert User.objects.get(email="carol@example.com").check_password(PASSWORD)
 
 
-def test_deactivation_ends_every_session_for_good(admin, alice):
+def test_deactivation_ends_every_session_and_api_key_for_good(admin, alice):
     tokens = signed_in(alice)
+    key = {"name": "bot", "scopes": ["read"]}
+    made = client_with(tokens.access_token).post("/api/auth/api-keys/", key).json()
     form = {"email": alice.email, "first_name": "Alice", "last_name": "Archer"}
 
     assert admin.post(f"{USERS}{alice.pk}/change/", form).status_code == 302
@@ -53,7 +55,8 @@ def test_deactivation_ends_every_session_for_good(admin, alice):
     admin.post(f"{USERS}{alice.pk}/change/", {**form, "is_active": "on"})
     alice.refresh_from_db()
     assert alice.is_active
-    assert client_with(tokens.access_token).get("/api/auth/me/").status_code == 401
+    for token in (tokens.access_token, f"{made['key_id']}.{made['secret']}"):
+        assert client_with(token).get("/api/auth/me/").status_code == 401
 
 
 def test_a_password_set_here_ends_every_session(admin, alice):

@@ -57,7 +57,7 @@ def test_what_is_no_token_is_refused(anonymous):
     assert_problem(log_out(anonymous, "nonsense"), status=401, code="invalid_token")
 
 
-@pytest.mark.parametrize("value", [None, 7, "", "x" * 1001])
+@pytest.mark.parametrize("value", [None, 7, "", "x" * 1201])
 @pytest.mark.django_db
 def test_malformed_input_is_refused_by_field(anonymous, value):
     assert_problem(log_out(anonymous, value), status=400, code="invalid", field="refresh_token")

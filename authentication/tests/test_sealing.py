@@ -4,11 +4,16 @@ import base64
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db.models import BinaryField
 from django.utils import timezone
 
-from authentication import factors, sealing, totp
-from authentication.models import AuthenticatorApp
+from authentication import factors, identity, sealing, totp
+from authentication.management.commands.rotate_identity_key import SEALED
+from authentication.models import AuthenticatorApp, IdentityApplication
+from authentication.tests import test_identity
+from authentication.tests.api_client import signed_in_client
 from be.kernel.encryption import Unreadable
 
 ROW, OTHER_ROW = UUID(int=1), UUID(int=2)
@@ -52,9 +57,40 @@ def test_rotation_makes_the_old_key_superfluous(alice, settings, capsys):
     call_command("rotate_identity_key")
     call_command("rotate_identity_key")
 
-    assert capsys.readouterr().out.split()[::4] == ["1", "0"]
+    assert capsys.readouterr().out.splitlines() == [
+        "authenticator apps: 1",
+        "1 values were re-encrypted.",
+        "0 values were re-encrypted.",
+    ]
     settings.IDENTITY_ENCRYPTION_KEY = NEW
     assert secret_of(app) == secret
+
+
+def test_tax_ids_and_documents_rotate_too(alice, settings):
+    settings.IDENTITY_ENCRYPTION_KEY = OLD
+    client = signed_in_client(alice)
+    test_identity.apply(client, "900-00-0001")
+    assert test_identity.send(client).status_code == 201
+
+    settings.IDENTITY_ENCRYPTION_KEY = f"{NEW},{OLD}"
+    call_command("rotate_identity_key")
+
+    settings.IDENTITY_ENCRYPTION_KEY = NEW
+    application = IdentityApplication.objects.get()
+    sealed = bytes(application.tax_id_encrypted)
+    tax_id = sealing.unseal(sealed, purpose=identity.TAX_ID, row_id=application.pk)
+    assert tax_id.replace("-", "") == "900000001"
+    assert identity.content_of(application.documents.get()) == test_identity.PNG
+
+
+def test_every_sealed_column_is_rotated():
+    sealed = {
+        (model, field.name)
+        for model in apps.get_app_config("authentication").get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, BinaryField) and field.name.endswith("_encrypted")
+    }
+    assert sealed == {(model, column) for model, column, _ in SEALED}
 
 
 def test_what_no_key_opens_is_named(alice, settings):

@@ -11,6 +11,8 @@ import time_machine
 from django.test import Client
 from rest_framework.test import APIClient
 
+from authentication.tests import second_factors, test_identity
+from authentication.tests.authenticator import Authenticator
 from be.tests.times import assert_one_form
 from exchange.models import Instrument
 from exchange.tests import market
@@ -64,6 +66,24 @@ def sign_up(walk: Walk) -> None:
     walk.client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access_token']}")
     walk.call("get", "/api/auth/me/")
     walk.call("get", "/api/auth/sessions/")
+
+
+def be_known(walk: Walk) -> None:
+    auth = "/api/auth"
+    asked_for_more = {**test_identity.STATED, "tax_id": "900-00-0001"}
+    walk.call("post", f"{auth}/identity/", asked_for_more)
+    answer = test_identity.send(walk.client)
+    assert answer.status_code == 201, answer.content
+    walk.answers["post", f"{auth}/identity/documents/"] = answer.json()
+    key = walk.call("post", f"{auth}/api-keys/", {"name": "bot", "scopes": ["read"]})
+    one = f"{auth}/api-keys/{key['id']}/"
+    walk.call("patch", one, {"name": "a bot"}, as_=f"{auth}/api-keys/{{id}}/")
+    walk.call("post", f"{auth}/step-up/", {"password": PASSWORD})
+    answer = second_factors.add_passkey(walk.client, Authenticator())
+    assert answer.status_code == 201, answer.content
+    walk.answers["post", f"{auth}/factors/passkeys/"] = answer.json()
+    for each in ("identity", "api-keys", "factors"):
+        walk.call("get", f"{auth}/{each}/")
 
 
 def pay_in(walk: Walk) -> None:
@@ -170,7 +190,7 @@ UNREACHED = {("post", f"{BANKING}/transactions/{{id}}/cancel/")}
 
 def test_times_of_all_endpoints_have_one_form(aapl: Instrument, client: Client, clock: Any):
     walk = Walk()
-    for part in (sign_up, pay_in, look_at_an_import, trade, look_around, close_positions):
+    for part in (sign_up, be_known, pay_in, look_at_an_import, trade, look_around, close_positions):
         part(walk)
 
     with_times = operations_with_times(published(client))
