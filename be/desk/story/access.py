@@ -6,6 +6,7 @@ from authentication.models import (
     ApiKey,
     AuditEvent,
     AuthenticatorApp,
+    IdentityApplication,
     Passkey,
     Session,
     User,
@@ -21,10 +22,13 @@ def identity(customer: User, now: datetime) -> Facts:
         "Identity",
         [
             ("E-mail", Cell(customer.email)),
+            ("E-mail verified", _since(customer.email_verified_at)),
             ("Name", Cell(name or "-")),
             ("Id", Cell(str(customer.pk))),
             ("Joined", parts.time(customer.date_joined)),
             ("Active", _yes(customer.is_active)),
+            ("Identity verified", _since(customer.identity_verified_at)),
+            ("Application", _application(customer)),
             ("Frozen", _frozen(customer)),
             ("Second factor", _factors(customer)),
             ("Staff", Cell("yes" if customer.is_staff else "no")),
@@ -36,6 +40,16 @@ def _frozen(customer: User) -> Cell:
     if customer.frozen_at is None:
         return Cell("no", mark="good")
     return Cell(f"since {customer.frozen_at:%Y-%m-%d %H:%M:%S}", mark="bad")
+
+
+def _since(moment: datetime | None) -> Cell:
+    return Cell("no") if moment is None else Cell(f"{moment:%Y-%m-%d %H:%M:%S}", mark="good")
+
+
+def _application(customer: User) -> Cell:
+    """The newest application to be known as a person."""
+    newest = IdentityApplication.objects.filter(user=customer.pk).order_by("-pk").first()
+    return Cell(newest.status.replace("_", " ") if newest else "none")
 
 
 def _factors(customer: User) -> Cell:

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from authentication.models import ApiKey, User
-from authentication.tests.api_client import signed_in
+from authentication.tests import test_identity
+from authentication.tests.api_client import signed_in, signed_in_client
 from authentication.tests.browsers import browser
 from authentication.tests.factories import UserFactory
 from be.desk.story import parts
@@ -52,6 +53,20 @@ def test_the_whole_story_is_on_one_page(root, everything):
         "API key made",
     ):
         assert told in shown, told
+
+
+def test_it_says_how_far_the_customer_is_known(root):
+    alice = UserFactory.create(email_verified_at=None)
+    shown = words(page_of(root, alice))
+    assert "E-mail verified no" in shown
+    assert "Identity verified no Application none" in shown
+
+    User.objects.update(email_verified_at=market.NOW)
+    assert test_identity.apply(signed_in_client(alice), "900-00-0001").status_code == 201
+
+    shown = words(page_of(root, alice))
+    assert "E-mail verified 20" in shown
+    assert "Identity verified no Application documents required" in shown
 
 
 def test_it_shows_no_secret(root, everything):
