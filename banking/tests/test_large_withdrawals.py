@@ -145,6 +145,7 @@ def test_every_step_is_in_the_audit_log(alice, waiting, proposer, approver):
     assert [(each.event, each.actor_id, each.subject_id) for each in steps] == [
         ("withdrawal proposed for approval", proposer.pk, alice.pk),
         ("withdrawal approved", approver.pk, alice.pk),
+        ("withdrawal completed", approver.pk, alice.pk),
     ]
     assert all(each.details["transaction_id"] == str(waiting.pk) for each in steps)
 

@@ -132,5 +132,5 @@ def test_the_page_shows_every_message_and_asks_no_other_host(client: Client, doc
     text = page.content.decode()
     for name in document["components"]["messages"]:
         assert name in text
-    assert "default-src 'self'" in page["Content-Security-Policy"]
+    assert "default-src 'none'" in page["Content-Security-Policy"]
     assert "https://" not in text.replace("https://testserver", "")

@@ -196,7 +196,7 @@ def _made(name: str, alice: User, client: APIClient) -> str:
         answer = client.post(ORDERS, {"symbol": "AAPL", "side": "buy", **RESTING[name]})
         return str(answer.json()["id"])
     number = {"account_number": rails.NEEDS_MICRO_DEPOSITS} if name == "{unverified}" else {}
-    return str(BankAccountFactory.create(owner=alice, **number).pk)
+    return str(BankAccountFactory.create(owner=alice, now=timezone.now(), **number).pk)
 
 
 def everything() -> list[object]:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from authentication.models import User
+from authentication.tests.browsers import browser
 from exchange.market import closures
 from exchange.market.rules import calendar
 from exchange.models import FeeSchedule, Instrument, MarketClosure
@@ -74,6 +75,7 @@ def test_a_closure_of_today_is_accepted_and_stays_once_its_day_has_passed(root, 
     url = f"{CLOSURES}2026-03-02/change/"
     tomorrow = market.NOW + timedelta(days=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: tomorrow)
+    root = browser(User.objects.get(is_superuser=True))  # sessions of the admin last 12 hours
 
     answer = root.post(url, {"closes_at": "13:00", "reason": "Snow"})
 

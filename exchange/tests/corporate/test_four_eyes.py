@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from authentication.tests.browsers import administrator
+from authentication.models import User
+from authentication.tests.browsers import administrator, browser
 from banking.tests.parallel import at_once
 from exchange.corporate import processing
 from exchange.models import CorporateAction
@@ -172,6 +173,7 @@ def test_a_split_whose_day_has_passed_is_not_approved(aapl, alice, monkeypatch):
     only = administrator()
     enter(only, split(aapl, "2", "1", ex_date="2026-03-03", payable_date="2026-03-03"))
     monkeypatch.setattr("django.utils.timezone.now", lambda: ON_ITS_DAY)
+    only = browser(User.objects.get(is_superuser=True))  # sessions of the admin last 12 hours
 
     answer = only.post(page("approve"), follow=True)
 

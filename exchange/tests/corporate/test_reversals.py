@@ -7,8 +7,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db.models import Sum
 
+from authentication.models import User
 from authentication.tests.api_client import signed_in_client
-from authentication.tests.browsers import administrator
+from authentication.tests.browsers import administrator, browser
 from banking import ledger
 from banking.models import EntryKind, JournalEntry, LedgerAccount, Posting
 from banking.rules.assets import USD
@@ -142,6 +143,7 @@ def test_what_is_held_for_an_order_is_left_to_it(root, paid, bob):
 def test_the_right_one_can_be_entered_in_its_place(root, paid, aapl, alice, monkeypatch):
     root.post(step("reverse"))
     monkeypatch.setattr("django.utils.timezone.now", lambda: PAID_AT)
+    root = browser(User.objects.get(is_superuser=True))  # sessions of the admin last 12 hours
 
     enter(root, dividend(aapl, amount="0.50", payable_date="2026-03-05"))
 
