@@ -1,4 +1,4 @@
-// The account's section "E-mail and password".
+// The account's section "E-mail".
 
 import { $ } from "./dom.js";
 import { ask, call, user } from "./session.js";
@@ -48,8 +48,4 @@ $("profile-resend").addEventListener("click", ({ currentTarget }) => work(curren
 onSubmit("new-email", async (body) => {
   await call("POST", "/api/auth/email/", { body });
   return `A mail is on its way to ${body.email}. Once you open its link, that is your e-mail.`;
-});
-onSubmit("new-password", async (body) => {
-  await call("POST", "/api/auth/password/", { body });
-  return "Your password is changed, and every device is signed out. Sign in again.";
 });
