@@ -44,6 +44,7 @@ async function main() {
   const email = `${crypto.randomUUID()}@example.com`;
   const body = { email, password: "a horse, a staple" };
   const tokens = given(await client.POST("/api/auth/register/", { body }));
+  assert("access_token" in tokens, "a server that verifies no e-mail signs in at once");
   token = tokens.access_token;
   const expiresIn: number = tokens.expires_in;
   assert(expiresIn > 0, "access lasts a while");
