@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'permissions': [('propose_withdrawal', 'Can propose to approve large withdrawals, and reject them'), ('approve_withdrawal', 'Can approve large withdrawals as the second person')],
+                'permissions': [('propose_withdrawal', 'Can propose approval of large withdrawals'), ('approve_withdrawal', 'Can approve large withdrawals as the second person')],
             },
         ),
         migrations.AddField(

@@ -115,7 +115,7 @@ class WithdrawalReview(models.Model):
 
     class Meta:
         permissions: ClassVar = [
-            ("propose_withdrawal", "Can propose to approve large withdrawals, and reject them"),
+            ("propose_withdrawal", "Can propose approval of large withdrawals"),
             ("approve_withdrawal", "Can approve large withdrawals as the second person"),
         ]
         constraints: ClassVar = [

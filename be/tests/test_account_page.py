@@ -107,12 +107,12 @@ def test_a_person_goes_from_sign_up_to_a_withdrawal(visit, mailbox):
     page, carol = visit.page, "carol@example.com"
 
     register(page, carol)
-    expect(page.locator("#mailed-text")).to_contain_text(f"a mail to {carol}")
+    expect(page.locator("#mailed-text")).to_contain_text(f"a mail to {carol}", timeout=PATIENCE)
 
     # Before the link is opened, the right password is not enough.
     page.locator("#mailed").get_by_role("button", name="Sign in").click()
     sign_in(page, carol)
-    expect(page.locator("#mailed-text")).to_contain_text("Open the link")
+    expect(page.locator("#mailed-text")).to_contain_text("Open the link", timeout=PATIENCE)
     visit.complaints.clear()  # Chromium writes a line for each answer that is a refusal
 
     page.goto(mailbox.link(carol, "Verify your e-mail", page))
@@ -229,7 +229,7 @@ def test_who_has_an_account_already_reads_so_in_a_mail_alone(visit, mailbox, mar
     page, frank = visit.page, "frank@example.com"
     market.call(f"{__name__}:make_user", address=frank)
     register(page, frank)
-    expect(page.locator("#mailed-text")).to_contain_text(f"a mail to {frank}")
+    expect(page.locator("#mailed-text")).to_contain_text(f"a mail to {frank}", timeout=PATIENCE)
     mailbox.wait_for(frank, "You have an account already", page)
 
 
