@@ -1,6 +1,6 @@
 """`/api/auth/api-keys/`: making, naming and revoking the keys of one's programs."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,14 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from authentication import api_keys, step_up
-from authentication.api import examples, factor_examples
+from authentication.api import caller, examples, factor_examples
 from authentication.api.api_key_serializers import (
     ApiKeyNameSerializer,
     ApiKeySerializer,
     NewApiKeyAnswerSerializer,
     NewApiKeySerializer,
 )
-from authentication.grants import AccessGrant
 from authentication.models import ApiKey
 from authentication.rules.scopes import Scope
 from be.api.auto_schema import problems
@@ -47,7 +46,7 @@ class ApiKeysView(StrictView, ListAPIView[ApiKey]):
     def get_queryset(self) -> QuerySet[ApiKey]:
         if getattr(self, "swagger_fake_view", False):
             return ApiKey.objects.none()
-        return api_keys.live_of(user=_user(self.request))
+        return api_keys.live_of(user=caller.user(self.request))
 
     @extend_schema(
         operation_id="auth_api_key_create",
@@ -73,10 +72,10 @@ class ApiKeysView(StrictView, ListAPIView[ApiKey]):
         serializer = NewApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         now = timezone.now()
-        step_up.require(_grant(request), now=now)
+        step_up.require(caller.grant(request), now=now)
         wanted: dict[str, Any] = serializer.validated_data
         made = api_keys.make(
-            user=_user(request),
+            user=caller.user(request),
             name=wanted["name"],
             scopes={Scope(scope) for scope in wanted["scopes"]},
             addresses=wanted.get("addresses", []),
@@ -102,7 +101,7 @@ class ApiKeyView(StrictView):
         serializer = ApiKeyNameSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = api_keys.rename(
-            user=_user(request),
+            user=caller.user(request),
             id=identifiers.parse(id),
             name=serializer.validated_data["name"],
             now=timezone.now(),
@@ -123,15 +122,6 @@ class ApiKeyView(StrictView):
     )
     def delete(self, request: Request, id: str) -> Response:
         now = timezone.now()
-        step_up.require(_grant(request), now=now)
-        api_keys.revoke(user=_user(request), id=identifiers.parse(id), now=now)
+        step_up.require(caller.grant(request), now=now)
+        api_keys.revoke(user=caller.user(request), id=identifiers.parse(id), now=now)
         return Response(status=204)
-
-
-def _grant(request: Request) -> AccessGrant:
-    return cast(AccessGrant, request.auth)
-
-
-def _user(request: Request) -> Any:
-    """The authenticated user; IsAuthenticated has refused everybody else."""
-    return request.user

@@ -1,6 +1,6 @@
 """`/api/auth/` of second factors: setting them up, signing in by them, stepping up."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import segno
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from authentication import factors, passkeys, sign_in, step_up, totp
-from authentication.api import examples, factor_examples, origin
+from authentication.api import caller, examples, factor_examples, origin
 from authentication.api.factor_serializers import (
     AddedPasskeySerializer,
     CodeSerializer,
@@ -29,8 +29,6 @@ from authentication.api.factor_serializers import (
 from authentication.api.serializers import TokensSerializer
 from authentication.api.views import TAGS, PublicView, token_response, valid
 from authentication.factors import Proof
-from authentication.grants import AccessGrant
-from authentication.models import User
 from be.api.auto_schema import problems
 from be.api.strict_requests import StrictView
 from be.kernel import identifiers
@@ -119,7 +117,7 @@ class FactorsView(StrictView):
         examples=[factor_examples.FACTORS, examples.INVALID_TOKEN],
     )
     def get(self, request: Request) -> Response:
-        grant, now = _grant(request), timezone.now()
+        grant, now = caller.grant(request), timezone.now()
         has = factors.overview(grant.user)
         document = {
             "second_factor": grant.user.has_second_factor,
@@ -147,9 +145,9 @@ class AuthenticatorAppView(StrictView):
     )
     def post(self, request: Request) -> Response:
         now = timezone.now()
-        step_up.require_of_everybody(_grant(request), now=now)
-        secret = factors.begin_app(user=_user(request), now=now)
-        uri = totp.uri(secret, user=_user(request))
+        step_up.require_of_everybody(caller.grant(request), now=now)
+        secret = factors.begin_app(user=caller.user(request), now=now)
+        uri = totp.uri(secret, user=caller.user(request))
         image = segno.make(uri, error="m").svg_data_uri(scale=5, border=3, light="white")
         document = {"secret": secret, "otpauth_uri": uri, "qr_code": image}
         return _secret(NewSecretSerializer(document).data, status=201)
@@ -164,8 +162,8 @@ class AuthenticatorAppView(StrictView):
     )
     def delete(self, request: Request) -> Response:
         now = timezone.now()
-        step_up.require_of_everybody(_grant(request), now=now)
-        factors.remove_app(user=_user(request), now=now)
+        step_up.require_of_everybody(caller.grant(request), now=now)
+        factors.remove_app(user=caller.user(request), now=now)
         return Response(status=204)
 
 
@@ -186,7 +184,7 @@ class ConfirmAuthenticatorAppView(StrictView):
         ],
     )
     def post(self, request: Request) -> Response:
-        grant, now = _grant(request), timezone.now()
+        grant, now = caller.grant(request), timezone.now()
         body = valid(CodeSerializer, request)
         step_up.require_of_everybody(grant, now=now)
         codes = factors.confirm_app(
@@ -211,8 +209,8 @@ class RecoveryCodesView(StrictView):
     )
     def post(self, request: Request) -> Response:
         now = timezone.now()
-        step_up.require_of_everybody(_grant(request), now=now)
-        codes = factors.renew_recovery_codes(user=_user(request), now=now)
+        step_up.require_of_everybody(caller.grant(request), now=now)
+        codes = factors.renew_recovery_codes(user=caller.user(request), now=now)
         return _secret(RecoveryCodesSerializer({"recovery_codes": codes}).data, status=201)
 
 
@@ -232,7 +230,7 @@ class PasskeysView(StrictView):
         ],
     )
     def post(self, request: Request) -> Response:
-        grant, now = _grant(request), timezone.now()
+        grant, now = caller.grant(request), timezone.now()
         body = valid(NewPasskeySerializer, request)
         step_up.require_of_everybody(grant, now=now)
         passkey, codes = factors.add_passkey(
@@ -258,9 +256,9 @@ class PasskeyOptionsView(StrictView):
     )
     def post(self, request: Request) -> Response:
         now = timezone.now()
-        step_up.require_of_everybody(_grant(request), now=now)
+        step_up.require_of_everybody(caller.grant(request), now=now)
         options = passkeys.creation_options(
-            user=_user(request), ip_address=origin.ip_address_of(request), now=now
+            user=caller.user(request), ip_address=origin.ip_address_of(request), now=now
         )
         return _secret(PasskeyOptionsSerializer({"public_key": options}).data, status=200)
 
@@ -281,8 +279,8 @@ class PasskeyView(StrictView):
     )
     def delete(self, request: Request, id: str) -> Response:
         now = timezone.now()
-        step_up.require_of_everybody(_grant(request), now=now)
-        factors.remove_passkey(user=_user(request), passkey_id=identifiers.parse(id), now=now)
+        step_up.require_of_everybody(caller.grant(request), now=now)
+        factors.remove_passkey(user=caller.user(request), passkey_id=identifiers.parse(id), now=now)
         return Response(status=204)
 
 
@@ -309,7 +307,7 @@ class StepUpView(StrictView):
     )
     def post(self, request: Request) -> Response:
         body, ip_address = valid(StepUpSerializer, request), origin.ip_address_of(request)
-        grant, now = _grant(request), timezone.now()
+        grant, now = caller.grant(request), timezone.now()
         if "password" in body:
             until = step_up.by_password(grant, **body, ip_address=ip_address, now=now)
         else:
@@ -328,21 +326,13 @@ class StepUpOptionsView(StrictView):
     )
     def post(self, request: Request) -> Response:
         options = step_up.passkey_options(
-            _grant(request), ip_address=origin.ip_address_of(request), now=timezone.now()
+            caller.grant(request), ip_address=origin.ip_address_of(request), now=timezone.now()
         )
         return _secret(PasskeyOptionsSerializer({"public_key": options}).data, status=200)
 
 
 def _proof(body: dict[str, Any]) -> Proof:
     return Proof(code=body.get("code"), passkey=body.get("passkey"))
-
-
-def _grant(request: Request) -> AccessGrant:
-    return cast(AccessGrant, request.auth)
-
-
-def _user(request: Request) -> User:
-    return cast(User, request.user)
 
 
 def _secret(document: Any, *, status: int) -> Response:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from authentication import identity
-from authentication.api import examples
+from authentication.api import caller, examples
 from authentication.api.identity_serializers import (
     IdentitySerializer,
     NewIdentityDocumentSerializer,
@@ -35,7 +35,7 @@ class IdentityView(StrictView):
         examples=[examples.IDENTITY, examples.SESSION_REQUIRED],
     )
     def get(self, request: Request) -> Response:
-        return _answer(identity.current(_user(request), now=timezone.now()))
+        return _answer(identity.current(caller.user(request), now=timezone.now()))
 
     @extend_schema(
         operation_id="auth_identity_apply",
@@ -59,7 +59,7 @@ class IdentityView(StrictView):
         body = NewIdentitySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         application = identity.submit(
-            user=_user(request),
+            user=caller.user(request),
             applicant=Applicant(**{"region": "", **body.validated_data}),
             now=timezone.now(),
         )
@@ -85,7 +85,7 @@ class IdentityDocumentsView(StrictView):
         form = NewIdentityDocumentSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         application = identity.add_document(
-            user=_user(request),
+            user=caller.user(request),
             kind=DocumentKind(form.validated_data["kind"]),
             content=form.validated_data["file"].read(),
             now=timezone.now(),
@@ -116,8 +116,3 @@ def _document(application: IdentityApplication | None) -> dict[str, Any]:
     if application.status != IdentityStatus.DOCUMENTS_REQUIRED:
         shown["documents_asked"] = []
     return shown
-
-
-def _user(request: Request) -> Any:
-    """The authenticated user; IsAuthenticated has refused everybody else."""
-    return request.user

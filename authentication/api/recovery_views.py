@@ -1,14 +1,12 @@
 """`/api/auth/email/` and `/api/auth/password/reset/`: what is done by links in mails."""
 
-from typing import cast
-
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from authentication import recovery, step_up
-from authentication.api import examples, factor_examples, origin
+from authentication.api import caller, examples, factor_examples, origin
 from authentication.api.serializers import (
     EmailSerializer,
     LinkSerializer,
@@ -16,7 +14,6 @@ from authentication.api.serializers import (
     PasswordResetSerializer,
 )
 from authentication.api.views import TAGS, PublicView, valid
-from authentication.grants import AccessGrant
 from be.api.auto_schema import problems
 from be.api.strict_requests import StrictView
 
@@ -128,9 +125,9 @@ class EmailView(StrictView):
     )
     def post(self, request: Request) -> Response:
         body, now = valid(NewEmailSerializer, request), timezone.now()
-        step_up.require(cast(AccessGrant, request.auth), now=now)
+        step_up.require(caller.grant(request), now=now)
         recovery.request_new_email(
-            user=request.user,  # type: ignore[arg-type]  # IsAuthenticated has refused all others
+            user=caller.user(request),
             new_email=body["email"],
             current_password=body["current_password"],
             ip_address=origin.ip_address_of(request),

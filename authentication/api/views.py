@@ -1,7 +1,7 @@
 """`/api/auth/`: each view reads the clock and the request, and makes one call into the domain."""
 
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from authentication import registration, sessions, step_up
-from authentication.api import examples, factor_examples, origin
+from authentication.api import caller, examples, factor_examples, origin
 from authentication.api.factor_serializers import SecondFactorAskedSerializer
 from authentication.api.serializers import (
     LoginSerializer,
@@ -32,7 +32,6 @@ from authentication.api.serializers import (
     TokensSerializer,
     UserSerializer,
 )
-from authentication.grants import AccessGrant
 from authentication.models import Session
 from be.api.auto_schema import problems
 from be.api.json_answers import answer
@@ -172,7 +171,7 @@ class MeView(StrictView):
         examples=[examples.ME, examples.INVALID_TOKEN],
     )
     def get(self, request: Request) -> HttpResponse:
-        return answer(request, USER.to_representation(_user(request)))
+        return answer(request, USER.to_representation(caller.user(request)))
 
     @extend_schema(
         operation_id="auth_me_update",
@@ -184,7 +183,7 @@ class MeView(StrictView):
         examples=[examples.PROFILE, examples.ME, examples.INVALID_TOKEN],
     )
     def patch(self, request: Request) -> HttpResponse:
-        user = registration.rename(user=_user(request), **valid(ProfileSerializer, request))
+        user = registration.rename(user=caller.user(request), **valid(ProfileSerializer, request))
         return answer(request, USER.to_representation(user))
 
 
@@ -208,9 +207,9 @@ class PasswordView(StrictView):
     )
     def post(self, request: Request) -> Response:
         body, now = valid(PasswordChangeSerializer, request), timezone.now()
-        step_up.require(cast(AccessGrant, request.auth), now=now)
+        step_up.require(caller.grant(request), now=now)
         sessions.change_password(
-            user=_user(request), **body, ip_address=origin.ip_address_of(request), now=now
+            user=caller.user(request), **body, ip_address=origin.ip_address_of(request), now=now
         )
         return Response(status=204)
 
@@ -231,7 +230,7 @@ class SessionsView(StrictView, ListAPIView[Session]):
     def get_queryset(self) -> QuerySet[Session]:
         if getattr(self, "swagger_fake_view", False):
             return Session.objects.none()
-        return sessions.live_of(user=_user(self.request), now=timezone.now())
+        return sessions.live_of(user=caller.user(self.request), now=timezone.now())
 
 
 class SessionView(StrictView):
@@ -249,7 +248,7 @@ class SessionView(StrictView):
     )
     def delete(self, request: Request, id: str) -> Response:
         session_id = identifiers.parse(id)
-        sessions.end_session(user=_user(request), session_id=session_id, now=timezone.now())
+        sessions.end_session(user=caller.user(request), session_id=session_id, now=timezone.now())
         return Response(status=204)
 
 
@@ -258,11 +257,6 @@ def valid(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
-
-
-def _user(request: Request) -> Any:
-    """The authenticated user; IsAuthenticated has refused everybody else."""
-    return request.user
 
 
 def token_response(tokens: sessions.Tokens, *, status: int) -> Response:

@@ -16,8 +16,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from authentication import step_up
-from authentication.grants import AccessGrant
-from authentication.models import User
+from authentication.api import caller
 from banking import bank_accounts, bank_rows, statement, transactions, transfer_limits
 from banking.api import documents, statement_csv, statement_lines
 from banking.api.serializers import (
@@ -123,16 +122,6 @@ def example(name: str, value: object, *, request: bool = False) -> OpenApiExampl
     return OpenApiExample(name, value, request_only=request, response_only=not request)
 
 
-def signed_in(request: Request) -> User:
-    """The user; every view here requires one."""
-    return cast(User, request.user)
-
-
-def granted(request: Request) -> AccessGrant:
-    """By what the user is signed in."""
-    return cast(AccessGrant, request.auth)
-
-
 def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     return cast(dict[str, Any], serializer.validated_data)
@@ -154,7 +143,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         examples=[example("Bank account", ACCOUNT_EXAMPLE)],
     )
     def list(self, request: Request) -> HttpResponseBase:
-        owner, pages = signed_in(request), FixedPages(BankAccount._meta.pk)
+        owner, pages = caller.user(request), FixedPages(BankAccount._meta.pk)
         page = pages.read(
             request,
             lambda of: bank_rows.accounts(
@@ -180,7 +169,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     )
     def create(self, request: Request) -> Response:
         wanted = checked(LinkBankAccountSerializer(data=request.data))
-        account = bank_accounts.link(owner=signed_in(request), now=timezone.now(), **wanted)
+        account = bank_accounts.link(owner=caller.user(request), now=timezone.now(), **wanted)
         return Response(documents.account(account), status=201)
 
     @extend_schema(
@@ -192,7 +181,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
         examples=[example("Bank account", ACCOUNT_EXAMPLE)],
     )
     def retrieve(self, request: Request, id: str) -> HttpResponseBase:
-        account = bank_accounts.get(owner=signed_in(request), account_id=identifiers.parse(id))
+        account = bank_accounts.get(owner=caller.user(request), account_id=identifiers.parse(id))
         return answer(request, documents.account(account))
 
     @extend_schema(
@@ -208,8 +197,8 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     )
     def destroy(self, request: Request, id: str) -> Response:
         now = timezone.now()
-        step_up.require(granted(request), now=now)
-        bank_accounts.unlink(owner=signed_in(request), account_id=identifiers.parse(id), now=now)
+        step_up.require(caller.grant(request), now=now)
+        bank_accounts.unlink(owner=caller.user(request), account_id=identifiers.parse(id), now=now)
         return Response(status=204)
 
     @extend_schema(
@@ -237,7 +226,7 @@ class BankAccountViewSet(StrictView, GenericViewSet[BankAccount]):
     def verify(self, request: Request, id: str) -> Response:
         wanted = checked(VerifyBankAccountSerializer(data=request.data))
         account = bank_accounts.verify(
-            owner=signed_in(request),
+            owner=caller.user(request),
             account_id=identifiers.parse(id),
             amounts=wanted["amounts"],
             now=timezone.now(),
@@ -259,7 +248,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
     )
     def list(self, request: Request) -> HttpResponseBase:
         filters = TRANSACTION_FILTER.run_validation(request.query_params.dict())
-        owner, pages = signed_in(request), FixedPages(BankTransaction._meta.pk)
+        owner, pages = caller.user(request), FixedPages(BankTransaction._meta.pk)
         page = pages.read(
             request,
             lambda of: bank_rows.transactions(
@@ -294,10 +283,10 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         wanted = checked(NewBankTransactionSerializer(data=request.data))
         now, deposits = timezone.now(), wanted["type"] == TransactionType.DEPOSIT
         if not deposits:
-            step_up.require_for_withdrawal(granted(request), now=now)
+            step_up.require_for_withdrawal(caller.grant(request), now=now)
         move = transactions.deposit if deposits else transactions.withdraw
         row = move(
-            owner=signed_in(request),
+            owner=caller.user(request),
             account_id=wanted["account"],
             amount=wanted["amount"],
             now=now,
@@ -313,7 +302,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
         examples=[example("Deposit", TRANSACTION_EXAMPLE)],
     )
     def retrieve(self, request: Request, id: str) -> HttpResponseBase:
-        row = transactions.get(owner=signed_in(request), transaction_id=identifiers.parse(id))
+        row = transactions.get(owner=caller.user(request), transaction_id=identifiers.parse(id))
         return answer(request, documents.transaction(row))
 
     @extend_schema(
@@ -333,7 +322,7 @@ class BankTransactionViewSet(StrictView, GenericViewSet[BankTransaction]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
         row = transactions.cancel(
-            owner=signed_in(request), transaction_id=identifiers.parse(id), now=timezone.now()
+            owner=caller.user(request), transaction_id=identifiers.parse(id), now=timezone.now()
         )
         return Response(documents.transaction(row))
 
@@ -356,7 +345,7 @@ class BalanceViewSet(StrictView, GenericViewSet[LedgerAccount]):
         examples=[example("Balances", BALANCES_EXAMPLE)],
     )
     def list(self, request: Request) -> Response:
-        owned = statement.balances(owner=signed_in(request))
+        owned = statement.balances(owner=caller.user(request))
         return Response(BalancesSerializer({"results": owned}).data)
 
 
@@ -378,7 +367,7 @@ class TransferLimitsViewSet(StrictView, GenericViewSet[BankTransaction]):
         examples=[example("Limits", LIMITS_EXAMPLE)],
     )
     def list(self, request: Request) -> Response:
-        found = transfer_limits.read(signed_in(request), now=timezone.now())
+        found = transfer_limits.read(caller.user(request), now=timezone.now())
         return Response(documents.limits(found))
 
 
@@ -415,7 +404,7 @@ class StatementViewSet(StrictView, GenericViewSet[Posting]):
 
     def _found(self, request: Request) -> statement.Lines:
         filters = STATEMENT_FILTER.run_validation(request.query_params.dict())
-        return statement.lines(owner=signed_in(request), **filters)
+        return statement.lines(owner=caller.user(request), **filters)
 
 
 def _lines(found: statement.Lines, of: Bounds) -> list[statement.Line]:

@@ -1,7 +1,7 @@
 """Orders and executions of the signed-in user."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from authentication import restrictions
+from authentication.api import caller
 from authentication.models import User
 from be.api.auto_schema import IDEMPOTENCY_KEY, problems
 from be.api.idempotency import idempotent
@@ -60,7 +61,7 @@ def owner_of(request: Request) -> UUID:
 def trader_of(request: Request) -> UUID:
     """Who asks, and may trade. Raises what restrictions.require_may_trade raises."""
     owner_id = owner_of(request)
-    restrictions.require_may_trade(cast(User, request.user))
+    restrictions.require_may_trade(caller.user(request))
     return owner_id
 
 

@@ -12,7 +12,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from authentication.models import User
+from authentication.api import caller
 from be.api.auto_schema import ProblemSerializer, problems
 from be.api.fields import ChoiceField
 from be.api.strict_requests import Body, StrictView
@@ -184,7 +184,7 @@ class ImportsView(StrictView):
     def post(self, request: Request) -> Response:
         asked = queries.valid(ImportQuery, request)
         found = booking.import_own(
-            owner=cast(User, request.user),
+            owner=caller.user(request),
             request=ImportRequest(
                 content=_content(request),
                 file_format=_file_format(request, asked),

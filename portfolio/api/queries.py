@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from authentication import restrictions
-from authentication.models import User
+from authentication.api import caller
 from portfolio.rules.lots import LotMethod
 
 
@@ -18,7 +18,7 @@ def owner_id(request: Request) -> UUID:
 
 def trader_id(request: Request) -> UUID:
     """The id of a user who may trade. Raises what restrictions.require_may_trade raises."""
-    restrictions.require_may_trade(cast(User, request.user))
+    restrictions.require_may_trade(caller.user(request))
     return owner_id(request)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import IntegerField
 from django.http import HttpResponse
@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
-from authentication.models import User
+from authentication.api import caller
 from banking.api.statement_csv import CSVRenderer
 from be.api import conditional_get
 from be.api.auto_schema import problems
@@ -60,7 +60,7 @@ class StatementListViewSet(StrictView, GenericViewSet[Execution]):
     )
     def list(self, request: Request) -> HttpResponse:
         now = timezone.now()
-        found = account_statements.periods(owner_id=_owner(request).pk, now=now)
+        found = account_statements.periods(owner_id=caller.user(request).pk, now=now)
         pages = FixedPages(IntegerField(primary_key=True))
         page = pages.read(request, partial(_periods, found))
         rows = [statement_documents.period(each, now=now) for each in page]
@@ -98,7 +98,9 @@ class StatementView(StrictView):
         examples=[statement_examples.STATEMENT],
     )
     def get(self, request: Request, period: str) -> HttpResponse:
-        found = account_statements.statement(owner=_owner(request), name=period, now=timezone.now())
+        found = account_statements.statement(
+            owner=caller.user(request), name=period, now=timezone.now()
+        )
         document = statement_documents.statement(found)
         wanted = request.accepted_renderer.format
         if wanted == JSONRenderer.format:
@@ -130,8 +132,3 @@ def _periods(found: Sequence[StatementPeriod], of: Bounds) -> list[StatementPeri
     if of.above is not None:
         return [each for each in reversed(found) if each.pk > of.above][: of.at_most]
     return [each for each in found if of.below is None or each.pk < of.below][: of.at_most]
-
-
-def _owner(request: Request) -> User:
-    """The user; IsAuthenticated has refused requests without one."""
-    return cast(User, request.user)

@@ -1,5 +1,6 @@
 // The account's section "API keys": make one, see its secret once, name and revoke.
 
+import { sectionOf } from "./account_section.js";
 import { $, element } from "./dom.js";
 import { call } from "./session.js";
 
@@ -20,27 +21,7 @@ export async function show(section) {
   section.hidden = false;
 }
 
-/** Do something, show the section anew, and say how it went. */
-async function change(button, work, said) {
-  button.disabled = true;
-  const section = $("account-keys");
-  try {
-    const shown = await work();
-    await show(section);
-    if (shown) section.querySelector(".outcome").after(shown);
-    say(said);
-  } catch (problem) {
-    say(problem.message, "bad");
-  } finally {
-    button.disabled = false;
-  }
-}
-
-function say(text, kind = "") {
-  const outcome = $("account-keys").querySelector(".outcome");
-  outcome.textContent = text;
-  outcome.className = `outcome ${kind}`;
-}
+const { change, say } = sectionOf("account-keys", show);
 
 // The keys ---------------------------------------------------------------------------------------
 

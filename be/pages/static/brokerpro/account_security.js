@@ -1,5 +1,6 @@
 // The account's section "Security": second factors, the password, and where one is signed in.
 
+import { sectionOf } from "./account_section.js";
 import { $, element } from "./dom.js";
 import * as passkeys from "./passkeys.js";
 import * as session from "./session.js";
@@ -21,27 +22,7 @@ export async function show(section) {
   section.hidden = false;
 }
 
-/** Do something, show the section anew, and say how it went. */
-async function change(button, work, said = "") {
-  button.disabled = true;
-  const section = $("account-security");
-  try {
-    const shown = await work();
-    await show(section);
-    if (shown) section.querySelector(".outcome").after(shown);
-    say(said);
-  } catch (problem) {
-    say(problem.message, "bad");
-  } finally {
-    button.disabled = false;
-  }
-}
-
-function say(text, kind = "") {
-  const outcome = $("account-security").querySelector(".outcome");
-  outcome.textContent = text;
-  outcome.className = `outcome ${kind}`;
-}
+const { change, say } = sectionOf("account-security", show);
 
 // The authenticator app --------------------------------------------------------------------------
 
