@@ -50,7 +50,7 @@ class NoMoreFilesToday(Refusal):
 
 class ContentChanged(Refusal):
     code = "nacha_content_changed"
-    title = "The file would have another content than it was decided to have"
+    title = "The file differs from what was decided"
 
 
 @dataclass(frozen=True, slots=True)
